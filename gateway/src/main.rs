@@ -1,0 +1,2 @@
+//! The command `libllm`.
+fn main() {}
