@@ -1,0 +1,278 @@
+//! The model's words: events that borrow from the bytes, and the reused batch that carries them out of one read.
+
+/// One thing the model or its provider said. Borrows from the bytes it was read from.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// The provider's names for the answer; may come more than once, the first non-empty value counts.
+    Start {
+        /// The answer's id.
+        id: Option<&'a str>,
+        /// The model that answers, in the provider's words.
+        model: Option<&'a str>,
+    },
+    /// Answer text, a delta.
+    Text(&'a str),
+    /// Reasoning text, a delta.
+    Reasoning(&'a str),
+    /// Refusal text, a delta; never mixed into the text.
+    Refusal(&'a str),
+    /// Tool call number `index` of this choice begins. `index` counts calls from 0 without gaps.
+    ToolCall {
+        /// Number of the call within the choice.
+        index: u32,
+        /// The provider's id; `None` where the wire has none.
+        id: Option<&'a str>,
+        /// The function's name.
+        name: &'a str,
+    },
+    /// Raw JSON text of tool call `index`'s arguments, a delta.
+    ToolArgs {
+        /// Number of the call within the choice.
+        index: u32,
+        /// A piece of JSON text.
+        arguments: &'a str,
+    },
+    /// What must survive byte for byte but is no text.
+    Part {
+        /// What it is.
+        kind: PartKind,
+        /// The provider's index of the content block, or a running number.
+        index: u32,
+        /// The provider's own JSON.
+        json: &'a str,
+    },
+    /// Usage so far; each replaces the one before.
+    Usage(Usage),
+    /// This choice is finished.
+    Finish {
+        /// In OpenAI's terms; `None` where the provider's word has no equal.
+        reason: Option<Finish>,
+        /// The provider's own word.
+        raw: Option<&'a str>,
+    },
+    /// A provider event nobody here knows, byte for byte.
+    Raw(&'a [u8]),
+}
+
+/// What an [`Event::Part`] carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // the names say it; CONTRACTS of PART lists them
+pub enum PartKind {
+    Signature,
+    Redacted,
+    Encrypted,
+    Citation,
+    ServerTool,
+    Image,
+    Audio,
+}
+
+impl PartKind {
+    /// The `kind` in the PART event's JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            PartKind::Signature => "signature",
+            PartKind::Redacted => "redacted",
+            PartKind::Encrypted => "encrypted",
+            PartKind::Citation => "citation",
+            PartKind::ServerTool => "server_tool",
+            PartKind::Image => "image",
+            PartKind::Audio => "audio",
+        }
+    }
+}
+
+/// Why a choice ended, in OpenAI's terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // OpenAI's own words
+pub enum Finish {
+    Stop,
+    Length,
+    ToolCalls,
+    ContentFilter,
+}
+
+impl Finish {
+    /// OpenAI's word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Finish::Stop => "stop",
+            Finish::Length => "length",
+            Finish::ToolCalls => "tool_calls",
+            Finish::ContentFilter => "content_filter",
+        }
+    }
+}
+
+/// Tokens as the provider counted them. `None` is unknown, never 0.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Usage {
+    /// Tokens of the prompt, cached ones included.
+    pub prompt_tokens: Option<u64>,
+    /// Tokens of the answer.
+    pub completion_tokens: Option<u64>,
+    /// Sum as the provider said it, else of the two above.
+    pub total_tokens: Option<u64>,
+    /// Prompt tokens read from the provider's cache.
+    pub cached_tokens: Option<u64>,
+    /// Prompt tokens written to the provider's cache.
+    pub cache_write_tokens: Option<u64>,
+    /// Completion tokens spent on reasoning.
+    pub reasoning_tokens: Option<u64>,
+    /// What the provider says this cost, in millionths of a US dollar.
+    pub cost_microusd: Option<u64>,
+    /// The provider's own JSON object.
+    pub raw: Option<Box<str>>,
+}
+
+/// The events of one read, copied once out of the network's buffer. Reuse it: [`Batch::clear`] keeps its memory.
+#[derive(Debug, Default)]
+pub struct Batch {
+    stored: Vec<Stored>,
+    data: String,
+    raw: Vec<u8>,
+    usages: Vec<Usage>,
+    items: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Stored {
+    tag: Tag,
+    choice: u32,
+    index: u32,
+    start: usize,
+    mid: usize,
+    end: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Tag {
+    Start { id: bool, model: bool },
+    Text,
+    Reasoning,
+    Refusal,
+    ToolCall { id: bool },
+    ToolArgs,
+    Part(PartKind),
+    Usage,
+    Finish(Option<Finish>, bool),
+    Raw,
+}
+
+impl Batch {
+    /// An empty batch.
+    pub fn new() -> Batch {
+        Batch::default()
+    }
+
+    /// Copies one event of answer number `choice` in. An empty delta says nothing and is not kept.
+    pub fn push(&mut self, choice: u32, event: Event<'_>) {
+        let start = self.data.len();
+        let (tag, index) = match event {
+            Event::Text("") | Event::Reasoning("") | Event::Refusal("") => return,
+            Event::ToolArgs { arguments: "", .. } => return,
+            Event::Start { id, model } => {
+                self.data.push_str(id.unwrap_or_default());
+                let mid = self.data.len();
+                self.data.push_str(model.unwrap_or_default());
+                let tag = Tag::Start { id: id.is_some(), model: model.is_some() };
+                return self.store(tag, choice, 0, start, mid);
+            }
+            Event::Text(text) => (self.text(Tag::Text, text), 0),
+            Event::Reasoning(text) => (self.text(Tag::Reasoning, text), 0),
+            Event::Refusal(text) => (self.text(Tag::Refusal, text), 0),
+            Event::ToolCall { index, id, name } => {
+                self.data.push_str(id.unwrap_or_default());
+                let mid = self.data.len();
+                self.data.push_str(name);
+                self.items += 1;
+                return self.store(Tag::ToolCall { id: id.is_some() }, choice, index, start, mid);
+            }
+            Event::ToolArgs { index, arguments } => (self.text(Tag::ToolArgs, arguments), index),
+            Event::Part { kind, index, json } => (self.text(Tag::Part(kind), json), index),
+            Event::Usage(usage) => {
+                self.usages.push(usage);
+                (Tag::Usage, (self.usages.len() - 1) as u32)
+            }
+            Event::Finish { reason, raw } => {
+                self.data.push_str(raw.unwrap_or_default());
+                (Tag::Finish(reason, raw.is_some()), 0)
+            }
+            Event::Raw(bytes) => {
+                let start = self.raw.len();
+                self.raw.extend_from_slice(bytes);
+                let end = self.raw.len();
+                self.stored.push(Stored { tag: Tag::Raw, choice, index: 0, start, mid: start, end });
+                return;
+            }
+        };
+        self.store(tag, choice, index, start, start);
+    }
+
+    /// The events in order, each with its choice.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, Event<'_>)> {
+        self.stored.iter().map(|stored| (stored.choice, self.view(stored)))
+    }
+
+    /// How many events wait.
+    pub fn len(&self) -> usize {
+        self.stored.len()
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.stored.is_empty()
+    }
+
+    /// Whether an item is among them: text, reasoning, refusal, tool call, arguments or part. The first item commits a call.
+    pub fn has_item(&self) -> bool {
+        self.items > 0
+    }
+
+    /// Bytes of payload that wait.
+    pub fn bytes(&self) -> usize {
+        self.data.len() + self.raw.len()
+    }
+
+    /// Forgets the events, keeps the memory.
+    pub fn clear(&mut self) {
+        self.stored.clear();
+        self.data.clear();
+        self.raw.clear();
+        self.usages.clear();
+        self.items = 0;
+    }
+
+    fn text(&mut self, tag: Tag, text: &str) -> Tag {
+        self.data.push_str(text);
+        self.items += 1;
+        tag
+    }
+
+    fn store(&mut self, tag: Tag, choice: u32, index: u32, start: usize, mid: usize) {
+        let end = self.data.len();
+        self.stored.push(Stored { tag, choice, index, start, mid, end });
+    }
+
+    fn view(&self, stored: &Stored) -> Event<'_> {
+        let whole = || &self.data[stored.start..stored.end];
+        let first = || &self.data[stored.start..stored.mid];
+        let second = || &self.data[stored.mid..stored.end];
+        let index = stored.index;
+        match stored.tag {
+            Tag::Start { id, model } => {
+                Event::Start { id: id.then(first), model: model.then(second) }
+            }
+            Tag::Text => Event::Text(whole()),
+            Tag::Reasoning => Event::Reasoning(whole()),
+            Tag::Refusal => Event::Refusal(whole()),
+            Tag::ToolCall { id } => Event::ToolCall { index, id: id.then(first), name: second() },
+            Tag::ToolArgs => Event::ToolArgs { index, arguments: whole() },
+            Tag::Part(kind) => Event::Part { kind, index, json: whole() },
+            Tag::Usage => Event::Usage(self.usages[index as usize].clone()),
+            Tag::Finish(reason, raw) => Event::Finish { reason, raw: raw.then(whole) },
+            Tag::Raw => Event::Raw(&self.raw[stored.start..stored.end]),
+        }
+    }
+}

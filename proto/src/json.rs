@@ -1,0 +1,1 @@
+//! A pull cursor over JSON bytes.

@@ -1,0 +1,196 @@
+//! A message format: how a [`Request`] is said, and how an answer's frames are heard. One file a wire, two faces each.
+
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::HeaderMap;
+
+use crate::error::{Error, Result};
+use crate::event::Batch;
+use crate::frame::{Frame, Framing};
+use crate::provider::Quirks;
+use crate::request::Request;
+
+#[cfg(feature = "anthropic")]
+pub mod anthropic;
+#[cfg(feature = "openai")]
+pub mod openai_chat;
+
+/// A wire's outbound face. Stateless; one static per format.
+pub trait Wire: Sync + std::fmt::Debug {
+    /// The name that rows and configuration use, such as `openai_chat`.
+    fn name(&self) -> &'static str;
+
+    /// Says the request in this format, for this target. What did not fit is in [`Encoded::dropped`], or an error, as the
+    /// target's [`Unsupported`] says.
+    fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded>;
+
+    /// The framing of a 2xx answer and the state that reads its frames; goes by the content type as well as by what was asked.
+    fn reader(&self, exchange: &Exchange<'_>, head: &Head) -> (Framing, Box<dyn Reader>);
+
+    /// The error that a refusal (a status outside 2xx) means.
+    fn error(&self, exchange: &Exchange<'_>, head: &Head, body: &[u8], now: SystemTime) -> Error;
+}
+
+/// The state of one answer.
+pub trait Reader: Send {
+    /// Reads one frame; pushes what it means.
+    fn frame(&mut self, frame: Frame<'_>, batch: &mut Batch) -> Result<Flow>;
+
+    /// The body has ended. An end without the format's terminal marker is an error, never a short answer.
+    fn finish(&mut self, batch: &mut Batch) -> Result<Ending>;
+}
+
+/// What a reader wants next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// More frames.
+    More,
+    /// The terminal marker was read: whatever follows does not belong to the answer. `finish` is called all the same.
+    Done,
+}
+
+/// How an answer ended that is no error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Ending {
+    /// The terminal marker is missing, and the row's quirk says that this provider omits it.
+    pub incomplete: bool,
+    /// Frames that no wire knows, or that were valid JSON of an unknown shape; skipped.
+    pub skipped: u32,
+}
+
+/// The head of an HTTP answer.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// As the server said it, 100 to 999.
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: HeaderMap,
+}
+
+impl Head {
+    /// A head without headers.
+    pub fn new(status: u16) -> Head {
+        Head { status, headers: HeaderMap::new() }
+    }
+
+    /// A header's value, if it is there and is visible ASCII.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The media type in lower case, without parameters; empty if there is none.
+    pub fn content_type(&self) -> String {
+        let value = self.header("content-type").unwrap_or_default();
+        value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    }
+
+    /// The provider's number for the request, from the header it uses.
+    pub fn request_id(&self) -> Option<&str> {
+        const NAMES: &[&str] = &["x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "cf-ray"];
+        NAMES.iter().find_map(|name| self.header(name))
+    }
+}
+
+/// What was asked, as far as the answer's reader must know it.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange<'a> {
+    /// Whether a stream was asked for.
+    pub stream: bool,
+    /// What was asked.
+    pub operation: Operation,
+    /// How this provider differs.
+    pub quirks: &'a Quirks,
+}
+
+/// Where a request goes, joined from a provider row and the caller's words.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// The provider's id, for messages.
+    pub provider: &'a str,
+    /// The model in the provider's words.
+    pub model: &'a str,
+    /// Everything before the wire's path, without a final slash.
+    pub base_url: &'a str,
+    /// Ask for a stream.
+    pub stream: bool,
+    /// What is asked.
+    pub operation: Operation,
+    /// How this provider differs.
+    pub quirks: &'a Quirks,
+    /// What to do with what the provider cannot take.
+    pub unsupported: Unsupported,
+    /// JSON object text merged into the body last (`extra_body`), or `None`.
+    pub extra_body: Option<&'a [u8]>,
+}
+
+/// What is asked of the provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Operation {
+    /// A conversation's next turn.
+    #[default]
+    Chat,
+}
+
+impl Operation {
+    /// Its name in `llm_options.operation`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Operation::Chat => "chat",
+        }
+    }
+}
+
+/// What to do with a parameter that a provider cannot take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Unsupported {
+    /// Leave it out and report it.
+    #[default]
+    Drop,
+    /// Refuse the request.
+    Error,
+    /// Send it all the same where the format has a place for it.
+    Pass,
+}
+
+/// A request in HTTP's words, without credentials.
+#[derive(Debug)]
+pub struct Encoded {
+    /// Method, absolute URI, headers (content type, accept, the format's own version headers) and body.
+    pub http: http::Request<Bytes>,
+    /// What did not fit.
+    pub dropped: Vec<Dropped>,
+}
+
+/// A parameter that was not sent as the caller wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dropped {
+    /// Its name, such as `logit_bias` or `messages[2].content[0]`.
+    pub param: String,
+    /// `dropped`, `clamped` or `converted`.
+    pub action: &'static str,
+    /// Why, in a few words.
+    pub why: String,
+}
+
+/// The wire of this name, if it is in this build.
+pub fn find(name: &str) -> Option<&'static dyn Wire> {
+    match name {
+        _ => None,
+    }
+}
+
+/// Wires that rows may name, in this build or not.
+pub const KNOWN: &[&str] = &[
+    "openai_chat",
+    "openai_responses",
+    "openai_completions",
+    "anthropic",
+    "cohere",
+    "cohere_v1",
+    "ollama",
+    "gemini",
+    "bedrock_converse",
+    "bedrock_invoke",
+];
