@@ -1,1 +1,0 @@
-//! A pull cursor over JSON bytes.
