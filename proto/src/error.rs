@@ -149,6 +149,9 @@ pub enum ErrorKind {
     Closed,
     Busy,
     Forked,
+    WouldDeadlock,
+    NoRequest,
+    NoMemory,
     NoRoute,
     Internal,
 }
@@ -197,6 +200,9 @@ impl ErrorKind {
             ErrorKind::Closed => "closed",
             ErrorKind::Busy => "busy",
             ErrorKind::Forked => "forked",
+            ErrorKind::WouldDeadlock => "would_deadlock",
+            ErrorKind::NoRequest => "no_request",
+            ErrorKind::NoMemory => "no_memory",
             ErrorKind::NoRoute => "no_route",
             ErrorKind::Internal => "internal",
         }
@@ -236,6 +242,9 @@ impl ErrorKind {
             ErrorKind::Closed => Status::Closed,
             ErrorKind::Busy => Status::Busy,
             ErrorKind::Forked => Status::Forked,
+            ErrorKind::WouldDeadlock => Status::WouldDeadlock,
+            ErrorKind::NoRequest => Status::NotFound,
+            ErrorKind::NoMemory => Status::NoMemory,
             ErrorKind::NoRoute => Status::NoRoute,
             ErrorKind::Internal => Status::Internal,
         }
