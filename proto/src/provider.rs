@@ -1,51 +1,248 @@
 //! Rows: what each service is called, which wire it speaks, where, with which key, and how it differs.
 //!
 //! Rows are data (`proto/data/providers.toml`); a difference between two services is a [`Quirks`] field, never a name in code.
+//!
+//! ```
+//! let row = libllm_proto::provider::find("groq").ok_or("no such row")?;
+//! assert_eq!((row.wire, row.key_env), ("openai_chat", &["GROQ_API_KEY"][..]));
+//! # Ok::<(), &str>(())
+//! ```
 
-/// How a provider differs from the plain format. A closed list; each has a recording or a document.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Quirks {
-    /// What proves completeness.
-    pub terminal_marker: TerminalMarker,
-    /// Whether `stream_options.include_usage` may be sent.
-    pub stream_usage: bool,
-    /// The name of the completion limit: `max_tokens` or `max_completion_tokens`; `None` passes what the caller wrote.
-    pub max_tokens_name: Option<String>,
-    /// A 403 is a moderation verdict (OpenRouter).
-    pub moderation_403: bool,
-    /// Where system text goes: `None` leaves it, else the role's name to use (`system`, `developer`, `user`).
-    pub system_role: Option<String>,
-    /// Tool call ids must be made to fit this provider (Mistral: 9 characters of `[a-zA-Z0-9]`).
-    pub tool_ids: Option<String>,
-    /// The field in which earlier reasoning is sent back, where the provider takes it (`reasoning_content`, `reasoning`).
-    pub reasoning_field: Option<String>,
-    /// `parallel_tool_calls` is not known there.
-    pub no_parallel_tools: bool,
+use std::borrow::Cow;
+use std::time::Duration;
+
+use http::Uri;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::wire::{self, Wire};
+
+mod auth;
+mod closest;
+mod quirks;
+
+pub use auth::Auth;
+pub use closest::closest;
+pub use quirks::{Quirks, QuirksPatch, TerminalMarker};
+
+/// A service as this build knows it.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// What stands before the `/` in `provider/model`.
+    pub id: &'static str,
+    /// What people call it.
+    pub name: &'static str,
+    /// The name of its wire, in this build or not; see [`Row::wire`].
+    pub wire: &'static str,
+    /// Everything before the wire's path, without a final slash.
+    pub base_url: &'static str,
+    /// Where the key goes.
+    pub auth: Auth,
+    /// Variables that may hold the key; the first that is set counts.
+    pub key_env: &'static [&'static str],
+    /// Without a key the request goes out without credentials.
+    pub key_optional: bool,
+    /// A variable that holds a whole base URL.
+    pub base_url_env: Option<&'static str>,
+    /// A variable that holds a host, `host:port` or an origin; the rest comes from `base_url`.
+    pub host_env: Option<&'static str>,
+    /// Where an organization is named.
+    pub organization: Option<Organization>,
+    /// Headers of every request.
+    pub headers: &'static [(&'static str, &'static str)],
+    /// How it differs from the plain format.
+    pub quirks: Quirks,
+    /// How long an idle connection is kept.
+    pub idle_pool: Duration,
+    /// The page this row was checked against.
+    pub docs: &'static str,
 }
 
-/// What proves that a streamed answer is whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum TerminalMarker {
-    /// The format's own marker.
-    #[default]
-    Format,
-    /// The answer is over as soon as every choice has a finish reason; nothing after it is waited for.
-    FinishReason,
-    /// This provider sends none: a clean end counts, and the answer is flagged incomplete.
-    None,
+/// Where a provider takes the name of the organization that pays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Organization {
+    /// The header.
+    pub header: &'static str,
+    /// The variable its vendor's own clients read.
+    pub env: &'static str,
 }
 
-impl Default for Quirks {
-    fn default() -> Quirks {
-        Quirks {
-            terminal_marker: TerminalMarker::Format,
-            stream_usage: true,
-            max_tokens_name: None,
-            moderation_403: false,
-            system_role: None,
-            tool_ids: None,
-            reasoning_field: None,
-            no_parallel_tools: false,
+/// Every row, sorted by id.
+pub fn rows() -> &'static [Row] {
+    ROWS
+}
+
+/// The row of this id.
+pub fn find(id: &str) -> Option<&'static Row> {
+    ROWS.binary_search_by(|row| row.id.cmp(id))
+        .ok()
+        .map(|found| &ROWS[found])
+}
+
+impl Row {
+    /// The wire this service speaks, or which one is missing from this build.
+    pub fn wire(&self) -> Result<&'static dyn Wire> {
+        wire_of(self.id, self.wire)
+    }
+
+    /// The base URL that the environment asks for, else the row's own. `variable` looks a variable up: this crate reads none.
+    pub fn base_url_from(&self, variable: impl Fn(&str) -> Option<String>) -> Result<String> {
+        let set = |name: Option<&'static str>| {
+            let name = name?;
+            variable(name)
+                .filter(|value| !value.trim().is_empty())
+                .map(|value| (name, value))
+        };
+        if let Some((name, value)) = set(self.base_url_env) {
+            return base_url(&value).map_err(|error| error.context(name));
+        }
+        match set(self.host_env) {
+            Some((name, value)) => {
+                with_host(self.base_url, &value).map_err(|error| error.context(name))
+            }
+            None => Ok(self.base_url.to_string()),
         }
     }
 }
+
+/// A service as one client uses it: a row with the configuration laid over it, or one of the user's own.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    /// What stands before the `/` in `provider/model`.
+    pub id: String,
+    /// The name of its wire; see [`Provider::wire`].
+    pub wire: String,
+    /// Everything before the wire's path, without a final slash; see [`base_url`].
+    pub base_url: String,
+    /// Where the key goes.
+    pub auth: Auth,
+    /// Variables that may hold the key, for messages and look-up.
+    pub key_env: Vec<Cow<'static, str>>,
+    /// Without a key the request goes out without credentials.
+    pub key_optional: bool,
+    /// Where an organization is named.
+    pub organization: Option<Organization>,
+    /// Headers of every request; a later one of the same name wins.
+    pub headers: Vec<(Cow<'static, str>, Cow<'static, str>)>,
+    /// How it differs from the plain format.
+    pub quirks: Quirks,
+    /// How long an idle connection is kept.
+    pub idle_pool: Duration,
+}
+
+impl Provider {
+    /// A service of one's own: bearer auth, a key that may be missing, short idle times.
+    pub fn custom(id: impl Into<String>, wire: impl Into<String>, base: &str) -> Result<Provider> {
+        let (id, wire) = (id.into(), wire.into());
+        if !wire::KNOWN.contains(&wire.as_str()) {
+            let near = closest(&wire, wire::KNOWN.iter().copied(), 3).join(", ");
+            let message = format!("provider {id}: unknown wire {wire:?}, closest: {near}");
+            return Err(Error::new(ErrorKind::Config, message));
+        }
+        Ok(Provider {
+            base_url: base_url(base).map_err(|error| error.context(format!("provider {id}")))?,
+            id,
+            wire,
+            auth: Auth::Bearer,
+            key_env: Vec::new(),
+            key_optional: true,
+            organization: None,
+            headers: Vec::new(),
+            quirks: Quirks::PLAIN,
+            idle_pool: OWN_IDLE_POOL,
+        })
+    }
+
+    /// The wire this service speaks, or which one is missing from this build.
+    pub fn wire(&self) -> Result<&'static dyn Wire> {
+        wire_of(&self.id, &self.wire)
+    }
+}
+
+impl From<&Row> for Provider {
+    fn from(row: &Row) -> Provider {
+        let borrow = |text: &&'static str| Cow::Borrowed(*text);
+        Provider {
+            id: row.id.to_string(),
+            wire: row.wire.to_string(),
+            base_url: row.base_url.to_string(),
+            auth: row.auth.clone(),
+            key_env: row.key_env.iter().map(borrow).collect(),
+            key_optional: row.key_optional,
+            organization: row.organization,
+            headers: row
+                .headers
+                .iter()
+                .map(|(name, value)| (borrow(name), borrow(value)))
+                .collect(),
+            quirks: row.quirks,
+            idle_pool: row.idle_pool,
+        }
+    }
+}
+
+/// Checks a base URL and takes its final slashes off: http or https, a host, no user, query or fragment.
+pub fn base_url(text: &str) -> Result<String> {
+    let text = text.trim().trim_end_matches('/');
+    let bad = |why: &str| Error::new(ErrorKind::Config, format!("base URL {why}"));
+    let uri: Uri = text.parse().map_err(|_| bad("is no URL"))?;
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return Err(bad("must begin with http:// or https://"));
+    }
+    match uri.authority() {
+        Some(authority) if authority.as_str().contains('@') => {
+            Err(bad("must not hold a user or password"))
+        }
+        Some(authority) if authority.host().is_empty() => Err(bad("has no host")),
+        None => Err(bad("has no host")),
+        // `http` drops a fragment silently.
+        _ if text.contains(['?', '#']) => Err(bad("must not hold a query or fragment")),
+        _ => Ok(text.to_string()),
+    }
+}
+
+/// `base` with its scheme, host and port replaced by those of `host`; what `host` leaves out stays, but for an address that only
+/// makes sense to a listening server.
+fn with_host(base: &str, host: &str) -> Result<String> {
+    let bad = || Error::new(ErrorKind::Config, "is no host, host:port or origin");
+    let base: Uri = base.parse().map_err(|_| bad())?;
+    let host = host.trim().trim_end_matches('/');
+    let (scheme, rest, named) = match host.split_once("://") {
+        Some((scheme, rest)) => (scheme, rest, true),
+        None => (base.scheme_str().unwrap_or("http"), host, false),
+    };
+    let uri: Uri = format!("{scheme}://{rest}").parse().map_err(|_| bad())?;
+    let authority = uri.authority().ok_or_else(bad)?;
+    let name = match authority.host() {
+        "0.0.0.0" | "" => "127.0.0.1",
+        "[::]" => "[::1]",
+        name => name,
+    };
+    // An origin with a scheme means that scheme's own port, as Ollama's client reads it.
+    let port = match (authority.port_u16(), named) {
+        (Some(port), _) => format!(":{port}"),
+        (None, true) => String::new(),
+        (None, false) => base
+            .port_u16()
+            .map(|port| format!(":{port}"))
+            .unwrap_or_default(),
+    };
+    let before = uri.path().trim_end_matches('/');
+    let before = before.strip_suffix(base.path()).unwrap_or(before);
+    base_url(&format!("{scheme}://{name}{port}{before}{}", base.path()))
+}
+
+fn wire_of(id: &str, name: &str) -> Result<&'static dyn Wire> {
+    wire::find(name).ok_or_else(|| {
+        let message = format!("provider {id} speaks wire {name}, which is not in this build");
+        Error::new(ErrorKind::Config, message)
+    })
+}
+
+/// Node and uvicorn close idle connections after 5 s; a server of one's own is likely one of them.
+const OWN_IDLE_POOL: Duration = Duration::from_secs(4);
+
+static ROWS: &[Row] = include!(concat!(env!("OUT_DIR"), "/providers.rs"));
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

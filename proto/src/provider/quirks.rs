@@ -1,0 +1,175 @@
+//! How a service differs from the plain format: a closed list of named values. The build script reads rows with this file too.
+
+use serde::Deserialize;
+
+/// How a provider differs from the plain format. A closed list; each has a recording or a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quirks {
+    /// What proves completeness.
+    pub terminal_marker: TerminalMarker,
+    /// Whether `stream_options.include_usage` may be sent.
+    pub stream_usage: bool,
+    /// The name of the completion limit: `max_tokens` or `max_completion_tokens`; `None` passes what the caller wrote.
+    pub max_tokens_name: Option<&'static str>,
+    /// A 403 is a moderation verdict (OpenRouter).
+    pub moderation_403: bool,
+    /// Where system text goes: `None` leaves it, else the role's name to use (`system`, `developer`, `user`).
+    pub system_role: Option<&'static str>,
+    /// Tool call ids must be made to fit this provider: `alnum9` is 9 characters of `[a-zA-Z0-9]` (Mistral).
+    pub tool_ids: Option<&'static str>,
+    /// The field in which earlier reasoning is sent back, where the provider takes it (`reasoning_content`, `reasoning`).
+    pub reasoning_field: Option<&'static str>,
+    /// `parallel_tool_calls` is not known there.
+    pub no_parallel_tools: bool,
+}
+
+/// What proves that a streamed answer is whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TerminalMarker {
+    /// The format's own marker.
+    #[default]
+    Format,
+    /// The answer is over as soon as every choice has a finish reason; nothing after it is waited for.
+    FinishReason,
+    /// This provider sends none: a clean end counts, and the answer is flagged incomplete.
+    None,
+}
+
+impl Quirks {
+    /// No difference.
+    pub const PLAIN: Quirks = Quirks {
+        terminal_marker: TerminalMarker::Format,
+        stream_usage: true,
+        max_tokens_name: None,
+        moderation_403: false,
+        system_role: None,
+        tool_ids: None,
+        reasoning_field: None,
+        no_parallel_tools: false,
+    };
+
+    /// These quirks with what a configuration says laid over them.
+    pub fn with(mut self, patch: &QuirksPatch) -> Quirks {
+        fn set<T: Copy>(place: &mut T, value: Option<T>) {
+            *place = value.unwrap_or(*place);
+        }
+        set(&mut self.terminal_marker, patch.terminal_marker);
+        set(&mut self.stream_usage, patch.stream_usage);
+        set(
+            &mut self.max_tokens_name,
+            patch.max_tokens_name.map(MaxTokensName::value),
+        );
+        set(&mut self.moderation_403, patch.moderation_403);
+        set(
+            &mut self.system_role,
+            patch.system_role.map(SystemRole::value),
+        );
+        set(&mut self.tool_ids, patch.tool_ids.map(ToolIds::value));
+        set(
+            &mut self.reasoning_field,
+            patch.reasoning_field.map(ReasoningField::value),
+        );
+        set(&mut self.no_parallel_tools, patch.no_parallel_tools);
+        self
+    }
+}
+
+impl Default for Quirks {
+    fn default() -> Quirks {
+        Quirks::PLAIN
+    }
+}
+
+/// The `quirks` table of a row or of `[providers.P]`: what it names is changed, the rest stays. Unknown names and values are errors.
+///
+/// ```
+/// use libllm_proto::provider::{Quirks, QuirksPatch};
+/// let patch: QuirksPatch = serde_json::from_str(r#"{"stream_usage":false,"max_tokens_name":"max_tokens"}"#)?;
+/// assert_eq!(Quirks::default().with(&patch).max_tokens_name, Some("max_tokens"));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct QuirksPatch {
+    terminal_marker: Option<TerminalMarker>,
+    stream_usage: Option<bool>,
+    max_tokens_name: Option<MaxTokensName>,
+    moderation_403: Option<bool>,
+    system_role: Option<SystemRole>,
+    tool_ids: Option<ToolIds>,
+    reasoning_field: Option<ReasoningField>,
+    no_parallel_tools: Option<bool>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum MaxTokensName {
+    AsWritten,
+    MaxTokens,
+    MaxCompletionTokens,
+}
+
+impl MaxTokensName {
+    fn value(self) -> Option<&'static str> {
+        match self {
+            MaxTokensName::AsWritten => None,
+            MaxTokensName::MaxTokens => Some("max_tokens"),
+            MaxTokensName::MaxCompletionTokens => Some("max_completion_tokens"),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum SystemRole {
+    AsWritten,
+    System,
+    Developer,
+    User,
+}
+
+impl SystemRole {
+    fn value(self) -> Option<&'static str> {
+        match self {
+            SystemRole::AsWritten => None,
+            SystemRole::System => Some("system"),
+            SystemRole::Developer => Some("developer"),
+            SystemRole::User => Some("user"),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ToolIds {
+    Any,
+    Alnum9,
+}
+
+impl ToolIds {
+    fn value(self) -> Option<&'static str> {
+        match self {
+            ToolIds::Any => None,
+            ToolIds::Alnum9 => Some("alnum9"),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ReasoningField {
+    None,
+    ReasoningContent,
+    Reasoning,
+}
+
+impl ReasoningField {
+    fn value(self) -> Option<&'static str> {
+        match self {
+            ReasoningField::None => None,
+            ReasoningField::ReasoningContent => Some("reasoning_content"),
+            ReasoningField::Reasoning => Some("reasoning"),
+        }
+    }
+}
