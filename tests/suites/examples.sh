@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Every example runs against the scripted provider, survives the failover and prints the answer of the second target.
+set -uo pipefail
+root=$LLM_ROOT
+. "$root/tools/examples.sh"
+passed=0 failed=0
+trap stop_mock EXIT
+start_mock || { printf '0 passed, 1 failed\n'; exit 1; }
+export LLM_CONFIG=$LLM_WORK/llm.toml
+write_demo_config "$origin" "$LLM_CONFIG"
+
+fail() {
+    printf 'FAILED %s/%s: %s\n' "$language" "$name" "$1"
+    failed=$((failed + 1))
+}
+
+build_examples > "$LLM_WORK/examples.tsv"
+while IFS=$'\t' read -r language name command; do
+    case $language in skipped:*) printf '%s\n' "$language"; continue ;; esac
+    lines=$(wc -l < "$(echo "$root/examples/$language/$name".*)")
+    ask_mock DELETE /stats > /dev/null
+    if ! timeout 60 "$command" < /dev/null > "$LLM_WORK/out" 2> "$LLM_WORK/err"; then
+        fail "exit code not 0: $(tail -c 500 "$LLM_WORK/err")"
+    elif ! grep -q 'w0 w1 .*w11' "$LLM_WORK/out"; then
+        fail "the twelve words of the second target are not in its output: $(tail -c 500 "$LLM_WORK/out")"
+    elif [ "$lines" -ge 60 ]; then
+        fail "$lines lines; an example has fewer than 60"
+    else
+        printf 'ok %s/%s (provider: %s)\n' "$language" "$name" "$(ask_mock GET /stats)"
+        passed=$((passed + 1))
+    fi
+done < "$LLM_WORK/examples.tsv"
+printf '%s passed, %s failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ]

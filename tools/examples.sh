@@ -1,0 +1,98 @@
+# Building and running the examples; sourced by tools/demo.sh, tools/live.sh and tests/suites/examples.sh.
+#
+# Every example takes the model as its only argument (default: `default_model` of the configuration), finds the configuration in
+# LLM_CONFIG, prints the answer and exits with 0. Wants: LLM_LIB_DIR, LLM_BIN, LLM_WORK, root (the repository).
+
+# Two providers of the scripted server: the first is overloaded, the second answers in another dialect after a moment.
+write_demo_config() {
+    local origin=$1 file=$2
+    cat > "$file" << TOML
+default_model = "demo"
+
+[providers.primary]
+wire = "openai_chat"
+base_url = "$origin/v1"
+auth = "none"
+
+[providers.backup]
+wire = "anthropic"
+base_url = "$origin"
+auth = "none"
+
+[models.demo]
+targets = [
+  { model = "primary/status=529" },
+  { model = "backup/tokens=12;pace=30ms" },
+]
+TOML
+}
+
+# Starts the scripted provider on a free port of loopback; sets `origin` and `mock_pid`.
+start_mock() {
+    local log=$LLM_WORK/mock.log
+    "$LLM_BIN" mock --listen 127.0.0.1:0 > "$log" 2>&1 &
+    mock_pid=$!
+    for _ in $(seq 100); do
+        origin=$(sed -n 's/^listening on //p' "$log")
+        [ -z "$origin" ] || return 0
+        kill -0 "$mock_pid" 2> /dev/null || break
+        sleep 0.05
+    done
+    cat "$log"
+    return 1
+}
+
+stop_mock() {
+    [ -z "${mock_pid:-}" ] || kill "$mock_pid" 2> /dev/null || true
+    mock_pid=
+}
+
+# GET of the scripted provider's own pages, without curl.
+ask_mock() {
+    local place=${origin#http://}
+    exec 3<> "/dev/tcp/${place%:*}/${place##*:}" || return 1
+    printf '%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n' "$1" "$2" "$place" >&3
+    sed '1,/^\r*$/d' <&3
+    exec 3>&-
+}
+
+# Builds every example whose toolchain is here; prints one line each: language, name, command.
+build_examples() {
+    local source name out
+    mkdir -p "$LLM_WORK/bin"
+    if command -v "${CC:-cc}" > /dev/null; then
+        for source in "$root"/examples/c/*.c; do
+            name=$(basename "$source" .c) out=$LLM_WORK/bin/c-$(basename "$source" .c)
+            "${CC:-cc}" -std=c11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -I"$root/include" "$source" -o "$out" \
+                -L"$LLM_LIB_DIR" -lllm -Wl,-rpath,"$LLM_LIB_DIR" -lpthread >&2 || out=false
+            printf 'c\t%s\t%s\n' "$name" "$out"
+        done
+    else
+        printf 'skipped: %s not found\n' "${CC:-cc}"
+    fi
+    if command -v "${CXX:-c++}" > /dev/null; then
+        for source in "$root"/examples/cpp/*.cpp; do
+            name=$(basename "$source" .cpp) out=$LLM_WORK/bin/cpp-$(basename "$source" .cpp)
+            "${CXX:-c++}" -std=c++17 -O1 -g -Wall -Wextra -Werror -I"$root/include" "$source" -o "$out" \
+                -L"$LLM_LIB_DIR" -lllm -Wl,-rpath,"$LLM_LIB_DIR" -lpthread >&2 || out=false
+            printf 'cpp\t%s\t%s\n' "$name" "$out"
+        done
+    else
+        printf 'skipped: %s not found\n' "${CXX:-c++}"
+    fi
+    rust_examples
+}
+
+# Rust examples are cargo targets of the crate `libllm`, whose sources are in examples/rust.
+rust_examples() {
+    local source name
+    for source in "$root"/examples/rust/*.rs; do
+        [ -e "$source" ] || continue
+        name=$(basename "$source" .rs)
+        if (cd "$root" && "${CARGO:-cargo}" build -q --profile ci -p libllm --example "$name") >&2; then
+            printf 'rust\t%s\t%s\n' "$name" "$LLM_LIB_DIR/examples/$name"
+        else
+            printf 'rust\t%s\tfalse\n' "$name"
+        fi
+    done
+}
