@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# What every commit must pass, cheapest first. All builds here use the dev profile.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+cargo=${CARGO:-cargo}
+target=${LLM_TARGET:-$PWD/target}
+
+step() { printf '\n== %s\n' "$*"; }
+
+step 'format'
+"$cargo" fmt --all --check
+
+step 'architecture and header'
+"$cargo" run -q -p libllm-tools -- arch
+"$cargo" run -q -p libllm-tools -- header --check
+
+step 'licences, sources, bans'
+deny=$(command -v cargo-deny || true)
+if [ -z "$deny" ]; then
+    deny=$target/tools/bin/cargo-deny
+    # Kept with the build: it takes minutes, once.
+    [ -x "$deny" ] || "$cargo" install cargo-deny --version 0.20.2 --locked --root "$target/tools" --target-dir "$target/tools/build"
+fi
+"$deny" --log-level error check --hide-inclusion-graph bans licenses sources
+
+step 'clippy, all features of the default build'
+"$cargo" clippy --workspace --all-targets -- -D warnings
+
+# A build with no wire, and with each alone: a `cfg` that is wrong shows as an unused import or a missing name.
+wires=$(sed -n '/^\[features\]/,/^\[/s/^\([a-z0-9_-]*\) *= *\[.*/\1/p' proto/Cargo.toml | grep -v '^default$')
+for subset in '' $wires; do
+    step "clippy, wires: ${subset:-none}"
+    "$cargo" clippy -p libllm-proto -p libllm -p libllm-ffi --no-default-features ${subset:+--features "$subset"} -- -D warnings
+done
+
+step 'documentation'
+RUSTDOCFLAGS='-D warnings' "$cargo" doc --workspace --no-deps --lib
+
+step 'exported symbols'
+"$cargo" build -p libllm-ffi
+"$cargo" run -q -p libllm-tools -- symbols "$target/debug/libllm.so"
+
+printf '\ncheck: all passed\n'

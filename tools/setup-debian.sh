@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# System packages that tests want beyond a C compiler and Rust, for CI on Debian or Ubuntu. Installs only what is missing.
+set -euo pipefail
+
+missing=()
+need() { command -v "$1" > /dev/null || missing+=("$2"); }
+need cc gcc
+need c++ g++
+need clang clang
+need clang++ clang
+need python3 python3
+need pkg-config pkg-config
+need valgrind valgrind
+need redis-server redis-server
+
+if [ "${#missing[@]}" -eq 0 ]; then
+    exit 0
+fi
+mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
+echo "installing: ${missing[*]}"
+run=()
+[ "$(id -u)" -eq 0 ] || run=(sudo)
+export DEBIAN_FRONTEND=noninteractive
+"${run[@]}" apt-get update -qq
+"${run[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" > /dev/null
