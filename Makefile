@@ -1,0 +1,77 @@
+# The doors to everything that the project does by command. `make` alone lists them.
+#
+# CARGO_TARGET_DIR, CC, CXX, PREFIX, DESTDIR are honoured. One build with fat LTO (`make build`) is what ships; tests, examples and
+# conformance run on profile `ci`, which is close to it and quick to build.
+
+CARGO  ?= cargo
+CC     ?= cc
+CXX    ?= c++
+PREFIX ?= /usr/local
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+
+LIBDIR       = $(DESTDIR)$(PREFIX)/lib
+INCLUDEDIR   = $(DESTDIR)$(PREFIX)/include
+BINDIR       = $(DESTDIR)$(PREFIX)/bin
+PKGCONFIGDIR = $(LIBDIR)/pkgconfig
+
+export CARGO CC CXX
+export LLM_TARGET = $(TARGET)
+
+.PHONY: help demo test check build ci-build header conformance bench install fmt clean live
+
+help:
+	@echo 'make demo [MODEL=p/m]  build, then run the examples: on a scripted provider with a failover, or with your key'
+	@echo 'make test              every test of every language'
+	@echo 'make check             formats, lints, docs, header, architecture, licences, exported symbols'
+	@echo 'make build             libllm.so, libllm.a and the command libllm, as they ship, in $(TARGET)/release'
+	@echo 'make header            include/llm.h from ffi/src'
+	@echo 'make conformance       recorded providers through the C ABI   [CORPUS=dir OUT=file JUDGE=path CHUNK=1]'
+	@echo 'make bench             load and micro benchmarks against bare hyper'
+	@echo 'make live              a few calls to the real providers whose keys are in the environment'
+	@echo 'make install           to PREFIX=$(PREFIX)   [DESTDIR=]'
+	@echo 'make fmt  make clean'
+
+demo: ci-build
+	tools/demo.sh $(MODEL)
+
+test:
+	tests/run
+
+check:
+	tools/check.sh
+
+# What ships, built once.
+build:
+	$(CARGO) build --release -p libllm-ffi -p libllm-gateway
+
+# What tests, examples and conformance load.
+ci-build:
+	$(CARGO) build --profile ci -p libllm-ffi -p libllm-gateway
+
+header:
+	$(CARGO) run -q -p libllm-tools -- header
+
+conformance: ci-build
+	tests/conformance/run.py --lib-dir $(TARGET)/ci \
+	  $(if $(CORPUS),--corpus $(CORPUS)) $(if $(JUDGE),--judge $(JUDGE)) $(if $(CHUNK),--chunk $(CHUNK)) \
+	  --out $(or $(OUT),$(TARGET)/conformance/results.jsonl)
+
+bench: build
+	bench/run.py
+
+live: ci-build
+	tools/live.sh
+
+install: build
+	install -d $(LIBDIR) $(INCLUDEDIR) $(BINDIR) $(PKGCONFIGDIR)
+	install -m 755 $(TARGET)/release/libllm.so $(LIBDIR)/libllm.so
+	install -m 644 $(TARGET)/release/libllm.a $(LIBDIR)/libllm.a
+	install -m 644 include/llm.h include/llm.hpp $(INCLUDEDIR)
+	install -m 755 $(TARGET)/release/libllm $(BINDIR)/libllm
+	tools/pkg-config.sh $(PREFIX) > $(PKGCONFIGDIR)/libllm.pc
+
+fmt:
+	$(CARGO) fmt --all
+
+clean:
+	$(CARGO) clean
