@@ -1,9 +1,246 @@
 //! The caller's words: a Chat Completions request, checked once, its source text kept.
+//!
+//! A request's text is never printed again: wires that speak the same format send it as it came, but for the few members that
+//! routing changes ([`splice`]), so that unknown members and the spelling of numbers survive.
+//!
+//! ```
+//! use libllm_proto::Request;
+//!
+//! let request = Request::parse(r#"{"model":"openai/gpt-5","messages":[{"role":"user","content":"hi"}]}"#)?;
+//! assert_eq!(request.model(), Some("openai/gpt-5"));
+//!
+//! let error = Request::parse(r#"{"messages":[{"role":"user","content":5}]}"#).unwrap_err();
+//! assert_eq!(error.message(), "messages[0].content: expected a string or an array, found a number");
+//! # Ok::<(), libllm_proto::Error>(())
+//! ```
+
+use std::borrow::Cow;
 
 use bytes::Bytes;
+use serde_json::Value;
 
-/// A request that is known to be good.
+use crate::error::{Error, ErrorKind, Result};
+use crate::json::{Cursor, Str};
+
+mod check;
+mod draft;
+mod messages;
+pub(crate) mod splice;
+#[cfg(test)]
+mod tests;
+
+pub use draft::Draft;
+
+use check::Place;
+use splice::{Slot, Splice};
+
+/// A request that is known to be good: JSON whose known members have the types they should, with at least one message.
 #[derive(Clone, Debug)]
 pub struct Request {
     source: Bytes,
+    fields: Vec<Field>,
+    /// Where the top level's closing brace is.
+    close: usize,
+    model: Option<Box<str>>,
+    has_parts: bool,
 }
+
+/// A member of the top level.
+#[derive(Clone, Debug)]
+pub(crate) struct Field {
+    pub(crate) slot: Slot,
+    /// The key's text where escapes hide it.
+    unescaped: Option<Box<str>>,
+    /// A later member has the same key: this one says nothing.
+    pub(crate) shadowed: bool,
+}
+
+impl Request {
+    /// Starts a request in Rust; see [`Draft`].
+    #[expect(
+        clippy::new_ret_no_self,
+        reason = "a request without a message is none yet"
+    )]
+    pub fn new(model: impl Into<String>) -> Draft {
+        Draft::new(model.into())
+    }
+
+    /// Checks a request. The error says where and why: line and column of malformed JSON, path of a wrong type.
+    pub fn parse(json: impl Into<Bytes>) -> Result<Request> {
+        let mut source: Bytes = json.into();
+        if source.starts_with(BOM) {
+            source = source.slice(BOM.len()..);
+        }
+        check_syntax(&source)?;
+        index(source).map_err(|error| error.with_kind(ErrorKind::InvalidArgument))
+    }
+
+    /// The model as the caller wrote it.
+    pub fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
+    /// Whether a stream is asked for, if the request says.
+    pub fn stream(&self) -> Option<bool> {
+        match self.field("stream")? {
+            b"true" => Some(true),
+            b"false" => Some(false),
+            _ => None,
+        }
+    }
+
+    /// How many answers are asked for.
+    pub fn n(&self) -> u32 {
+        let written = self
+            .field("n")
+            .and_then(|json| std::str::from_utf8(json).ok()?.parse().ok());
+        written.unwrap_or(1)
+    }
+
+    /// The JSON text of a member of the top level, the last one of that name.
+    pub fn field(&self, key: &str) -> Option<&[u8]> {
+        let (_, field) = self.find(key)?;
+        Some(&self.source[field.slot.value.clone()])
+    }
+
+    /// The members of the top level with their JSON text, in order. Of a key that comes twice only the last is there.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let seen = self.fields.iter().filter(|field| !field.shadowed);
+        seen.map(|field| (self.key(field), &self.source[field.slot.value.clone()]))
+    }
+
+    /// The request as the caller wrote it, without a byte order mark.
+    pub fn source(&self) -> &Bytes {
+        &self.source
+    }
+
+    /// The same request for another model.
+    pub fn with_model(&self, model: &str) -> Result<Request> {
+        self.with("model", &Value::from(model))
+    }
+
+    /// The same request with one member of the top level set.
+    pub fn with(&self, key: &str, value: &Value) -> Result<Request> {
+        let mut splice = Splice::new(self);
+        splice.set(key, value.to_string().into_bytes());
+        Request::parse(splice.finish())
+    }
+
+    /// Whether a message carries parts of an earlier answer (`libllm_parts`).
+    pub(crate) fn has_parts(&self) -> bool {
+        self.has_parts
+    }
+
+    pub(crate) fn members(&self) -> &[Field] {
+        &self.fields
+    }
+
+    /// Where the top level's closing brace is.
+    pub(crate) fn close(&self) -> usize {
+        self.close
+    }
+
+    pub(crate) fn find(&self, key: &str) -> Option<(usize, &Field)> {
+        let mut all = self.fields.iter().enumerate().rev();
+        all.find(|(_, field)| self.key(field) == key)
+    }
+
+    pub(crate) fn key<'r>(&'r self, field: &'r Field) -> &'r str {
+        let written = field.slot.key.start + 1..field.slot.key.end - 1;
+        let plain = || std::str::from_utf8(&self.source[written]).unwrap_or_default();
+        field.unescaped.as_deref().unwrap_or_else(plain)
+    }
+}
+
+/// serde_json is the judge of what is JSON: its errors give line and column, and it takes none of the cursor's leniencies.
+fn check_syntax(source: &[u8]) -> Result<()> {
+    let bad = |why: String| Error::new(ErrorKind::InvalidArgument, why);
+    if let Err(error) = std::str::from_utf8(source) {
+        let at = error.valid_up_to();
+        return Err(bad(format!("the request is not UTF-8 at byte {at}")));
+    }
+    match serde_json::from_slice::<serde::de::IgnoredAny>(source) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(bad(format!("the request is malformed JSON: {error}"))),
+    }
+}
+
+fn index(source: Bytes) -> Result<Request> {
+    let text = source.clone();
+    let mut cursor = Cursor::new(&text);
+    check::expect(&mut cursor, &Place::Root, check::OBJECT)?;
+    cursor.enter_object()?;
+    let mut fields: Vec<Field> = Vec::with_capacity(16);
+    let mut found = messages::Found::default();
+    let mut has_messages = false;
+    let mut start = cursor.position();
+    while let Some(key) = cursor.key()? {
+        let name = plain(key);
+        let value_start = splice::skip_blanks(&text, cursor.position());
+        let place = Place::Key(&Place::Root, &name);
+        if name == "messages" {
+            has_messages = true;
+            found = messages::check(&mut cursor, &place)?;
+        } else {
+            check::field(&name, &mut cursor, &place)?;
+        }
+        let slot = Slot::between(&text, start, key.range(), value_start..cursor.position());
+        start = slot.all.end + 1;
+        if fields.len() == FIELDS_MAX {
+            let message = format!("the request has more than {FIELDS_MAX} members");
+            return Err(Error::new(ErrorKind::InvalidArgument, message));
+        }
+        let unescaped = (!key.is_plain()).then(|| name.into_owned().into());
+        fields.push(Field {
+            slot,
+            unescaped,
+            shadowed: false,
+        });
+    }
+    if !has_messages {
+        return Err(check::fail(
+            &Place::Key(&Place::Root, "messages"),
+            "is missing",
+        ));
+    }
+    // The last slot ends at the brace; `start` is one behind it.
+    let close = start - usize::from(!fields.is_empty());
+    let has_parts = found.parts;
+    let mut request = Request {
+        source,
+        fields,
+        close,
+        model: None,
+        has_parts,
+    };
+    shadow(&mut request);
+    let model = request
+        .field("model")
+        .and_then(|json| Cursor::new(json).text().ok().flatten());
+    request.model = model.map(|model| model.owned().into());
+    Ok(request)
+}
+
+/// Marks members whose key comes again later.
+fn shadow(request: &mut Request) {
+    let keys = request.fields.iter().enumerate();
+    let mut keys: Vec<(&str, usize)> = keys.map(|(at, field)| (request.key(field), at)).collect();
+    keys.sort_unstable();
+    let twice = keys.windows(2).filter(|pair| pair[0].0 == pair[1].0);
+    let shadowed: Vec<usize> = twice.map(|pair| pair[0].1).collect();
+    for at in shadowed {
+        request.fields[at].shadowed = true;
+    }
+}
+
+fn plain(key: Str<'_>) -> Cow<'_, str> {
+    match std::str::from_utf8(key.raw()) {
+        Ok(text) if key.is_plain() => Cow::Borrowed(text),
+        _ => Cow::Owned(key.owned()),
+    }
+}
+
+/// Far above what any format knows; keeps looking members up cheap.
+const FIELDS_MAX: usize = 1024;
+
+const BOM: &[u8] = b"\xef\xbb\xbf";

@@ -1,0 +1,323 @@
+//! Changes to JSON text that leave every other byte as it was: members are replaced, renamed, removed or added by their place.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::Request;
+
+/// Where a member of an object lies in the text.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot {
+    /// From behind the comma or brace before it up to the comma or brace behind it.
+    pub(crate) all: Range<usize>,
+    /// The key with its quotes.
+    pub(crate) key: Range<usize>,
+    /// The value.
+    pub(crate) value: Range<usize>,
+}
+
+impl Slot {
+    /// The slot that begins at `start`; `key` is what lies between the quotes.
+    pub(crate) fn between(
+        text: &[u8],
+        start: usize,
+        key: Range<usize>,
+        value: Range<usize>,
+    ) -> Slot {
+        let end = skip_blanks(text, value.end);
+        Slot {
+            all: start..end,
+            key: key.start - 1..key.end + 1,
+            value,
+        }
+    }
+}
+
+/// The place of the first byte at or behind `at` that is no blank.
+pub(crate) fn skip_blanks(text: &[u8], at: usize) -> usize {
+    let blanks = text[at..]
+        .iter()
+        .take_while(|byte| byte.is_ascii_whitespace());
+    at + blanks.count()
+}
+
+/// Replacements of ranges of one text; no two may overlap.
+#[derive(Debug, Default)]
+pub(crate) struct Edits {
+    list: Vec<(Range<usize>, Vec<u8>)>,
+}
+
+impl Edits {
+    /// Puts `with` where `range` was.
+    pub(crate) fn replace(&mut self, range: Range<usize>, with: impl Into<Vec<u8>>) {
+        self.list.push((range, with.into()));
+    }
+
+    /// Removes those members of an object for which `gone` says so, and puts `added` (members with commas between them, or
+    /// nothing) at its end. `close` is where its closing brace is.
+    pub(crate) fn reshape(
+        &mut self,
+        slots: &[Slot],
+        gone: impl Fn(usize) -> bool,
+        added: Vec<u8>,
+        close: usize,
+    ) {
+        let mut kept = false;
+        for (number, slot) in slots.iter().enumerate() {
+            if !gone(number) {
+                kept = true;
+            } else if kept {
+                self.replace(slot.all.start - 1..slot.all.end, "");
+            } else {
+                let comma = usize::from(slot.all.end != close);
+                self.replace(slot.all.start..slot.all.end + comma, "");
+            }
+        }
+        if !added.is_empty() {
+            let mut with = Vec::with_capacity(added.len() + 1);
+            if kept {
+                with.push(b',');
+            }
+            with.extend_from_slice(&added);
+            self.replace(close..close, with);
+        }
+    }
+
+    /// Whether nothing changes.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// The changed text, in one allocation.
+    pub(crate) fn apply(mut self, text: &[u8]) -> Vec<u8> {
+        // Stable: what is put in at one place stays in the order it was said.
+        self.list.sort_by_key(|(range, _)| range.start);
+        let added: usize = self.list.iter().map(|(_, with)| with.len()).sum();
+        let removed: usize = self.list.iter().map(|(range, _)| range.len()).sum();
+        let mut out = Vec::with_capacity(text.len() + added - removed);
+        let mut at = 0;
+        for (range, with) in &self.list {
+            out.extend_from_slice(&text[at..range.start]);
+            out.extend_from_slice(with);
+            at = range.end;
+        }
+        out.extend_from_slice(&text[at..]);
+        out
+    }
+}
+
+/// Changes to a request's top level. What is said last about a member counts.
+#[derive(Debug)]
+pub(crate) struct Splice<'r> {
+    request: &'r Request,
+    /// One for each member, in the request's order.
+    changes: Vec<Change>,
+    added: Vec<(String, Vec<u8>)>,
+}
+
+#[derive(Debug, Default)]
+struct Change {
+    gone: bool,
+    name: Option<String>,
+    value: Option<Vec<u8>>,
+    inside: Option<Edits>,
+}
+
+impl<'r> Splice<'r> {
+    /// No change, but that members which a later one of the same key shadows are left out.
+    pub(crate) fn new(request: &'r Request) -> Splice<'r> {
+        let change = |shadowed| Change {
+            gone: shadowed,
+            ..Change::default()
+        };
+        let changes = request
+            .members()
+            .iter()
+            .map(|field| change(field.shadowed))
+            .collect();
+        Splice {
+            request,
+            changes,
+            added: Vec::new(),
+        }
+    }
+
+    /// Sets a member to this JSON text; adds it if there is none.
+    pub(crate) fn set(&mut self, key: &str, json: Vec<u8>) {
+        if let Some(number) = self.find(key) {
+            if self.request.source()[self.request.members()[number].slot.value.clone()] != json {
+                self.changes[number].value = Some(json);
+                self.changes[number].inside = None;
+            }
+        } else if let Some((_, value)) = self.added.iter_mut().find(|(name, _)| name == key) {
+            *value = json;
+        } else {
+            self.added.push((key.to_string(), json));
+        }
+    }
+
+    /// Takes a member out, if it is there.
+    pub(crate) fn remove(&mut self, key: &str) {
+        if let Some(number) = self.find(key) {
+            self.changes[number].gone = true;
+        }
+        self.added.retain(|(name, _)| name != key);
+    }
+
+    /// Gives a member another name.
+    pub(crate) fn rename(&mut self, key: &str, name: &str) {
+        if let Some(number) = self.find(key) {
+            self.changes[number].name = Some(name.to_string());
+        }
+    }
+
+    /// Changes a member's value in places; the edits' ranges are the source's.
+    pub(crate) fn edit(&mut self, key: &str, edits: Edits) {
+        if let Some(number) = self.find(key) {
+            self.changes[number].inside = Some(edits);
+        }
+    }
+
+    /// The changed request: the source itself where nothing changed, else one copy.
+    pub(crate) fn finish(self) -> Bytes {
+        let members = self.request.members();
+        let mut edits = Edits::default();
+        let mut gone = Vec::with_capacity(members.len());
+        for (field, change) in members.iter().zip(self.changes) {
+            gone.push(change.gone);
+            if change.gone {
+                continue;
+            }
+            if let Some(name) = change.name {
+                edits.replace(field.slot.key.clone(), quote(&name));
+            }
+            match (change.value, change.inside) {
+                (Some(value), _) => edits.replace(field.slot.value.clone(), value),
+                (None, Some(inside)) => edits.list.extend(inside.list),
+                (None, None) => {}
+            }
+        }
+        let slots: Vec<Slot> = members.iter().map(|field| field.slot.clone()).collect();
+        let added = join(&self.added);
+        edits.reshape(&slots, |number| gone[number], added, self.request.close());
+        if edits.is_empty() {
+            return self.request.source().clone();
+        }
+        edits.apply(self.request.source()).into()
+    }
+
+    /// The member that is called `key` now.
+    fn find(&self, key: &str) -> Option<usize> {
+        let members = self.request.members().iter().zip(&self.changes);
+        let mut named = members.enumerate().filter(|(_, (_, change))| !change.gone);
+        let found = named.find(|(_, (field, change))| match &change.name {
+            Some(name) => name == key,
+            None => self.request.key(field) == key,
+        });
+        found.map(|(number, _)| number)
+    }
+}
+
+/// Members as JSON text, without braces.
+pub(crate) fn join(members: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (name, value) in members {
+        if !out.is_empty() {
+            out.push(b',');
+        }
+        out.extend_from_slice(&quote(name));
+        out.push(b':');
+        out.extend_from_slice(value);
+    }
+    out
+}
+
+/// A text as a JSON string.
+pub(crate) fn quote(text: &str) -> Vec<u8> {
+    serde_json::Value::from(text).to_string().into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spliced(source: &str, change: impl Fn(&mut Splice<'_>)) -> String {
+        let source = source.replace("M", r#""messages":[{"role":"user","content":"x"}]"#);
+        let request = Request::parse(source).unwrap();
+        let mut splice = Splice::new(&request);
+        change(&mut splice);
+        let out = String::from_utf8(splice.finish().to_vec()).unwrap();
+        assert!(
+            serde_json::from_str::<serde_json::Value>(&out).is_ok(),
+            "{out}"
+        );
+        out.replace(r#""messages":[{"role":"user","content":"x"}]"#, "M")
+    }
+
+    #[test]
+    fn nothing_changes_without_a_change() {
+        let odd = "{ \"a\" : 1.50e0 ,\n\tM , \"b\":\"\\u0041\" }\n";
+        assert_eq!(spliced(odd, |_| ()), odd);
+        let request = Request::parse(r#"{"messages":[{"role":"user"}]}"#).unwrap();
+        assert_eq!(
+            Splice::new(&request).finish().as_ptr(),
+            request.source().as_ptr()
+        );
+    }
+
+    #[test]
+    fn members_are_removed_wherever_they_stand() {
+        let gone = |keys: &'static [&'static str]| {
+            move |splice: &mut Splice<'_>| keys.iter().for_each(|key| splice.remove(key))
+        };
+        assert_eq!(spliced(r#"{"a":1,M,"b":2}"#, gone(&["a"])), "{M,\"b\":2}");
+        assert_eq!(spliced(r#"{"a":1,M,"b":2}"#, gone(&["b"])), "{\"a\":1,M}");
+        assert_eq!(
+            spliced(
+                r#"{"a":1,"c":[],M,"b":2,"d":{}}"#,
+                gone(&["a", "b", "c", "d"])
+            ),
+            "{M}"
+        );
+        assert_eq!(
+            spliced(r#"{ "a": 1 , M , "b": 2 }"#, gone(&["messages"])),
+            r#"{ "a": 1 , "b": 2 }"#
+        );
+        assert_eq!(spliced("{M}", gone(&["messages"])), "{}");
+        assert_eq!(spliced("{M}", gone(&["nothing"])), "{M}");
+    }
+
+    #[test]
+    fn members_are_set_renamed_and_added() {
+        let set = |splice: &mut Splice<'_>| {
+            splice.set("a", b"true".to_vec());
+            splice.set("new", b"[]".to_vec());
+            splice.rename("b", "c");
+            splice.set("c", b"3".to_vec());
+            splice.set("new", b"{}".to_vec());
+        };
+        assert_eq!(
+            spliced(r#"{"a" : 1,M,"b":2}"#, set),
+            r#"{"a" : true,M,"c":3,"new":{}}"#
+        );
+    }
+
+    #[test]
+    fn everything_may_be_replaced_at_once() {
+        let all = |splice: &mut Splice<'_>| {
+            splice.remove("messages");
+            splice.set("b", b"1".to_vec());
+            splice.set("c", b"2".to_vec());
+        };
+        assert_eq!(spliced("{M}", all), r#"{"b":1,"c":2}"#);
+    }
+
+    #[test]
+    fn of_two_members_with_one_key_only_the_last_travels() {
+        assert_eq!(
+            spliced(r#"{"model":"a",M,"mod\u0065l":"b"}"#, |_| ()),
+            r#"{M,"mod\u0065l":"b"}"#
+        );
+    }
+}
