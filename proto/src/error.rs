@@ -157,6 +157,46 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// Every kind but the CDN's, whose number is part of the name.
+    pub const ALL: &'static [ErrorKind] = &[
+        ErrorKind::InvalidArgument,
+        ErrorKind::Config,
+        ErrorKind::Unsupported,
+        ErrorKind::InvalidRequest,
+        ErrorKind::NotFound,
+        ErrorKind::TooLarge,
+        ErrorKind::Conflict,
+        ErrorKind::Auth,
+        ErrorKind::ContentFilter,
+        ErrorKind::ContextLength,
+        ErrorKind::RateLimited,
+        ErrorKind::Quota,
+        ErrorKind::Overloaded,
+        ErrorKind::ServerError,
+        ErrorKind::Unavailable,
+        ErrorKind::ProviderError,
+        ErrorKind::GatewayTimeout,
+        ErrorKind::Timeout,
+        ErrorKind::ConsumerStalled,
+        ErrorKind::Connect,
+        ErrorKind::ConnectionLost,
+        ErrorKind::StreamTruncated,
+        ErrorKind::EmptyResponse,
+        ErrorKind::Protocol,
+        ErrorKind::BadContentType,
+        ErrorKind::RedirectRefused,
+        ErrorKind::LimitExceeded,
+        ErrorKind::Canceled,
+        ErrorKind::Closed,
+        ErrorKind::Busy,
+        ErrorKind::Forked,
+        ErrorKind::WouldDeadlock,
+        ErrorKind::NoRequest,
+        ErrorKind::NoMemory,
+        ErrorKind::NoRoute,
+        ErrorKind::Internal,
+    ];
+
     /// The name in the error's JSON, such as `rate_limited` or `cdn_520`.
     pub fn name(self) -> &'static str {
         match self {
@@ -206,6 +246,16 @@ impl ErrorKind {
             ErrorKind::NoRoute => "no_route",
             ErrorKind::Internal => "internal",
         }
+    }
+
+    /// The kind of this name, as read back from an error's JSON.
+    pub fn from_name(name: &str) -> Option<ErrorKind> {
+        let cdn = (520..=530).map(ErrorKind::Cdn);
+        ErrorKind::ALL
+            .iter()
+            .copied()
+            .chain(cdn)
+            .find(|kind| kind.name() == name)
     }
 
     /// The number a C caller sees.
@@ -315,6 +365,7 @@ struct Inner {
     request_id: Option<Box<str>>,
     retry_after: Option<Duration>,
     body: Option<Box<str>>,
+    report: Option<Box<str>>,
 }
 
 impl Error {
@@ -353,6 +404,7 @@ impl Error {
             request_id: None,
             retry_after: None,
             body: None,
+            report: None,
         }))
     }
 
@@ -403,6 +455,11 @@ impl Error {
     /// The provider's body, at most 64 KiB.
     pub fn body(&self) -> Option<&str> {
         self.0.body.as_deref()
+    }
+
+    /// The whole story of the call as JSON, attempts included, where a call was made.
+    pub fn report(&self) -> Option<&str> {
+        self.0.report.as_deref()
     }
 
     /// Replaces the kind, and nothing else.
@@ -457,6 +514,11 @@ impl Error {
         self.0.body = Some(body.into().into());
         self
     }
+    /// Adds the whole story of the call as JSON.
+    pub fn with_report(mut self, json: impl Into<String>) -> Error {
+        self.0.report = Some(json.into().into());
+        self
+    }
 }
 
 impl fmt::Display for Error {
@@ -467,7 +529,13 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}({:?}, {:?})", self.0.kind.name(), self.0.message, self.0.retry)
+        write!(
+            f,
+            "{}({:?}, {:?})",
+            self.0.kind.name(),
+            self.0.message,
+            self.0.retry
+        )
     }
 }
 
