@@ -3,15 +3,15 @@
 set -uo pipefail
 root=$LLM_ROOT
 . "$root/tools/examples.sh"
-passed=0 failed=0
+failed=0
 trap stop_mock EXIT
-start_mock || { printf '0 passed, 1 failed\n'; exit 1; }
+start_mock || exit 1
 export LLM_CONFIG=$LLM_WORK/llm.toml
 write_demo_config "$origin" "$LLM_CONFIG"
 
 fail() {
-    printf 'FAILED %s/%s: %s\n' "$language" "$name" "$1"
-    failed=$((failed + 1))
+    printf 'not ok %s/%s: %s\n' "$language" "$name" "$1"
+    failed=1
 }
 
 build_examples > "$LLM_WORK/examples.tsv"
@@ -27,8 +27,6 @@ while IFS=$'\t' read -r language name command; do
         fail "$lines lines; an example has fewer than 60"
     else
         printf 'ok %s/%s (provider: %s)\n' "$language" "$name" "$(ask_mock GET /stats)"
-        passed=$((passed + 1))
     fi
 done < "$LLM_WORK/examples.tsv"
-printf '%s passed, %s failed\n' "$passed" "$failed"
-[ "$failed" -eq 0 ]
+exit "$failed"
