@@ -34,12 +34,15 @@ flags=(-Wall -Wextra -D_GNU_SOURCE "-I$prefix/include")
 run() {
     env -i PATH=/usr/bin:/bin LLM_CONFIG="$LLM_CONFIG" timeout 60 "$@" < /dev/null
 }
-c_source=$(ls ./*.c | head -n 1)
+c_source=$(ls ./*.c | grep -v readme | head -n 1)
 cpp_source=$(ls ./*.cpp | head -n 1)
 check 'compiles as C' "${CC:-cc}" -std=c99 "${flags[@]}" "$c_source" -o c-shared "-L$prefix/lib" -lllm "-Wl,-rpath,$prefix/lib"
 check 'runs as C' run ./c-shared
 check 'compiles as C++' "${CXX:-c++}" -std=c++17 "${flags[@]}" "$cpp_source" -o cpp-shared "-L$prefix/lib" -lllm "-Wl,-rpath,$prefix/lib"
 check 'runs as C++' run ./cpp-shared
+
+awk '/^```c$/ { on = 1; next } /^```$/ { on = 0 } on' "$root/README.md" > readme.c
+check 'the program of the README compiles' "${CC:-cc}" -std=c99 "${flags[@]}" -Werror readme.c -o readme "-L$prefix/lib" -lllm
 
 if command -v pkg-config > /dev/null; then
     export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
