@@ -1,0 +1,131 @@
+//! What a request body asks of the scripted provider, in either dialect.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::Dialect;
+
+/// One request, as far as a script cares.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ask {
+    /// The format of the request and of its answer.
+    pub dialect: Dialect,
+    /// The script, and the model the answer names.
+    pub model: String,
+    /// Whether events were asked for rather than one JSON object.
+    pub stream: bool,
+    /// Chat Completions' `stream_options.include_usage`.
+    pub include_usage: bool,
+    /// Choices asked for; always 1 in Messages.
+    pub n: u32,
+    /// The text of the last user message, its parts joined.
+    pub last_user_text: String,
+}
+
+/// Why a body is no request; the sentence a provider would answer with status 400.
+pub type AskError = String;
+
+impl Ask {
+    /// Reads a request body.
+    pub fn parse(dialect: Dialect, body: &[u8]) -> Result<Ask, AskError> {
+        let body: Body<'_> = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+        if body.messages.is_empty() {
+            return Err("messages: expected at least one message".into());
+        }
+        // Messages requires it (Anthropic API reference, `max_tokens`); a client that forgot would fail there.
+        if dialect == Dialect::Anthropic && body.max_tokens.is_none() {
+            return Err("max_tokens: field required".into());
+        }
+        Ok(Ask {
+            dialect,
+            stream: body.stream.unwrap_or(false),
+            include_usage: body
+                .stream_options
+                .is_some_and(|o| o.include_usage == Some(true)),
+            n: match dialect {
+                Dialect::OpenaiChat => body.n.unwrap_or(1).clamp(1, 128),
+                Dialect::Anthropic => 1,
+            },
+            last_user_text: last_user_text(&body.messages)?,
+            model: body.model,
+        })
+    }
+}
+
+fn last_user_text(messages: &[Message<'_>]) -> Result<String, AskError> {
+    let last = messages.iter().rev().find(|message| message.role == "user");
+    let Some(content) = last.and_then(|message| message.content) else {
+        return Ok(String::new());
+    };
+    let content: Content =
+        serde_json::from_str(content.get()).map_err(|error| format!("content: {error}"))?;
+    Ok(match content {
+        Content::Text(text) => text,
+        Content::Parts(parts) => parts.into_iter().filter_map(|part| part.text).collect(),
+    })
+}
+
+#[derive(Deserialize)]
+struct Body<'a> {
+    model: String,
+    stream: Option<bool>,
+    stream_options: Option<StreamOptions>,
+    n: Option<u32>,
+    max_tokens: Option<u64>,
+    #[serde(borrow)]
+    messages: Vec<Message<'a>>,
+}
+
+#[derive(Deserialize)]
+struct StreamOptions {
+    include_usage: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct Message<'a> {
+    role: String,
+    /// Unread but for the last user's: prompts are long.
+    #[serde(borrow)]
+    content: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Content {
+    Text(String),
+    Parts(Vec<Part>),
+}
+
+#[derive(Deserialize)]
+struct Part {
+    text: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_both_dialects() {
+        let body = br#"{"model":"echo","stream":true,"stream_options":{"include_usage":true},"n":2,
+            "messages":[{"role":"user","content":"old"},{"role":"assistant","content":null},
+            {"role":"user","content":[{"type":"text","text":"a "},{"type":"image_url","image_url":{}},{"type":"text","text":"b"}]},
+            {"role":"tool","content":"x"}],"unknown":1}"#;
+        let ask = Ask::parse(Dialect::OpenaiChat, body).unwrap();
+        assert_eq!(ask.last_user_text, "a b");
+        assert!(ask.stream && ask.include_usage && ask.n == 2);
+        let error = Ask::parse(Dialect::Anthropic, body).unwrap_err();
+        assert_eq!(error, "max_tokens: field required");
+    }
+
+    #[test]
+    fn a_body_that_is_no_request_says_why() {
+        let no = |body: &str| Ask::parse(Dialect::OpenaiChat, body.as_bytes()).unwrap_err();
+        assert!(no("{").contains("EOF"));
+        assert!(no(r#"{"messages":[]}"#).contains("model"));
+        assert!(no(r#"{"model":"echo","messages":[]}"#).contains("at least one"));
+        assert!(
+            no(r#"{"model":"echo","messages":[{"role":"user","content":7}]}"#).contains("content")
+        );
+    }
+}

@@ -1,0 +1,75 @@
+//! An answer that was not asked for as a stream: one JSON object when all of it is there.
+
+use std::time::Duration;
+
+use super::answer::{Facts, Reply, error_body, whole};
+use super::body::Body;
+use super::pieces::Pieces;
+use super::script::{At, Fault, Script, What};
+use super::{Dialect, anthropic, openai};
+
+/// No JSON, no UTF-8, and nothing a lenient reader could repair.
+pub(super) const GARBAGE: &[u8] = b"{\"garbage\":\xff\xfe<html>]\x00";
+
+/// The reply to a unary request: the same schedule as the stream's, all of it before the object leaves.
+pub(super) fn reply(
+    script: &Script,
+    faults: &[Fault],
+    start: Duration,
+    dialect: Dialect,
+    facts: &Facts,
+    pieces: Pieces,
+) -> Reply {
+    let total = pieces.count();
+    let mut stalled = start;
+    let time_of = |tokens: u32| {
+        script.ttft
+            + script
+                .pace
+                .saturating_mul(tokens.min(total).saturating_sub(1))
+    };
+    let mut garbage = false;
+    let mut cut = None;
+    for fault in faults {
+        let at = match fault.at {
+            At::Head => 0,
+            At::Token(at) => at.min(total),
+        };
+        match fault.what {
+            What::Stall(time) => stalled += time,
+            What::Garbage => garbage = true,
+            What::Cut(how) => {
+                cut = Some((at, how));
+                break;
+            }
+            What::Error(kind) => {
+                let body = error_body(dialect, kind, kind.message(dialect), facts.number);
+                let mut reply = whole(script, dialect, facts.number, kind.status(dialect), body);
+                reply.head_at = stalled + time_of(at);
+                return reply;
+            }
+        }
+    }
+    let mut bytes = match (garbage, dialect) {
+        (true, _) => GARBAGE.to_vec(),
+        (false, Dialect::OpenaiChat) => openai::whole(facts, pieces).into_bytes(),
+        (false, Dialect::Anthropic) => anthropic::whole(facts, pieces).into_bytes(),
+    };
+    let mut at = stalled + time_of(total);
+    if let Some((tokens, _)) = cut {
+        at = stalled + time_of(tokens);
+        // The object's share that the tokens are of the answer's, and never all of it.
+        let share = bytes.len() as u64 * u64::from(tokens) / (u64::from(total) + 1);
+        bytes.truncate(share as usize);
+    }
+    let mut reply = whole(script, dialect, facts.number, 200, Vec::new());
+    // Keep-alives need a head to follow, and what is cut or kept alive has no length to announce.
+    reply.head_at = if script.keepalive.is_some() {
+        start
+    } else {
+        at
+    };
+    reply.length = (script.keepalive.is_none() && cut.is_none()).then_some(bytes.len());
+    reply.body = Body::whole(script, reply.head_at, at, bytes, cut.map(|(_, how)| how));
+    reply
+}
