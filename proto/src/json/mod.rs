@@ -387,6 +387,25 @@ pub fn is_blank(input: &[u8]) -> bool {
         .all(|byte| matches!(byte, b' ' | b'\n' | b'\t' | b'\r'))
 }
 
+/// Whether `input` is the beginning of a JSON value and breaks off inside it.
+pub fn is_cut(input: &[u8]) -> bool {
+    let mut cursor = Cursor::new(input);
+    if cursor.skip().is_ok() {
+        return false;
+    }
+    let rest = &input[cursor.at.min(input.len())..];
+    let words = [
+        &b"true"[..],
+        b"false",
+        b"null",
+        b"NaN",
+        b"Infinity",
+        b"-Infinity",
+    ];
+    let number = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+    words.iter().any(|word| word.starts_with(rest)) || rest.iter().all(number)
+}
+
 /// Checks that `input` is one JSON value and nothing else.
 pub fn check(input: &[u8]) -> Result<()> {
     let mut cursor = Cursor::new(input);

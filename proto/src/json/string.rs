@@ -219,16 +219,19 @@ fn special(input: &[u8], mut at: usize) -> usize {
     at + found.unwrap_or(rest.len())
 }
 
-/// The length of the escape that `text` begins with, backslash included.
+/// The length of the escape that `text` begins with, backslash included; of one that the end of the text cuts, what there is.
 fn escape_len(text: &[u8]) -> Option<usize> {
-    match text.get(1)? {
-        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(2),
-        b'u' => text
-            .get(2..6)?
-            .iter()
-            .all(u8::is_ascii_hexdigit)
-            .then_some(6),
-        _ => None,
+    match text.get(1) {
+        None => Some(1),
+        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Some(2),
+        Some(b'u') => {
+            let digits = &text[2..text.len().min(6)];
+            digits
+                .iter()
+                .all(u8::is_ascii_hexdigit)
+                .then_some(2 + digits.len())
+        }
+        Some(_) => None,
     }
 }
 
