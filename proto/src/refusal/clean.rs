@@ -1,0 +1,103 @@
+//! A provider's text made fit for a message: bounded, without control characters, without what looks like a key; of an HTML
+//! page the title only, because the page of a CDN holds the caller's address.
+
+use super::{BODY_MAX, MESSAGE_MAX};
+
+/// The text of a message: at most [`MESSAGE_MAX`] bytes of the provider's own.
+pub(super) fn message(text: &str) -> String {
+    let text = text.trim();
+    let cut = text.floor_char_boundary(MESSAGE_MAX);
+    // Line feeds stay: they are part of what the provider said.
+    let plain: String = text[..cut]
+        .chars()
+        .filter(|char| *char == '\n' || !char.is_control())
+        .collect();
+    let mut message = redact(&plain);
+    if cut < text.len() {
+        message.push_str("...");
+    }
+    message
+}
+
+/// The text of a body: at most [`BODY_MAX`] bytes of it.
+pub(super) fn body(body: &[u8]) -> String {
+    String::from_utf8_lossy(&body[..body.len().min(BODY_MAX)]).into_owned()
+}
+
+/// Whether the body begins like a page.
+pub(super) fn is_html(body: &[u8]) -> bool {
+    let start = body.trim_ascii_start();
+    [&b"<!doctype"[..], b"<html", b"<head", b"<title"]
+        .iter()
+        .any(|tag| {
+            start
+                .get(..tag.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(tag))
+        })
+}
+
+/// The title of a page, on one line, without addresses.
+pub(super) fn title(page: &[u8]) -> Option<String> {
+    let page = body(page);
+    let lower = page.to_ascii_lowercase();
+    let from = lower.find("<title")?;
+    let from = from + lower[from..].find('>')? + 1;
+    let to = from + lower[from..].find('<')?;
+    let words: Vec<&str> = page[from..to]
+        .split_whitespace()
+        .map(|word| if is_address(word) { "***" } else { word })
+        .collect();
+    (!words.is_empty()).then(|| message(&words.join(" ")))
+}
+
+/// Whether a word is an IP address, punctuation around it aside.
+fn is_address(word: &str) -> bool {
+    word.trim_matches(|char: char| !char.is_ascii_alphanumeric() && char != ':')
+        .parse::<std::net::IpAddr>()
+        .is_ok()
+}
+
+/// Beginnings of keys, and how many characters behind one make it a key and not a word: the documents of OpenAI, Anthropic,
+/// OpenRouter and DeepSeek (sk-), Groq, xAI, Perplexity, Google, Hugging Face, NVIDIA, Fireworks, AWS.
+const KEYS: &[(&str, usize)] = &[
+    ("sk-", 4),
+    ("gsk_", 8),
+    ("xai-", 16),
+    ("pplx-", 16),
+    ("AIza", 16),
+    ("hf_", 16),
+    ("nvapi-", 16),
+    ("fw_", 16),
+    ("AKIA", 16),
+];
+
+/// Replaces what looks like a key: providers echo them in part or in full.
+fn redact(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    let mut inside = false;
+    while let Some(first) = rest.chars().next() {
+        let found = (!inside).then(|| {
+            KEYS.iter()
+                .find_map(|(start, least)| key_len(rest, start, *least))
+        });
+        if let Some((start, len)) = found.flatten() {
+            out.push_str(start);
+            out.push_str("***");
+            rest = &rest[len..];
+            continue;
+        }
+        inside = first.is_alphanumeric();
+        out.push(first);
+        rest = &rest[first.len_utf8()..];
+    }
+    out
+}
+
+/// The length of the key that `text` begins with, if it begins with one.
+fn key_len(text: &str, start: &'static str, least: usize) -> Option<(&'static str, usize)> {
+    let tail = text.strip_prefix(start)?;
+    let part = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_' | '*');
+    let len = tail.find(|char| !part(char)).unwrap_or(tail.len());
+    (len >= least).then_some((start, start.len() + len))
+}

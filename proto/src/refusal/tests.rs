@@ -1,0 +1,229 @@
+//! Shapes and words of refusals; the vectors are in `tests/malformed.rs`.
+
+use super::*;
+
+fn http(status: u16, headers: &[(&'static str, &str)], body: &str) -> Error {
+    let mut head = Head::new(status);
+    for (name, value) in headers {
+        head.headers.insert(*name, value.parse().unwrap());
+    }
+    from_response(
+        &head,
+        body.as_bytes(),
+        &Quirks::default(),
+        SystemTime::UNIX_EPOCH,
+    )
+}
+
+#[test]
+fn every_shape_of_body_gives_its_message() {
+    let table = [
+        (
+            r#"{"error":{"message":"no","type":"t","code":"c","param":"p"}}"#,
+            "no",
+        ),
+        (
+            r#"{"type":"error","error":{"type":"t","message":"no"}}"#,
+            "no",
+        ),
+        (
+            r#"[{"error":{"code":400,"message":"no","status":"INVALID_ARGUMENT"}}]"#,
+            "no",
+        ),
+        (r#"{"error":"no"}"#, "no"),
+        (r#"{"code":"invalid-argument","error":"no"}"#, "no"),
+        (r#"{"message":"no"}"#, "no"),
+        (r#"{"object":"error","message":"no","code":400}"#, "no"),
+        (r#"{"detail":"no"}"#, "no"),
+        (
+            r#"{"detail":[{"loc":["body","n"],"msg":"no"},{"msg":"nor this"}]}"#,
+            "no (body.n); nor this",
+        ),
+        (
+            r#"{"message":{"detail":[{"msg":"no","loc":["body",0]}]}}"#,
+            "no (body.0)",
+        ),
+        (
+            r#"{"errors":[{"code":7003,"message":"no"}],"success":false}"#,
+            "no",
+        ),
+        ("no", "no"),
+        ("{}", "http status 400 without a message"),
+        (
+            r#"{"error":{"message":null,"code":"c"}}"#,
+            "http status 400: c",
+        ),
+        ("", "http status 400 without a body"),
+        (" \n", "http status 400 without a body"),
+    ];
+    for (body, expected) in table {
+        let error = http(400, &[], body);
+        assert_eq!(error.message(), expected, "{body}");
+        assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{body}");
+        assert_eq!(error.http_status(), Some(400));
+    }
+}
+
+#[test]
+fn type_code_and_param_are_the_providers() {
+    let error = http(
+        400,
+        &[("x-request-id", "r1")],
+        r#"{"error":{"message":"no","type":"t","code":"c","param":"p"}}"#,
+    );
+    assert_eq!(error.provider_type(), Some("t"));
+    assert_eq!((error.code(), error.param()), (Some("c"), Some("p")));
+    assert_eq!(error.request_id(), Some("r1"));
+    let error = http(
+        404,
+        &[],
+        r#"{"error":{"code":404,"message":"no","status":"NOT_FOUND"},"request_id":"r2"}"#,
+    );
+    assert_eq!(
+        (error.provider_type(), error.code()),
+        (Some("NOT_FOUND"), Some("404"))
+    );
+    assert_eq!(error.request_id(), Some("r2"));
+    let body = r#"{"error":"no"}"#;
+    assert_eq!(http(500, &[], body).body(), Some(body));
+}
+
+#[test]
+fn a_wait_that_is_too_long_sends_elsewhere_and_is_reported() {
+    let limited = r#"{"error":{"type":"rate_limit_error","message":"x"}}"#;
+    let retry = |wait: &str| http(429, &[("retry-after", wait)], limited);
+    assert_eq!(retry("2").retry(), Retry::After(Duration::from_secs(2)));
+    assert_eq!(retry("3600").retry(), Retry::Elsewhere);
+    assert_eq!(retry("3600").retry_after(), Some(Duration::from_secs(3600)));
+    assert_eq!(retry("soon").retry(), Retry::Backoff);
+}
+
+#[test]
+fn x_should_retry_is_obeyed_but_for_quotas() {
+    let told = |status, value, body| http(status, &[("x-should-retry", value)], body).retry();
+    assert_eq!(told(503, "false", ""), Retry::Elsewhere);
+    assert_eq!(told(400, "false", ""), Retry::Never);
+    assert_eq!(told(400, "true", ""), Retry::Backoff);
+    assert_eq!(
+        told(429, "true", r#"{"error":{"code":"insufficient_quota"}}"#),
+        Retry::Elsewhere
+    );
+}
+
+#[test]
+fn keys_and_control_characters_stay_out_of_messages() {
+    let said = |message: &str| {
+        let body = format!(
+            r#"{{"error":{{"message":{}}}}}"#,
+            serde_json::to_string(message).unwrap()
+        );
+        http(401, &[], &body).message().to_owned()
+    };
+    assert_eq!(said("key provided: sk-false."), "key provided: sk-***.");
+    assert_eq!(said("(sk-proj-abc_DEF-123*****wxyz)"), "(sk-***)");
+    assert_eq!(said("gsk_0123456789abcdef is bad"), "gsk_*** is bad");
+    assert_eq!(
+        said("a risk-free task-based desk-top, sk-1"),
+        "a risk-free task-based desk-top, sk-1"
+    );
+    assert_eq!(said("a\u{0}b\u{1b}[31mc\nd"), "ab[31mc\nd");
+}
+
+#[test]
+fn a_message_is_cut_at_its_limit_and_at_a_character() {
+    let long = "é".repeat(MESSAGE_MAX);
+    let error = http(400, &[], &long);
+    assert_eq!(
+        error.message(),
+        format!("{}...", "é".repeat(MESSAGE_MAX / 2))
+    );
+    let huge = "x".repeat(2 * BODY_MAX);
+    assert_eq!(http(400, &[], &huge).body().map(str::len), Some(BODY_MAX));
+}
+
+#[test]
+fn of_a_page_only_the_title_is_told_without_addresses() {
+    let page = "<!DOCTYPE html>\n<TITLE lang=en>\n Blocked\n 203.0.113.9, | 2001:db8::1 </TITLE><p>Your IP: 203.0.113.9</p>";
+    let error = http(503, &[], page);
+    assert_eq!(
+        error.message(),
+        "http status 503 with an html page: Blocked *** | ***"
+    );
+    assert_eq!(
+        http(503, &[], "<html>").message(),
+        "http status 503 with an html page"
+    );
+}
+
+#[test]
+fn an_answer_is_no_error() {
+    let answers = [
+        r#"{"id":"x","choices":[],"error":null}"#,
+        r#"{"error":{}}"#,
+        r#"{"error":""}"#,
+        r#"{"type":"message","content":[]}"#,
+        r#"{"message":"hello"}"#,
+        r#"{"code":400,"details":"text"}"#,
+        r#""error""#,
+        "[]",
+        "null",
+        "",
+        "{\"error\":",
+    ];
+    for answer in answers {
+        assert!(from_value(answer.as_bytes(), false).is_none(), "{answer}");
+    }
+}
+
+#[test]
+fn an_error_inside_an_answer_is_classified_by_words_then_by_number() {
+    let table = [
+        (
+            r#"{"error":{"message":"m","type":"server_error","code":500}}"#,
+            ErrorKind::ProviderError,
+        ),
+        (
+            r#"{"error":{"message":"m","code":502}}"#,
+            ErrorKind::ProviderError,
+        ),
+        (
+            r#"{"error":{"message":"m","type":"overloaded"}}"#,
+            ErrorKind::Overloaded,
+        ),
+        (
+            r#"{"error":{"message":"m","code":529}}"#,
+            ErrorKind::Overloaded,
+        ),
+        (
+            r#"{"error":{"message":"m","code":"429"}}"#,
+            ErrorKind::RateLimited,
+        ),
+        (
+            r#"{"error":{"message":"m","type":"tokens","code":"rate_limit_exceeded"}}"#,
+            ErrorKind::RateLimited,
+        ),
+        (
+            r#"{"error":{"message":"m","code":"content_filter","status":400}}"#,
+            ErrorKind::ContentFilter,
+        ),
+        (r#"{"error":{"message":"m","code":401}}"#, ErrorKind::Auth),
+        (
+            r#"{"type":"error","code":"x","message":"m","param":null}"#,
+            ErrorKind::ProviderError,
+        ),
+        (
+            r#"[{"error":{"code":503,"message":"m","status":"UNAVAILABLE"}}]"#,
+            ErrorKind::Unavailable,
+        ),
+        (r#"{"error":"m"}"#, ErrorKind::ProviderError),
+    ];
+    for (json, kind) in table {
+        let error = from_value(json.as_bytes(), false).unwrap();
+        assert_eq!(error.kind(), kind, "{json}");
+        assert_eq!(error.message(), "m", "{json}");
+        assert_eq!(error.http_status(), None);
+    }
+    let named = from_value(b"the engine fell over", true).unwrap();
+    assert_eq!(named.kind(), ErrorKind::ProviderError);
+    assert_eq!(named.message(), "the engine fell over");
+}
