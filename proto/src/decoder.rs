@@ -1,1 +1,357 @@
 //! Bytes in, events out: a framer, a wire's reader, limits, and the body of a refusal, for any wire.
+//!
+//! ```text
+//!   head ─┬─ 2xx ───► Answer:  bytes ─► framer ─► reader ─► batch    finish: the reader's word on completeness
+//!         ├─ html ──► Html:    64 KiB are kept                       finish: bad_content_type
+//!         └─ else ──► Refusal: 64 KiB are kept                       finish: the error they mean
+//! ```
+//!
+//! ```
+//! use std::time::SystemTime;
+//! use libllm_proto::decoder::{Decoder, End, Limits};
+//! use libllm_proto::provider::Quirks;
+//! use libllm_proto::wire::{Exchange, Head, Operation};
+//! use libllm_proto::{Batch, Event, wire};
+//!
+//! # #[cfg(feature = "openai")] {
+//! let quirks = Quirks::default();
+//! let exchange = Exchange { stream: true, operation: Operation::Chat, quirks: &quirks };
+//! let wire = wire::find("openai_chat").expect("it is in this build");
+//! let (head, now) = (Head::new(200), SystemTime::UNIX_EPOCH);
+//! let mut decoder = Decoder::new(wire, &exchange, head, Limits::default(), false, now);
+//! let mut batch = Batch::new();
+//! let chunk = br#"data: {"choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":"stop"}]}"#;
+//! decoder.push(chunk, &mut batch)?;
+//! decoder.push(b"\n\ndata: [DONE]\n\n", &mut batch)?;
+//! assert!(!decoder.finish(End::Clean, &mut batch)?.incomplete);
+//! assert!(batch.iter().any(|(_, event)| event == Event::Text("Hi")));
+//! # }
+//! # Ok::<(), libllm_proto::Error>(())
+//! ```
+
+use std::time::SystemTime;
+
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Batch, Event};
+use crate::frame::{Frame, Framer, Framing};
+use crate::json;
+use crate::provider::Quirks;
+use crate::refusal;
+use crate::wire::{Ending, Exchange, Flow, Head, Operation, Reader, Wire};
+
+/// What one answer may cost in bytes (BEHAVIOUR 9). The depth of JSON is [`json::DEPTH_MAX`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// One event or line (`memory.max_event`).
+    pub event: usize,
+    /// The whole answer (`memory.max_answer`).
+    pub answer: u64,
+    /// What is kept of a refusal's body; the rest is not read.
+    pub error_body: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            event: 32 << 20,
+            answer: 256 << 20,
+            error_body: refusal::BODY_MAX,
+        }
+    }
+}
+
+/// How the bytes ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// As HTTP ends a body, or as a connection is closed that delimits one.
+    Clean,
+    /// The connection was lost, or the body's framing broken; says how.
+    Lost(String),
+}
+
+/// The state of one answer.
+pub struct Decoder {
+    wire: &'static dyn Wire,
+    head: Head,
+    asked: Asked,
+    limits: Limits,
+    now: SystemTime,
+    state: State,
+    /// Bytes of the answer so far.
+    taken: u64,
+    frames: u64,
+    raw: bool,
+    done: bool,
+}
+
+/// An [`Exchange`] that lives as long as its answer.
+#[derive(Debug)]
+struct Asked {
+    stream: bool,
+    operation: Operation,
+    quirks: Quirks,
+}
+
+enum State {
+    Answer(Answer),
+    /// What is kept of a refusal's body.
+    Refusal(Vec<u8>),
+    /// The same of a page of HTML where an answer should be.
+    Html(Vec<u8>),
+}
+
+struct Answer {
+    framer: Framer,
+    reader: Box<dyn Reader>,
+    /// Events were promised, and nothing has come yet that could be one.
+    unproven: bool,
+}
+
+impl Decoder {
+    /// Before the first byte of the answer that begins with `head`. With `raw` every frame's data is an [`Event::Raw`] too.
+    /// `now` is what dates in a refusal's headers are measured against.
+    pub fn new(
+        wire: &'static dyn Wire,
+        exchange: &Exchange<'_>,
+        head: Head,
+        limits: Limits,
+        raw: bool,
+        now: SystemTime,
+    ) -> Decoder {
+        let asked = Asked {
+            stream: exchange.stream,
+            operation: exchange.operation,
+            quirks: *exchange.quirks,
+        };
+        let state = match head.status {
+            200..=299 if head.content_type() == "text/html" => State::Html(Vec::new()),
+            200..=299 => State::Answer(Answer::new(wire, exchange, &head, limits)),
+            _ => State::Refusal(Vec::new()),
+        };
+        let (taken, frames, done) = (0, 0, false);
+        Decoder {
+            wire,
+            head,
+            asked,
+            limits,
+            now,
+            state,
+            taken,
+            frames,
+            raw,
+            done,
+        }
+    }
+
+    /// Takes the bytes of one read; pushes what they mean. At [`Flow::Done`] nothing more is needed: whatever follows is
+    /// ignored, and [`Decoder::finish`] comes next. An error ends the answer.
+    pub fn push(&mut self, bytes: &[u8], batch: &mut Batch) -> Result<Flow> {
+        if self.done {
+            return Ok(Flow::Done);
+        }
+        let flow = self
+            .take(bytes, batch)
+            .map_err(|error| self.described(error));
+        self.done = !matches!(flow, Ok(Flow::More));
+        flow
+    }
+
+    /// The bytes have ended: pushes what was still held back and says how the answer ended. Any end but the format's own is
+    /// an error, and so is a refusal.
+    pub fn finish(&mut self, end: End, batch: &mut Batch) -> Result<Ending> {
+        let ending = self
+            .ending(end, batch)
+            .map_err(|error| self.described(error));
+        self.done = true;
+        ending
+    }
+
+    /// How many reads brought more than a keep-alive: a frame that meant an event, or a part of a frame. Comments, blank blocks
+    /// and pings do not count.
+    pub fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// Whether the answer is a refusal: its body is read for its words only, and `finish` returns the error.
+    pub fn is_refusal(&self) -> bool {
+        !matches!(self.state, State::Answer(_))
+    }
+
+    /// The head of the answer.
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    fn take(&mut self, bytes: &[u8], batch: &mut Batch) -> Result<Flow> {
+        self.taken += bytes.len() as u64;
+        if let State::Answer(answer) = &mut self.state
+            && answer.unproven
+            && let Some(first) = first_byte(bytes)
+        {
+            answer.unproven = false;
+            match first {
+                b'{' | b'[' => {
+                    *answer = Answer::json(self.wire, &self.asked, &self.head, self.limits)
+                }
+                b'<' => self.state = State::Html(Vec::new()),
+                _ => {}
+            }
+        }
+        match &mut self.state {
+            State::Refusal(body) | State::Html(body) => {
+                let room = self.limits.error_body.saturating_sub(body.len());
+                body.extend_from_slice(&bytes[..bytes.len().min(room)]);
+                Ok(if bytes.len() < room {
+                    Flow::More
+                } else {
+                    Flow::Done
+                })
+            }
+            State::Answer(answer) => {
+                if self.taken > self.limits.answer {
+                    return Err(too_long(self.limits.answer));
+                }
+                let Answer { framer, reader, .. } = answer;
+                let mut meant = false;
+                let flow = framer.push(bytes, &mut |frame| {
+                    read(reader, frame, self.raw, &mut meant, batch)
+                })?;
+                self.frames += u64::from(meant || framer.has_partial());
+                Ok(flow)
+            }
+        }
+    }
+
+    fn ending(&mut self, end: End, batch: &mut Batch) -> Result<Ending> {
+        match &mut self.state {
+            State::Refusal(body) => {
+                Err(self
+                    .wire
+                    .error(&self.asked.exchange(), &self.head, body, self.now))
+            }
+            State::Html(body) => Err(refusal::bad_content_type(&self.head, body)),
+            State::Answer(answer) if self.done => answer.reader.finish(batch),
+            State::Answer(Answer { framer, reader, .. }) => {
+                if let End::Lost(how) = end {
+                    let message = format!("the connection was lost inside the answer: {how}");
+                    return Err(Error::new(ErrorKind::ConnectionLost, message));
+                }
+                let is_body = matches!(framer, Framer::Body(_));
+                let mut meant = false;
+                framer.finish(&mut |frame| {
+                    let flow = read(reader, frame, self.raw, &mut meant, batch);
+                    flow.map_err(|error| cut_off(error, frame, is_body))
+                })?;
+                self.frames += u64::from(meant);
+                reader.finish(batch)
+            }
+        }
+    }
+
+    /// Says which answer it was.
+    fn described(&self, mut error: Error) -> Error {
+        if error.http_status().is_none() {
+            error = error.with_http_status(self.head.status);
+        }
+        if error.request_id().is_none() {
+            error = error.with_request_id(self.head.request_id().map(str::to_owned));
+        }
+        error
+    }
+}
+
+impl std::fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Decoder")
+            .field("wire", &self.wire.name())
+            .field("status", &self.head.status)
+            .field("taken", &self.taken)
+            .field("done", &self.done)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Asked {
+    fn exchange(&self) -> Exchange<'_> {
+        Exchange {
+            stream: self.stream,
+            operation: self.operation,
+            quirks: &self.quirks,
+        }
+    }
+}
+
+impl Answer {
+    fn new(wire: &dyn Wire, exchange: &Exchange<'_>, head: &Head, limits: Limits) -> Answer {
+        let (framing, reader) = wire.reader(exchange, head);
+        let frame_max = match framing {
+            Framing::Body => usize::try_from(limits.answer).unwrap_or(usize::MAX),
+            Framing::Sse | Framing::Ndjson => limits.event,
+        };
+        let framer = Framer::new(framing, frame_max);
+        Answer {
+            framer,
+            reader,
+            unproven: framing == Framing::Sse,
+        }
+    }
+
+    /// For an answer that is JSON although its head promised events: servers say so of their errors.
+    fn json(wire: &dyn Wire, asked: &Asked, head: &Head, limits: Limits) -> Answer {
+        let mut head = head.clone();
+        head.headers
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Answer {
+            unproven: false,
+            ..Answer::new(wire, &asked.exchange(), &head, limits)
+        }
+    }
+}
+
+/// The first byte that is neither blank nor part of a byte order mark. No line of an event stream that means anything begins
+/// like JSON or HTML.
+fn first_byte(bytes: &[u8]) -> Option<u8> {
+    let ignored = |byte: u8| byte.is_ascii_whitespace() || matches!(byte, 0xEF | 0xBB | 0xBF);
+    bytes.iter().copied().find(|byte| !ignored(*byte))
+}
+
+/// Gives one frame to the reader. `meant` becomes true if it meant an event.
+fn read(
+    reader: &mut Box<dyn Reader>,
+    frame: Frame<'_>,
+    raw: bool,
+    meant: &mut bool,
+    batch: &mut Batch,
+) -> Result<Flow> {
+    let (events, raw_bytes) = (batch.len(), batch.raw_len());
+    let flow = reader.frame(frame, batch);
+    *meant |= batch.len() > events;
+    // A frame that the reader does not know is in the batch already.
+    if raw && batch.raw_len() != raw_bytes + frame.data.len() {
+        batch.push(0, Event::Raw(frame.data));
+    }
+    flow
+}
+
+/// A frame that nothing closed and that cannot be read is the beginning of one: the stream was cut, not malformed. A whole
+/// body needs no closing mark, so there only text that breaks off counts.
+fn cut_off(error: Error, frame: Frame<'_>, is_body: bool) -> Error {
+    let unreadable = error.kind() == ErrorKind::Protocol;
+    if !unreadable || (is_body && !json::is_cut(frame.data)) {
+        return error;
+    }
+    let message = if is_body {
+        "the answer breaks off"
+    } else {
+        "the stream ends inside an event"
+    };
+    Error::new(ErrorKind::StreamTruncated, message)
+}
+
+fn too_long(answer_max: u64) -> Error {
+    let message = format!("answer exceeds the limit max_answer of {answer_max} bytes");
+    Error::new(ErrorKind::LimitExceeded, message)
+}

@@ -235,6 +235,11 @@ impl Batch {
         self.data.len() + self.raw.len()
     }
 
+    /// Bytes of [`Event::Raw`] that wait.
+    pub(crate) fn raw_len(&self) -> usize {
+        self.raw.len()
+    }
+
     /// Forgets the events, keeps the memory.
     pub fn clear(&mut self) {
         self.stored.clear();
