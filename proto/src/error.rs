@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// Result of this crate's functions.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Outcome numbers of the C ABI (`llm_status`); permanent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
