@@ -1,1 +1,65 @@
-//! Placeholder.
+//! An LLM client and gateway inside your process.
+//!
+//! One [`Client`] holds providers, keys, routes and connections. Requests are Chat Completions shaped; the answer is a
+//! stream of events, whoever the provider is. Many calls share one [`Queue`], which any event loop can wait on.
+//!
+//! ```
+//! # fn main() -> Result<(), libllm::Error> {
+//! let client = libllm::Client::new("{}")?;
+//! // `mock/...` models need no key and no network.
+//! let answer = client.chat("mock/echo", "hello there").send_blocking()?;
+//! assert_eq!(answer.text(), "hello there");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Layout
+//! `client` owns and spawns; `call` is the loop of one request; `queue`, `bell` and `ticket` carry its events to the
+//! consumer; `plan` and `policy/` decide without clock or socket; `transport/` moves bytes; `report` says what happened.
+#![forbid(unsafe_code)]
+
+mod bell;
+mod blocking;
+mod call;
+mod chat;
+mod client;
+mod clock;
+pub mod config;
+#[cfg_attr(not(feature = "fault-injection"), path = "no_fault.rs")]
+#[doc(hidden)]
+pub mod fault;
+mod live;
+pub mod log;
+mod metrics;
+mod options;
+mod plan;
+mod policy;
+mod process;
+mod queue;
+mod report;
+mod runtime;
+pub mod secret;
+mod ticket;
+mod transport;
+
+pub use libllm_proto as proto;
+pub use libllm_proto::{error, request, response};
+
+pub use blocking::{Answer, invoke};
+pub use chat::{Chat, Events, OwnedEvent};
+pub use client::{Client, Drain, shutdown};
+pub use error::{Error, ErrorKind, Status};
+pub use live::{cancel, pause};
+pub use metrics::MetricsFormat;
+pub use options::Options;
+pub use queue::{Delivered, EventType, MAX_BYTES_DEFAULT, Queue};
+pub use report::{bare as error_json, parse as error_from_json};
+pub use request::Request;
+pub use runtime::on_runtime_thread;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+// One caught panic must not turn every later call into an error: what these locks guard is whole between any two lines.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

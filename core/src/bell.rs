@@ -1,0 +1,195 @@
+//! The bell: how a consumer learns that its queue has events. A shard rings at most once per reactor turn, when it parks:
+//! a wake-up across cores costs more than everything else a token costs (measured, see bench/).
+
+use std::cell::RefCell;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::queue::Shared;
+
+/// Called on a library thread when a queue goes from empty to non-empty.
+pub(crate) type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// One queue's bell.
+pub(crate) struct Bell {
+    fd: OwnedFd,
+    /// Whether anybody looks at the descriptor itself; otherwise it is written only for a consumer that sleeps in poll.
+    watched: AtomicBool,
+    /// Whether the consumer sleeps.
+    pub(crate) sleeping: AtomicBool,
+    /// Whether the descriptor is readable.
+    rung: AtomicBool,
+    /// Whether this turn already means to ring.
+    marked: AtomicBool,
+    wake: Mutex<Option<Wake>>,
+    has_wake: AtomicBool,
+    /// Whether the wake callback is due at the next transition.
+    armed: AtomicBool,
+}
+
+impl Bell {
+    pub(crate) fn new() -> Result<Bell> {
+        let fd = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
+            .map_err(|error| Error::new(ErrorKind::Internal, format!("eventfd: {error}")))?;
+        Ok(Bell {
+            fd,
+            watched: AtomicBool::new(false),
+            sleeping: AtomicBool::new(false),
+            rung: AtomicBool::new(false),
+            marked: AtomicBool::new(false),
+            wake: Mutex::new(None),
+            has_wake: AtomicBool::new(false),
+            armed: AtomicBool::new(true),
+        })
+    }
+
+    /// The descriptor, from now on kept readable while events wait.
+    pub(crate) fn watch(&self) -> RawFd {
+        self.watched.store(true, Ordering::SeqCst);
+        self.fd.as_raw_fd()
+    }
+
+    /// Says that events wait.
+    pub(crate) fn ring(&self) {
+        if self.watched.load(Ordering::SeqCst) || self.sleeping.load(Ordering::SeqCst) {
+            self.write();
+        }
+        if self.has_wake.load(Ordering::Acquire) && self.armed.swap(false, Ordering::AcqRel) {
+            self.call_wake();
+        }
+    }
+
+    /// Makes the descriptor readable. Async-signal-safe.
+    pub(crate) fn write(&self) {
+        if !self.rung.swap(true, Ordering::SeqCst) {
+            // A full counter is readable too, which is all that is wanted.
+            let _ = rustix::io::write(&self.fd, &1u64.to_ne_bytes());
+        }
+    }
+
+    /// Makes the descriptor unreadable: everything was taken.
+    pub(crate) fn clear(&self) {
+        if self.rung.swap(false, Ordering::SeqCst) {
+            // Empty means that somebody was faster.
+            let _ = rustix::io::read(&self.fd, &mut [0u8; 8]);
+        }
+    }
+
+    /// The next transition calls the wake callback again.
+    pub(crate) fn arm(&self) {
+        self.armed.store(true, Ordering::Release);
+    }
+
+    /// Sleeps until the bell rings; false when a signal handler ran.
+    pub(crate) fn wait(&self, timeout: Option<Duration>) -> Result<bool> {
+        let mut fds = [PollFd::new(&self.fd, PollFlags::IN)];
+        let spec = timeout.map(|timeout| Timespec {
+            tv_sec: timeout.as_secs().min(i32::MAX as u64) as i64,
+            tv_nsec: timeout.subsec_nanos().into(),
+        });
+        match rustix::event::poll(&mut fds, spec.as_ref()) {
+            Ok(_) => Ok(true),
+            Err(rustix::io::Errno::INTR) => Ok(false),
+            Err(error) => Err(Error::new(ErrorKind::Internal, format!("poll: {error}"))),
+        }
+    }
+
+    /// Replaces the wake callback. When this returns the old one is not running and will not run again.
+    pub(crate) fn set_wake(&self, wake: Option<Wake>) -> Result<()> {
+        if IN_WAKE.with(|inside| *inside.borrow()) {
+            let message = "a wake callback cannot replace itself";
+            return Err(Error::new(ErrorKind::WouldDeadlock, message));
+        }
+        self.has_wake.store(wake.is_some(), Ordering::Release);
+        let old = std::mem::replace(&mut *crate::lock(&self.wake), wake);
+        self.arm();
+        drop(old);
+        Ok(())
+    }
+
+    // The lock is held while the callback runs: it is the barrier of `set_wake`, and nothing else takes it.
+    fn call_wake(&self) {
+        let wake = crate::lock(&self.wake);
+        if let Some(wake) = &*wake {
+            IN_WAKE.with(|inside| *inside.borrow_mut() = true);
+            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| wake()));
+            IN_WAKE.with(|inside| *inside.borrow_mut() = false);
+            if outcome.is_err() {
+                tracing::error!("a queue's wake callback panicked");
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Bell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Bell({:?})", self.fd.as_fd())
+    }
+}
+
+thread_local! {
+    static IN_WAKE: RefCell<bool> = const { RefCell::new(false) };
+    static DUE: RefCell<Due> = const { RefCell::new(Due { queues: Vec::new(), bytes: 0, since: None }) };
+}
+
+/// Whether the caller is a wake callback.
+pub(crate) fn in_wake() -> bool {
+    IN_WAKE.with(|inside| *inside.borrow())
+}
+
+/// Queues to be rung when this thread parks.
+struct Due {
+    queues: Vec<Arc<Shared>>,
+    bytes: usize,
+    since: Option<Instant>,
+}
+
+/// At the latest after this many bytes: a busy turn must not starve its consumers.
+const BYTES_MAX: usize = 64 * 1024;
+/// At the latest after this long, for the same reason.
+const WAIT_MAX: Duration = Duration::from_micros(250);
+
+/// Remembers that `queue` has events, to be rung at the end of this turn; off the engine's threads, at once.
+pub(crate) fn mark(queue: &Arc<Shared>, bytes: usize, at: Instant) {
+    if !crate::runtime::on_runtime_thread() {
+        return queue.bell.ring();
+    }
+    let flush = DUE.with(|due| {
+        let mut due = due.borrow_mut();
+        if !queue.bell.marked.swap(true, Ordering::AcqRel) {
+            due.queues.push(queue.clone());
+        }
+        due.bytes += bytes;
+        let since = *due.since.get_or_insert(at);
+        due.bytes >= BYTES_MAX || at.saturating_duration_since(since) >= WAIT_MAX
+    });
+    if flush {
+        flush_bells();
+    }
+}
+
+/// Rings every queue that this thread marked.
+pub(crate) fn flush_bells() {
+    let (mut queues, capacity) = DUE.with(|due| {
+        let mut due = due.borrow_mut();
+        due.bytes = 0;
+        due.since = None;
+        let capacity = due.queues.capacity();
+        (std::mem::take(&mut due.queues), capacity)
+    });
+    for queue in queues.drain(..) {
+        queue.bell.marked.store(false, Ordering::Release);
+        queue.ring_if_waiting();
+    }
+    DUE.with(|due| {
+        let mut due = due.borrow_mut();
+        if due.queues.capacity() < capacity && due.queues.is_empty() {
+            due.queues = queues;
+        }
+    });
+}

@@ -1,0 +1,487 @@
+//! The loop: one call from plan to terminal event, top to bottom. Before the first item everything may be tried again;
+//! after it nothing is, and the two are different functions with a type between them.
+
+use std::future::{Future, poll_fn};
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use libllm_proto::decoder::{Decoder, End, Limits};
+use libllm_proto::event::Batch;
+use libllm_proto::response::Response;
+use libllm_proto::wire::{Ending, Exchange, Flow, Operation, Target};
+
+use crate::clock::{self, Alarm};
+use crate::config::Timeouts;
+use crate::error::{Error, ErrorKind, Phase, Result, Status};
+use crate::options::Options;
+use crate::plan::Candidate;
+use crate::policy::retry;
+use crate::process;
+use crate::queue::EventType;
+use crate::report::{self, Reason, Record};
+use crate::request::Request;
+use crate::ticket::Ticket;
+use crate::transport::{Body, Route, Transport};
+
+/// One call, ready to run.
+pub(crate) struct Job {
+    pub(crate) request: Request,
+    pub(crate) options: Options,
+    pub(crate) candidates: Vec<Candidate>,
+    pub(crate) stream: bool,
+    pub(crate) retry: retry::Policy,
+    pub(crate) limits: Limits,
+    pub(crate) sockets: Arc<dyn Transport>,
+    pub(crate) scripts: Arc<dyn Transport>,
+    /// Where the whole answer goes, for callers who wait for it.
+    pub(crate) answer: Option<Arc<Mutex<Option<Answered>>>>,
+}
+
+impl Job {
+    fn keeps_text(&self) -> bool {
+        self.options.message || self.answer.is_some()
+    }
+}
+
+/// A whole answer, for a blocking call.
+#[derive(Debug, Default)]
+pub(crate) struct Answered {
+    pub(crate) text: String,
+    pub(crate) json: String,
+}
+
+/// Runs one call to its end and says how it ended.
+pub(crate) async fn run(job: Job, mut ticket: Ticket) {
+    let mut record = Record::default();
+    let live = ticket.live().clone();
+    let deadline = job
+        .candidates
+        .first()
+        .and_then(|first| first.timeouts.total);
+    let deadline = deadline.and_then(|total| ticket.started().checked_add(total));
+    let outcome = {
+        let mut work = std::pin::pin!(drive(&job, &mut ticket, &mut record, deadline));
+        let mut alarm = Alarm::default();
+        poll_fn(|cx| {
+            live.register(cx.waker());
+            if live.is_canceled() {
+                return Poll::Ready(Err(Error::new(ErrorKind::Canceled, "canceled")));
+            }
+            match work.as_mut().poll(cx) {
+                Poll::Pending => alarm.poll(cx, deadline).map(|()| Err(out_of_time(&job))),
+                ready => ready,
+            }
+        })
+        .await
+    };
+    let total = clock::now() - ticket.started();
+    let counters = &process::current().counters;
+    match outcome {
+        Ok(()) => {
+            counters.finished(Status::Ok, record.response.usage());
+            tracing::debug!(target: "libllm", request = ticket.id(), to = %record.target, ms = total.as_millis() as u64, "done");
+            answer(&job, &record, ticket.id());
+            let json = report::done(&record, ticket.id(), job.options.message, total);
+            ticket.finish(EventType::Done, Status::Ok, &json);
+        }
+        Err(error) => {
+            counters.finished(error.status(), record.response.usage());
+            tracing::warn!(target: "libllm", request = ticket.id(), to = %record.target, kind = error.kind().name(), "{error}");
+            ticket.finish(
+                EventType::Error,
+                error.status(),
+                &report::failed(&record, &error),
+            );
+        }
+    }
+}
+
+// Attempts until one commits, or none may follow.
+async fn drive(
+    job: &Job,
+    ticket: &mut Ticket,
+    record: &mut Record,
+    deadline: Option<Instant>,
+) -> Result<()> {
+    let (mut current, mut attempt, mut here) = (0, 0, 0);
+    let mut reason = Reason::First;
+    loop {
+        let candidate = &job.candidates[current];
+        attempt += 1;
+        here += 1;
+        ticket.set_attempt(attempt);
+        record.begin(candidate, job.keeps_text());
+        process::current().counters.attempted();
+        let started = clock::now();
+        let error = match open(job, candidate, ticket, record, started).await {
+            Ok(live) => {
+                let route = report::route(record, &candidate.model, attempt, reason);
+                ticket.route(&route, live.at);
+                let outcome = pump(live, candidate, ticket, record).await;
+                record.end(candidate, outcome.as_ref().err(), clock::now() - started);
+                return outcome;
+            }
+            Err(error) => error,
+        };
+        record.end(candidate, Some(&error), clock::now() - started);
+        let state = retry::State {
+            attempt,
+            tries_here: here,
+            current,
+            candidates: job.candidates.len(),
+            remaining: deadline.map(|deadline| deadline.saturating_duration_since(clock::now())),
+        };
+        let wait = match retry::next(&job.retry, &error, &state, fastrand::f64()) {
+            retry::Next::GiveUp => return Err(error),
+            retry::Next::Again { after } => {
+                reason = Reason::Retry;
+                after
+            }
+            retry::Next::Fallback { after, target } => {
+                (current, here, reason) = (target, 0, Reason::Fallback);
+                after
+            }
+        };
+        tracing::info!(target: "libllm", request = ticket.id(), from = %candidate.target, kind = error.kind().name(),
+            wait_ms = wait.as_millis() as u64, "{error}; trying again");
+        if !wait.is_zero() {
+            clock::sleep(wait).await;
+        }
+    }
+}
+
+/// An answer that has begun: its first item is here, and nothing may be tried again.
+struct Live {
+    source: Source,
+    decoder: Decoder,
+    batch: Batch,
+    /// When the bytes of the batch came.
+    at: Instant,
+    ended: Option<Ending>,
+}
+
+// Everything that may be retried or fallen back from ends here, before the first item.
+async fn open(
+    job: &Job,
+    candidate: &Candidate,
+    ticket: &mut Ticket,
+    record: &mut Record,
+    started: Instant,
+) -> Result<Live> {
+    crate::fault::point("open");
+    let http = encode(job, candidate, record)?;
+    let patience = Patience::of(job, candidate);
+    let first_by = patience.first_token.map(|first| started + first);
+    let transport = if candidate.mock {
+        &job.scripts
+    } else {
+        &job.sockets
+    };
+    let route = Route {
+        provider: candidate.provider.clone(),
+        connect: candidate.timeouts.connect,
+    };
+    let exchanged = before(first_by, transport.send(http, &route), || {
+        patience.late("the answer's head")
+    })
+    .await?;
+    let exchanged = exchanged.map_err(|failed| failed.error)?;
+    record.connect = exchanged.connected.or(record.connect);
+    record.request_id = exchanged.head.request_id().map(str::to_owned);
+    let exchange = Exchange {
+        stream: job.stream,
+        operation: Operation::Chat,
+        quirks: &candidate.provider.quirks,
+    };
+    let mut decoder = Decoder::new(
+        candidate.provider.wire,
+        &exchange,
+        exchanged.head,
+        job.limits,
+        job.options.raw,
+        clock::wall(),
+    );
+    let mut batch = Batch::new();
+    let mut source = Source::new(exchanged.body, patience, first_by);
+    loop {
+        if ticket.live().is_paused() {
+            ticket
+                .wait_while_paused(candidate.timeouts.consumer_stall)
+                .await?;
+            source.touch();
+        }
+        let fed = source.feed(&mut decoder, &mut batch).await;
+        let ended = fed.map_err(|error| {
+            // The provider's names and numbers are worth telling, even of an answer without an item.
+            record.response.absorb(&batch);
+            error.with_phase(Phase::FirstItem)
+        })?;
+        if ended.is_some() || batch.has_item() {
+            let at = source.last_bytes;
+            source.first_by = None;
+            record.first_item = Some(at - ticket.started());
+            return Ok(Live {
+                source,
+                decoder,
+                batch,
+                at,
+                ended,
+            });
+        }
+    }
+}
+
+// After the first item: hand over, read on. Nothing is tried again.
+async fn pump(
+    mut live: Live,
+    candidate: &Candidate,
+    ticket: &mut Ticket,
+    record: &mut Record,
+) -> Result<()> {
+    let stall = candidate.timeouts.consumer_stall;
+    let mut failed = None;
+    loop {
+        record.response.absorb(&live.batch);
+        ticket
+            .deliver(&live.batch, &candidate.provider.id, live.at, stall)
+            .await?;
+        live.batch.clear();
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        if let Some(ending) = live.ended {
+            record.incomplete = ending.incomplete;
+            record.response.finish(!ending.incomplete);
+            return Ok(());
+        }
+        if ticket.live().is_paused() {
+            ticket.wait_while_paused(stall).await?;
+            live.source.touch();
+        }
+        crate::fault::point("pump");
+        match live.source.feed(&mut live.decoder, &mut live.batch).await {
+            Ok(ended) => live.ended = ended,
+            // What was read before the failure is delivered first.
+            Err(error) => failed = Some(error.with_phase(Phase::Stream)),
+        }
+        live.at = live.source.last_bytes;
+    }
+}
+
+fn encode(job: &Job, candidate: &Candidate, record: &mut Record) -> Result<http::Request<Bytes>> {
+    let target = Target {
+        provider: &candidate.provider.id,
+        model: &candidate.model,
+        base_url: &candidate.base_url,
+        stream: job.stream,
+        operation: Operation::Chat,
+        quirks: &candidate.provider.quirks,
+        unsupported: candidate.unsupported,
+        extra_body: job.options.extra_body.as_deref().map(str::as_bytes),
+    };
+    let encoded = candidate.provider.wire.encode(&job.request, &target)?;
+    record.dropped = encoded.dropped;
+    let mut http = encoded.http;
+    for (name, value) in &candidate.headers {
+        http.headers_mut().insert(name, value.clone());
+    }
+    if let Some(key) = &candidate.key {
+        candidate.provider.auth.apply(&mut http, key.expose())?;
+    }
+    Ok(http)
+}
+
+/// How long to wait for what.
+#[derive(Clone, Copy)]
+struct Patience {
+    first_token: Option<Duration>,
+    idle: Option<Duration>,
+    keepalive_only: Option<Duration>,
+}
+
+impl Patience {
+    fn of(job: &Job, candidate: &Candidate) -> Patience {
+        let Timeouts {
+            first_token,
+            idle,
+            keepalive_only,
+            ..
+        } = candidate.timeouts;
+        // A unary answer comes when it is whole: only the total counts, unless the caller said otherwise.
+        let streams = |limit| job.stream.then_some(limit);
+        Patience {
+            first_token: match job.options.first_token_timeout.is_some() {
+                true => Some(first_token),
+                false => streams(first_token),
+            },
+            idle: match job.options.idle_timeout.is_some() {
+                true => Some(idle),
+                false => streams(idle),
+            },
+            keepalive_only: streams(keepalive_only),
+        }
+    }
+
+    fn late(&self, what: &str) -> Error {
+        let waited = self.first_token.unwrap_or_default().as_secs_f64();
+        Error::new(
+            ErrorKind::Timeout,
+            format!("{what} did not come within {waited} s"),
+        )
+        .with_phase(Phase::Send)
+    }
+}
+
+/// The bytes of one answer, with patience.
+struct Source {
+    body: Option<Box<dyn Body>>,
+    patience: Patience,
+    alarm: Alarm,
+    first_by: Option<Instant>,
+    last_bytes: Instant,
+    last_frame: Instant,
+    frames: u64,
+}
+
+impl Source {
+    fn new(body: Box<dyn Body>, patience: Patience, first_by: Option<Instant>) -> Source {
+        let now = clock::now();
+        Source {
+            body: Some(body),
+            patience,
+            alarm: Alarm::default(),
+            first_by,
+            last_bytes: now,
+            last_frame: now,
+            frames: 0,
+        }
+    }
+
+    /// Time in which nobody read does not count against the provider.
+    fn touch(&mut self) {
+        self.last_bytes = clock::now();
+        self.last_frame = self.last_bytes;
+    }
+
+    /// One read, decoded; says so when the answer is over.
+    async fn feed(&mut self, decoder: &mut Decoder, batch: &mut Batch) -> Result<Option<Ending>> {
+        let flow = match self.read().await? {
+            Ok(Some(bytes)) => {
+                self.last_bytes = clock::now();
+                let flow = decoder.push(&bytes, batch)?;
+                if decoder.frames() != self.frames {
+                    self.frames = decoder.frames();
+                    self.last_frame = self.last_bytes;
+                }
+                flow
+            }
+            Ok(None) => return decoder.finish(End::Clean, batch).map(Some),
+            Err(lost) => return decoder.finish(End::Lost(lost), batch).map(Some),
+        };
+        if flow == Flow::More {
+            return Ok(None);
+        }
+        let ending = decoder.finish(End::Clean, batch)?;
+        if let Some(body) = self.body.take() {
+            body.release();
+        }
+        Ok(Some(ending))
+    }
+
+    // The outer error is ours, out of patience; the inner one is the connection's.
+    async fn read(&mut self) -> Result<std::result::Result<Option<Bytes>, String>> {
+        let idle = self.patience.idle.map(|idle| self.last_bytes + idle);
+        let keepalive = self
+            .patience
+            .keepalive_only
+            .map(|max| self.last_frame + max);
+        let until = [self.first_by, idle, keepalive].into_iter().flatten().min();
+        let (body, alarm) = (&mut self.body, &mut self.alarm);
+        let read = poll_fn(|cx| {
+            let Some(body) = body else {
+                return Poll::Ready(Some(Ok(None)));
+            };
+            match body.poll_read(cx) {
+                Poll::Ready(read) => Poll::Ready(Some(read.transpose())),
+                Poll::Pending => alarm.poll(cx, until).map(|()| None),
+            }
+        })
+        .await;
+        read.ok_or_else(|| self.out_of_patience(until))
+    }
+
+    fn out_of_patience(&self, until: Option<Instant>) -> Error {
+        let seconds = |limit: Option<Duration>| limit.unwrap_or_default().as_secs_f64();
+        let message = if self.first_by.is_some() && until == self.first_by {
+            format!(
+                "no first token within {} s",
+                seconds(self.patience.first_token)
+            )
+        } else if until == self.patience.idle.map(|idle| self.last_bytes + idle) {
+            format!("no bytes for {} s", seconds(self.patience.idle))
+        } else {
+            format!(
+                "nothing but keep-alives for {} s",
+                seconds(self.patience.keepalive_only)
+            )
+        };
+        Error::new(ErrorKind::Timeout, message)
+    }
+}
+
+// `work`, or the error that `late` makes once `until` has passed.
+async fn before<T>(
+    until: Option<Instant>,
+    work: impl Future<Output = T>,
+    late: impl FnOnce() -> Error,
+) -> Result<T> {
+    let mut work = std::pin::pin!(work);
+    let mut alarm = Alarm::default();
+    let done = poll_fn(|cx| match work.as_mut().poll(cx) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending => alarm.poll(cx, until).map(|()| None),
+    })
+    .await;
+    done.ok_or_else(late)
+}
+
+impl Record {
+    fn begin(&mut self, candidate: &Candidate, keep_text: bool) {
+        self.response = Response::default();
+        self.response.keep_text(keep_text);
+        self.provider.clone_from(&candidate.provider.id);
+        self.target.clone_from(&candidate.target);
+        self.request_id = None;
+    }
+
+    fn end(&mut self, candidate: &Candidate, error: Option<&Error>, took: Duration) {
+        self.attempts.push(report::attempt(
+            &candidate.provider.id,
+            &candidate.model,
+            error,
+            took,
+        ));
+    }
+}
+
+fn answer(job: &Job, record: &Record, request: u64) {
+    let Some(place) = &job.answer else { return };
+    let made_id = |choice, index| report::tool_id(request, choice, index);
+    let text = record.response.text().unwrap_or_default().to_owned();
+    let json = record.response.chat_completion_json(&made_id);
+    *crate::lock(place) = Some(Answered { text, json });
+}
+
+fn out_of_time(job: &Job) -> Error {
+    let total = job
+        .candidates
+        .first()
+        .and_then(|first| first.timeouts.total)
+        .unwrap_or_default();
+    Error::new(
+        ErrorKind::Timeout,
+        format!("the request's deadline of {} s passed", total.as_secs_f64()),
+    )
+}

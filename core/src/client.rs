@@ -1,0 +1,281 @@
+//! The client: configuration, transports, and the one place that spawns calls.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::FutureExt;
+use libllm_proto::decoder::Limits;
+use tracing::Instrument;
+
+use crate::call::{self, Answered, Job};
+use crate::chat::Chat;
+use crate::clock;
+use crate::config::{Config, SystemEnvironment};
+use crate::error::{Error, ErrorKind, Result};
+use crate::metrics::MetricsFormat;
+use crate::options::Options;
+use crate::plan;
+use crate::policy::retry;
+use crate::process::{self, Process};
+use crate::queue::Queue;
+use crate::request::Request;
+use crate::runtime::{self, Engine};
+use crate::ticket::Ticket;
+use crate::transport::Transport;
+use crate::transport::http::Http;
+use crate::transport::mock::Scripts;
+
+/// Providers, keys, routes, limits, connections. Make one and share it: cloning is cheap, any thread may use it.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    number: u64,
+    process: &'static Process,
+    engine: Arc<Engine>,
+    config: Mutex<Arc<Config>>,
+    sockets: Mutex<Arc<dyn Transport>>,
+    scripts: Arc<dyn Transport>,
+    draining: AtomicBool,
+}
+
+/// How [`Client::drain`] waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drain {
+    /// Refuse new requests; [`ErrorKind::Busy`] while any is in flight.
+    Stop,
+    /// Wait this long, then cancel the rest.
+    Within(Duration),
+    /// Wait for ever.
+    Forever,
+}
+
+impl Client {
+    /// Makes a client from a configuration: JSON if the text begins with `{`, else TOML; `@PATH` names a file; an empty text
+    /// or `{}` reads the environment. Starts no connection.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] with line, key and what was expected.
+    pub fn new(config: &str) -> Result<Client> {
+        static NUMBER: AtomicU64 = AtomicU64::new(1);
+        let config = Config::parse(config, &SystemEnvironment)?;
+        let process = process::current();
+        let first = process.runtime.get().is_none();
+        let engine = process.runtime.start(config.threads)?;
+        if first && let Some(max) = config.memory.per_process {
+            process.memory.set_max(max);
+        }
+        let inner = Inner {
+            number: NUMBER.fetch_add(1, Ordering::Relaxed),
+            process,
+            sockets: Mutex::new(Arc::new(Http::new(engine.threads()))),
+            scripts: Arc::new(Scripts::default()),
+            engine,
+            config: Mutex::new(Arc::new(config)),
+            draining: AtomicBool::new(false),
+        };
+        Ok(Client {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// Replaces keys, routes and limits at once; requests in flight keep the configuration they began with. A bad
+    /// configuration changes nothing and says why.
+    pub fn reload(&self, config: &str) -> Result<()> {
+        self.inner.process.check("client")?;
+        let config = Config::parse(config, &SystemEnvironment)?;
+        self.inner.process.runtime.start(config.threads)?;
+        // New connections under new TLS settings; the old ones close when their requests end.
+        *crate::lock(&self.inner.sockets) = Arc::new(Http::new(self.inner.engine.threads()));
+        *crate::lock(&self.inner.config) = Arc::new(config);
+        Ok(())
+    }
+
+    /// A question to one model, in one line.
+    pub fn chat(&self, model: &str, prompt: &str) -> Chat {
+        Chat::new(self.clone(), Request::new(model).user(prompt).build())
+    }
+
+    /// A whole request.
+    pub fn call(&self, request: Request) -> Chat {
+        Chat::new(self.clone(), Ok(request))
+    }
+
+    /// Starts a request whose events go to `queue`; returns its number. After `Ok` exactly one terminal event is delivered,
+    /// last, whatever happens. Does no I/O on the calling thread.
+    pub fn submit(&self, request: Request, options: &Options, queue: &Queue) -> Result<u64> {
+        let stream = request.stream().unwrap_or(true);
+        self.start(queue, request, options, 0, stream, None, |_| {})
+    }
+
+    /// Like [`Client::submit`], for a request that is JSON text. `user_data` comes back in each event.
+    pub fn submit_json(
+        &self,
+        queue: &Queue,
+        request: &[u8],
+        options: &Options,
+        user_data: usize,
+    ) -> Result<u64> {
+        self.submit_seen(queue, request, options, user_data, |_| {})
+    }
+
+    /// Like [`Client::submit_json`]; `seen` learns the number before any event of the request can be polled.
+    pub fn submit_seen(
+        &self,
+        queue: &Queue,
+        request: &[u8],
+        options: &Options,
+        user_data: usize,
+        seen: impl FnOnce(u64),
+    ) -> Result<u64> {
+        self.check()?;
+        let request = Request::parse(Bytes::copy_from_slice(request))?;
+        let stream = request.stream().unwrap_or(true);
+        self.start(queue, request, options, user_data, stream, None, seen)
+    }
+
+    /// Refuses new requests and waits for those in flight.
+    pub fn drain(&self, how: Drain) -> Result<()> {
+        self.inner.process.check("client")?;
+        if how != Drain::Stop {
+            runtime::refuse_blocking("draining a client")?;
+        }
+        self.inner.draining.store(true, Ordering::Release);
+        let live = || self.inner.process.live.of_client(self.inner.number);
+        let until = match how {
+            Drain::Stop if live() > 0 => {
+                return Err(Error::new(ErrorKind::Busy, "requests are still in flight"));
+            }
+            Drain::Stop => return Ok(()),
+            Drain::Within(timeout) => clock::now().checked_add(timeout),
+            Drain::Forever => None,
+        };
+        while live() > 0 {
+            if until.is_some_and(|until| clock::now() >= until) {
+                self.cancel_all();
+            }
+            // Nothing here is worth a wake-up of its own: a drain is the last thing a client does.
+            std::thread::sleep(DRAIN_STEP);
+        }
+        Ok(())
+    }
+
+    /// Cancels everything in flight and refuses what comes; never blocks. Terminal events still reach the queues.
+    pub fn close(&self) {
+        if !self.is_foreign() {
+            self.inner.draining.store(true, Ordering::Release);
+            self.cancel_all();
+        }
+    }
+
+    /// Counters as text.
+    pub fn metrics(&self, format: MetricsFormat) -> Result<String> {
+        self.inner.process.check("client")?;
+        Ok(self.inner.process.counters.text(format))
+    }
+
+    /// Whether this client was made before a fork: nothing of it may be touched, not even to free it.
+    pub fn is_foreign(&self) -> bool {
+        !self.inner.process.is_current()
+    }
+
+    /// Refuses a client that was made before a fork, and one that is shutting down.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.inner.process.check("client")?;
+        if self.inner.draining.load(Ordering::Acquire) {
+            return Err(Error::new(ErrorKind::Closed, "the client is shutting down"));
+        }
+        Ok(())
+    }
+
+    /// Plans and spawns one call.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the one private function behind every way to ask"
+    )]
+    pub(crate) fn start(
+        &self,
+        queue: &Queue,
+        request: Request,
+        options: &Options,
+        user_data: usize,
+        stream: bool,
+        answer: Option<Arc<Mutex<Option<Answered>>>>,
+        seen: impl FnOnce(u64),
+    ) -> Result<u64> {
+        self.check()?;
+        let config = crate::lock(&self.inner.config).clone();
+        let candidates = plan::candidates(&config, &request, options, stream)?;
+        let ticket = Ticket::issue(
+            queue,
+            self.inner.number,
+            user_data,
+            !options.no_coalesce,
+            config.memory.per_stream,
+        )?;
+        let id = ticket.id();
+        let job = Job {
+            request,
+            candidates,
+            stream,
+            retry: retry::Policy {
+                max_attempts: options.max_attempts.unwrap_or(config.retry.max_attempts),
+            },
+            limits: Limits {
+                event: config.memory.max_event,
+                answer: config.memory.max_answer,
+                ..Limits::default()
+            },
+            options: options.clone(),
+            sockets: crate::lock(&self.inner.sockets).clone(),
+            scripts: self.inner.scripts.clone(),
+            answer,
+        };
+        self.inner.process.counters.submitted();
+        seen(id);
+        let span = tracing::info_span!(target: "libllm", "request", id);
+        let call = call::run(job, ticket).instrument(span);
+        // A panic ends its call, not the shard: the ticket has said so while it unwound.
+        let guarded = AssertUnwindSafe(call).catch_unwind().map(|outcome| {
+            if outcome.is_err() {
+                tracing::error!(target: "libllm", "a call panicked");
+            }
+        });
+        self.inner.engine.spawn(guarded);
+        Ok(id)
+    }
+
+    fn cancel_all(&self) {
+        let number = self.inner.number;
+        self.inner
+            .process
+            .live
+            .matching(|live| live.client == number)
+            .iter()
+            .for_each(|live| live.cancel());
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Client({})", self.inner.number)
+    }
+}
+
+/// Frees [`crate::invoke`]'s client and stops the library's threads, waiting up to `timeout` (`None`: for ever). For leak
+/// checkers; a process may just as well exit. Clients that still exist cannot be used afterwards.
+pub fn shutdown(timeout: Option<Duration>) -> Result<()> {
+    runtime::refuse_blocking("shutting the library down")?;
+    let process = process::current();
+    if let Some(client) = crate::lock(&process.default_client).take() {
+        client.close();
+    }
+    process.runtime.stop(timeout)
+}
+
+const DRAIN_STEP: Duration = Duration::from_millis(2);

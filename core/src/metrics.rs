@@ -1,0 +1,123 @@
+//! Counters of the process, as JSON or Prometheus text. Histograms, per-target figures and cost belong to a later version.
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use libllm_proto::event::Usage;
+
+use crate::error::Status;
+
+/// How [`crate::Client::metrics`] answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricsFormat {
+    /// One JSON object.
+    Json,
+    /// Prometheus text exposition format, version 0.0.4.
+    Prometheus,
+}
+
+/// What is counted.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    submitted: AtomicU64,
+    attempts: AtomicU64,
+    prompt_tokens: AtomicU64,
+    completion_tokens: AtomicU64,
+    ended: [AtomicU64; STATUSES],
+}
+
+const STATUSES: usize = Status::ALL.len();
+
+impl Counters {
+    pub(crate) fn submitted(&self) {
+        self.submitted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn attempted(&self) {
+        self.attempts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn finished(&self, status: Status, usage: Option<&Usage>) {
+        if let Some(place) = Status::ALL.iter().position(|known| *known == status) {
+            self.ended[place].fetch_add(1, Ordering::Relaxed);
+        }
+        if let Some(usage) = usage {
+            self.prompt_tokens
+                .fetch_add(usage.prompt_tokens.unwrap_or(0), Ordering::Relaxed);
+            self.completion_tokens
+                .fetch_add(usage.completion_tokens.unwrap_or(0), Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn text(&self, format: MetricsFormat) -> String {
+        match format {
+            MetricsFormat::Json => self.json(),
+            MetricsFormat::Prometheus => self.prometheus(),
+        }
+    }
+
+    fn ended(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let count = |(place, status): (usize, &Status)| {
+            (status.name(), self.ended[place].load(Ordering::Relaxed))
+        };
+        Status::ALL
+            .iter()
+            .enumerate()
+            .map(count)
+            .filter(|(_, count)| *count > 0)
+    }
+
+    fn sums(&self) -> [(&'static str, &'static str, u64); 4] {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        [
+            ("requests", "Requests accepted.", get(&self.submitted)),
+            (
+                "attempts",
+                "Attempts at targets, retries and fallbacks included.",
+                get(&self.attempts),
+            ),
+            (
+                "prompt_tokens",
+                "Prompt tokens that providers reported.",
+                get(&self.prompt_tokens),
+            ),
+            (
+                "completion_tokens",
+                "Completion tokens that providers reported.",
+                get(&self.completion_tokens),
+            ),
+        ]
+    }
+
+    fn json(&self) -> String {
+        let mut object = serde_json::Map::new();
+        for (name, _, value) in self.sums() {
+            object.insert(format!("{name}_total"), value.into());
+        }
+        let ended = self
+            .ended()
+            .map(|(name, count)| (name.to_owned(), count.into()));
+        object.insert(
+            "ended_total".into(),
+            serde_json::Value::Object(ended.collect()),
+        );
+        serde_json::Value::Object(object).to_string()
+    }
+
+    fn prometheus(&self) -> String {
+        let mut text = String::new();
+        for (name, help, value) in self.sums() {
+            // Writing to a string cannot fail.
+            let _ = writeln!(
+                text,
+                "# HELP libllm_{name}_total {help}\n# TYPE libllm_{name}_total counter"
+            );
+            let _ = writeln!(text, "libllm_{name}_total {value}");
+        }
+        text.push_str("# HELP libllm_ended_total Requests ended, by status.\n# TYPE libllm_ended_total counter\n");
+        for (name, count) in self.ended() {
+            let _ = writeln!(text, "libllm_ended_total{{status=\"{name}\"}} {count}");
+        }
+        text
+    }
+}

@@ -1,0 +1,116 @@
+//! Everything that belongs to one process: the runtime, the live requests, the log's sink. Found by process id, without a
+//! lock: after `fork()` a lock may be held for ever by a thread that does not exist in the child.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use once_cell::race::OnceBox;
+
+use crate::client::Client;
+use crate::error::{Error, ErrorKind, Result};
+use crate::live::Registry;
+use crate::log;
+use crate::metrics::Counters;
+use crate::runtime::Slot;
+
+/// The state of one process. Never freed: whoever runs in it may hold a reference.
+#[derive(Default)]
+pub(crate) struct Process {
+    pid: u32,
+    /// The engine's threads, from the first client to `shutdown`.
+    pub(crate) runtime: Slot,
+    /// Requests between submission and their terminal event.
+    pub(crate) live: Registry,
+    /// Where log lines go.
+    pub(crate) log: log::Slot,
+    /// What is counted for `metrics`.
+    pub(crate) counters: Counters,
+    /// The client behind `invoke`.
+    pub(crate) default_client: Mutex<Option<Client>>,
+    /// Bytes that wait in all queues.
+    pub(crate) memory: Memory,
+    // A forked child's own state hangs off its parent's.
+    child: OnceBox<Process>,
+}
+
+/// This process's state, made at the first call.
+pub(crate) fn current() -> &'static Process {
+    static FIRST: OnceBox<Process> = OnceBox::new();
+    let pid = std::process::id();
+    let mut slot = &FIRST;
+    loop {
+        let process = slot.get_or_init(|| {
+            Box::new(Process {
+                pid,
+                ..Process::default()
+            })
+        });
+        if process.pid == pid {
+            return process;
+        }
+        slot = &process.child;
+    }
+}
+
+impl Process {
+    /// Whether the caller runs in this process, and not in a child forked from it.
+    pub(crate) fn is_current(&self) -> bool {
+        self.pid == std::process::id()
+    }
+
+    /// Refuses handles that were made before a fork.
+    pub(crate) fn check(&self, what: &str) -> Result<()> {
+        if self.is_current() {
+            return Ok(());
+        }
+        let message =
+            format!("{what} belongs to the process that made it; make a new one after fork()");
+        Err(Error::new(ErrorKind::Forked, message))
+    }
+}
+
+impl std::fmt::Debug for Process {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Process({})", self.pid)
+    }
+}
+
+/// Bytes that wait in all queues of the process, bounded. A request over the bound holds something in its own queue, so that
+/// queue's next poll lets it go on: nothing has to be woken from here.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    bytes: AtomicUsize,
+    max: AtomicUsize,
+}
+
+impl Default for Memory {
+    fn default() -> Memory {
+        let max = crate::config::PER_PROCESS_DEFAULT;
+        Memory {
+            bytes: AtomicUsize::new(0),
+            max: AtomicUsize::new(max),
+        }
+    }
+}
+
+impl Memory {
+    /// Sets the bound; the first client of the process does.
+    pub(crate) fn set_max(&self, max: usize) {
+        self.max.store(max, Ordering::Relaxed);
+    }
+
+    /// Whether more may wait.
+    pub(crate) fn has_room(&self) -> bool {
+        self.bytes.load(Ordering::Relaxed) < self.max.load(Ordering::Relaxed)
+    }
+
+    /// Counts bytes that now wait.
+    pub(crate) fn add(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Counts bytes that were taken or thrown away.
+    pub(crate) fn sub(&self, bytes: usize) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,548 @@
+//! The completion queue: the events of any number of requests meet one consumer. Bounded in bytes; one bell.
+//!
+//! ```text
+//! task --deliver--> waiting (joined) --poll--> lent to the consumer --next poll--> spare buffers
+//!        ^ room?                        |
+//!        +---- resumed in turn <--------+
+//! ```
+
+use std::collections::VecDeque;
+use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use crate::bell::{self, Bell};
+use crate::error::{Error, ErrorKind, Result, Status};
+use crate::live::Live;
+use crate::process::{self, Process};
+use crate::runtime;
+
+pub(crate) use crate::bell::flush_bells;
+
+/// What an event carries; the numbers are `llm_event_type`'s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+#[allow(missing_docs)] // the names are `llm.h`'s, documented there
+pub enum EventType {
+    Text = 1,
+    Reasoning = 2,
+    ToolCall = 3,
+    ToolArgs = 4,
+    Route = 5,
+    Result = 6,
+    HttpHead = 7,
+    HttpBody = 8,
+    Raw = 9,
+    Log = 10,
+    Ask = 11,
+    Refusal = 12,
+    Part = 13,
+    Done = 100,
+    Error = 101,
+}
+
+impl EventType {
+    /// Whether this is a request's last event.
+    pub fn is_terminal(self) -> bool {
+        self as i32 >= EventType::Done as i32
+    }
+
+    fn joins(self) -> bool {
+        use EventType::{Reasoning, Refusal, Text, ToolArgs};
+        matches!(self, Text | Reasoning | Refusal | ToolArgs)
+    }
+
+    // Few and small, or never to be held back: they do not count against the bounds.
+    fn is_free(self) -> bool {
+        self.is_terminal() || matches!(self, EventType::Route | EventType::Log)
+    }
+}
+
+/// One event as the consumer gets it.
+#[derive(Debug)]
+pub struct Delivered {
+    /// The request it belongs to; 0 for a log line.
+    pub request: u64,
+    /// As given at submission.
+    pub user_data: usize,
+    /// What it carries.
+    pub kind: EventType,
+    /// [`Status::Ok`] except in an error.
+    pub status: Status,
+    /// Which of n answers.
+    pub choice: u32,
+    /// 1 for the first provider tried.
+    pub attempt: u32,
+    /// Which tool call; the level of a log line.
+    pub index: u32,
+    /// Microseconds from submission to the arrival of the (first) bytes.
+    pub at_us: u64,
+    // NUL-terminated while it is lent.
+    data: Vec<u8>,
+    live: Option<Arc<Live>>,
+}
+
+impl Delivered {
+    /// The payload.
+    pub fn data(&self) -> &[u8] {
+        self.data
+            .split_last()
+            .map(|(_, data)| data)
+            .unwrap_or_default()
+    }
+
+    /// The payload as text; empty for bytes that are none (raw events).
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(self.data()).unwrap_or_default()
+    }
+
+    /// The payload and the NUL byte that follows it.
+    pub fn data_with_nul(&self) -> &[u8] {
+        &self.data
+    }
+}
+
+/// Where the events of any number of requests meet one consumer. Cloning shares it.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    pub(crate) shared: Arc<Shared>,
+    process: &'static Process,
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) number: u64,
+    pub(crate) bell: Bell,
+    state: Mutex<State>,
+    polling: AtomicBool,
+    wakeup: AtomicBool,
+    max_bytes: usize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: VecDeque<Delivered>,
+    /// Sequence number of the front of `waiting`.
+    base: u64,
+    lent: Vec<Delivered>,
+    spare: Vec<Vec<u8>>,
+    bytes: usize,
+    live: usize,
+    blocked: VecDeque<Arc<Live>>,
+    closed: bool,
+    released: bool,
+}
+
+/// Default of `max_bytes`; BEHAVIOUR 9.
+pub const MAX_BYTES_DEFAULT: usize = 64 << 20;
+// A request's share never falls below this, however many there are: CONTRACTS 9.
+const SHARE_MIN: usize = 64 << 10;
+// Buffers that are kept for reuse; a larger or further one goes back to the allocator.
+const SPARE_MAX: usize = 1024;
+const SPARE_BYTES_MAX: usize = 4 << 10;
+
+impl Queue {
+    /// Makes a queue; `max_bytes` bounds what waits in it (0: 64 MiB). It may serve several clients.
+    pub fn new(max_bytes: usize) -> Result<Queue> {
+        static NUMBER: AtomicU64 = AtomicU64::new(1);
+        let max_bytes = if max_bytes == 0 {
+            MAX_BYTES_DEFAULT
+        } else {
+            max_bytes
+        };
+        let shared = Shared {
+            number: NUMBER.fetch_add(1, Ordering::Relaxed),
+            bell: Bell::new()?,
+            state: Mutex::default(),
+            polling: AtomicBool::new(false),
+            wakeup: AtomicBool::new(false),
+            max_bytes,
+        };
+        Ok(Queue {
+            shared: Arc::new(shared),
+            process: process::current(),
+        })
+    }
+
+    /// Hands over up to `max` events; returns how many. Waits up to `timeout` (`None`: for ever) for the first.
+    ///
+    /// Payloads stay where they are until the next poll or [`Queue::release`]. One consumer: an overlapping call is
+    /// [`ErrorKind::Busy`]. Returns 0 early after a signal or [`Queue::wakeup`], and [`ErrorKind::Closed`] once the queue is
+    /// closed and its last request's terminal event was taken.
+    pub fn poll(
+        &self,
+        max: usize,
+        timeout: Option<Duration>,
+        deliver: &mut dyn FnMut(&Delivered),
+    ) -> Result<usize> {
+        self.process.check("queue")?;
+        if bell::in_wake() {
+            let message = "polling a queue from its wake callback";
+            return Err(Error::new(ErrorKind::WouldDeadlock, message));
+        }
+        if timeout != Some(Duration::ZERO) {
+            runtime::refuse_blocking("polling a queue")?;
+        }
+        if self.shared.polling.swap(true, Ordering::AcqRel) {
+            return Err(Error::new(
+                ErrorKind::Busy,
+                "another thread polls this queue",
+            ));
+        }
+        let _turn = Turn(&self.shared.polling);
+        let until = match timeout {
+            Some(Duration::ZERO) | None => None,
+            Some(timeout) => crate::clock::now().checked_add(timeout),
+        };
+        self.shared.reclaim();
+        loop {
+            let taken = self.shared.take(max, deliver)?;
+            let woken = self.shared.wakeup.swap(false, Ordering::SeqCst);
+            if taken > 0 || max == 0 || woken || timeout == Some(Duration::ZERO) {
+                return Ok(taken);
+            }
+            let left = until.map(|until| until.saturating_duration_since(crate::clock::now()));
+            if left == Some(Duration::ZERO) {
+                return Ok(0);
+            }
+            if !self.shared.sleep(left)? {
+                return Ok(0);
+            }
+        }
+    }
+
+    /// A descriptor that is readable while events wait. Owned by the queue.
+    pub fn fd(&self) -> RawFd {
+        let fd = self.shared.bell.watch();
+        if !crate::lock(&self.shared.state).waiting.is_empty() {
+            self.shared.bell.write();
+        }
+        fd
+    }
+
+    /// Calls `wake` from a library thread each time the queue goes from empty to non-empty; `None` removes it, and when this
+    /// returns the old one is not running and will not run again.
+    pub fn set_wake(&self, wake: Option<Box<dyn Fn() + Send + Sync>>) -> Result<()> {
+        self.process.check("queue")?;
+        self.shared.bell.set_wake(wake.map(Arc::from))?;
+        // Events that wait already are told of by a library thread, as all others are.
+        if !crate::lock(&self.shared.state).waiting.is_empty()
+            && let Some(engine) = self.process.runtime.get()
+        {
+            let shared = self.shared.clone();
+            engine.spawn(async move { shared.ring_if_waiting() });
+        }
+        Ok(())
+    }
+
+    /// Makes the present (or else the next) poll return early. Async-signal-safe.
+    pub fn wakeup(&self) {
+        self.shared.wakeup.store(true, Ordering::SeqCst);
+        self.shared.bell.write();
+    }
+
+    /// Refuses new submissions, cancels this queue's requests and wakes its consumer, who still gets every terminal event.
+    pub fn close(&self) -> Result<()> {
+        self.process.check("queue")?;
+        crate::lock(&self.shared.state).closed = true;
+        let number = self.shared.number;
+        self.process
+            .live
+            .matching(|live| live.queue == number)
+            .iter()
+            .for_each(|live| live.cancel());
+        self.shared.bell.write();
+        Ok(())
+    }
+
+    /// Ends the queue: its requests are cancelled, its events thrown away, and no `user_data` is held any more.
+    pub fn release(&self) {
+        if !self.process.is_current() {
+            return;
+        }
+        // Removing the callback waits for one that is running elsewhere; inside it, it is the caller's own.
+        let _ = self.shared.bell.set_wake(None);
+        let number = self.shared.number;
+        let (waiting, lent) = {
+            let mut state = crate::lock(&self.shared.state);
+            state.closed = true;
+            state.released = true;
+            self.process.memory.sub(std::mem::take(&mut state.bytes));
+            state.base += state.waiting.len() as u64;
+            state.spare.clear();
+            (
+                std::mem::take(&mut state.waiting),
+                std::mem::take(&mut state.lent),
+            )
+        };
+        drop((waiting, lent));
+        self.process
+            .live
+            .matching(|live| live.queue == number)
+            .iter()
+            .for_each(|live| live.discard());
+        self.shared.bell.write();
+    }
+
+    /// Whether this queue was made before a fork: nothing of it may be touched, not even to free it.
+    pub fn is_foreign(&self) -> bool {
+        !self.process.is_current()
+    }
+
+    /// Adds a log line; false if it was dropped because the queue is full or closed.
+    pub fn push_log(&self, level: i32, text: &str) -> bool {
+        if !self.process.is_current() {
+            return false;
+        }
+        let mut state = crate::lock(&self.shared.state);
+        if state.closed || state.bytes + text.len() > self.shared.max_bytes {
+            return false;
+        }
+        let mut data = state.buffer();
+        data.extend_from_slice(text.as_bytes());
+        state.bytes += text.len();
+        self.process.memory.add(text.len());
+        state.waiting.push_back(Delivered {
+            request: 0,
+            user_data: 0,
+            kind: EventType::Log,
+            status: Status::Ok,
+            choice: 0,
+            attempt: 0,
+            index: level.unsigned_abs(),
+            at_us: 0,
+            data,
+            live: None,
+        });
+        drop(state);
+        bell::mark(&self.shared, text.len(), crate::clock::now());
+        true
+    }
+
+    pub(crate) fn process(&self) -> &'static Process {
+        self.process
+    }
+}
+
+/// The consumer's turn ends with its call.
+struct Turn<'a>(&'a AtomicBool);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+impl Shared {
+    /// Counts a new request in; refused when the queue is closed.
+    pub(crate) fn enter(&self) -> Result<()> {
+        let mut state = crate::lock(&self.state);
+        if state.closed {
+            return Err(Error::new(ErrorKind::Closed, "the queue is closed"));
+        }
+        state.live += 1;
+        Ok(())
+    }
+
+    /// Opens the queue for the events of one read: one lock for all of them.
+    pub(crate) fn inlet(&self) -> Inlet<'_> {
+        Inlet {
+            state: crate::lock(&self.state),
+            max_bytes: self.max_bytes,
+        }
+    }
+
+    /// Rings if events wait.
+    pub(crate) fn ring_if_waiting(&self) {
+        let waits = {
+            let state = crate::lock(&self.state);
+            !state.waiting.is_empty() || state.closed
+        };
+        if waits {
+            self.bell.ring();
+        }
+    }
+
+    fn take(&self, max: usize, deliver: &mut dyn FnMut(&Delivered)) -> Result<usize> {
+        let mut state = crate::lock(&self.state);
+        let count = state.waiting.len().min(max);
+        if count == 0 && max > 0 {
+            self.bell.clear();
+            self.bell.arm();
+            if state.closed && state.live == 0 {
+                return Err(Error::new(
+                    ErrorKind::Closed,
+                    "the queue is closed and empty",
+                ));
+            }
+            return Ok(0);
+        }
+        let State {
+            waiting,
+            lent,
+            base,
+            ..
+        } = &mut *state;
+        *base += count as u64;
+        let mut freed = 0;
+        for mut event in waiting.drain(..count) {
+            if !event.kind.is_free() || event.kind == EventType::Log {
+                freed += event.data.len();
+            }
+            if let Some(live) = event.live.take()
+                && !event.kind.is_free()
+            {
+                live.held.fetch_sub(event.data.len(), Ordering::Relaxed);
+            }
+            event.data.push(0);
+            lent.push(event);
+        }
+        state.bytes -= freed;
+        let blocked = match state.bytes <= self.max_bytes / 2 {
+            true => std::mem::take(&mut state.blocked),
+            false => VecDeque::new(),
+        };
+        if count < max {
+            self.bell.clear();
+            self.bell.arm();
+        }
+        // Nothing of the host runs under the lock, and the lent events are the consumer's alone until its next poll.
+        let lent = std::mem::take(&mut state.lent);
+        drop(state);
+        process::current().memory.sub(freed);
+        blocked.iter().for_each(|live| live.wake());
+        lent.iter().for_each(&mut *deliver);
+        crate::lock(&self.state).lent = lent;
+        Ok(count)
+    }
+
+    fn reclaim(&self) {
+        let mut state = crate::lock(&self.state);
+        let State { lent, spare, .. } = &mut *state;
+        for event in lent.drain(..) {
+            if spare.len() < SPARE_MAX && event.data.capacity() <= SPARE_BYTES_MAX {
+                spare.push(event.data);
+            }
+        }
+    }
+
+    // False when a signal handler ran.
+    fn sleep(&self, timeout: Option<Duration>) -> Result<bool> {
+        self.bell.sleeping.store(true, Ordering::SeqCst);
+        // Whoever pushed before this line was seen may not have rung.
+        let wait = {
+            let state = crate::lock(&self.state);
+            state.waiting.is_empty() && !(state.closed && state.live == 0)
+        };
+        let woken = match wait {
+            true => self.bell.wait(timeout),
+            false => Ok(true),
+        };
+        self.bell.sleeping.store(false, Ordering::SeqCst);
+        woken
+    }
+}
+
+impl State {
+    fn buffer(&mut self) -> Vec<u8> {
+        let mut buffer = self.spare.pop().unwrap_or_default();
+        buffer.clear();
+        buffer
+    }
+}
+
+/// The queue, open for one request's events.
+pub(crate) struct Inlet<'a> {
+    state: MutexGuard<'a, State>,
+    max_bytes: usize,
+}
+
+impl Inlet<'_> {
+    /// Adds one event, or joins it to the last one of its request. False, and nothing is taken, when there is no room: the
+    /// request is woken when there is.
+    pub(crate) fn push(&mut self, lane: &mut Lane, event: New<'_>, at: Instant) -> bool {
+        let state = &mut *self.state;
+        if event.kind.is_terminal() {
+            state.live -= 1;
+        }
+        if state.released {
+            return true;
+        }
+        if !event.kind.is_free() {
+            let size = event.data.len();
+            let held = lane.live.held.load(Ordering::Relaxed);
+            let share = (self.max_bytes / state.live.max(1))
+                .max(SHARE_MIN)
+                .min(lane.share_max);
+            let full = held + size > share
+                || state.bytes + size > self.max_bytes
+                || !lane.process.memory.has_room();
+            // With nothing waiting one event is always admitted, whatever its size.
+            if full && held > 0 {
+                state.blocked.push_back(lane.live.clone());
+                return false;
+            }
+            lane.live.held.store(held + size, Ordering::Relaxed);
+            state.bytes += size;
+            lane.process.memory.add(size);
+        }
+        if let Some(last) = lane.last_waiting(&event, state) {
+            last.data.extend_from_slice(event.data);
+            return true;
+        }
+        let mut data = state.buffer();
+        data.extend_from_slice(event.data);
+        lane.last = Some((event.kind, event.choice, lane.attempt, event.index));
+        lane.last_seq = state.base + state.waiting.len() as u64;
+        state.waiting.push_back(Delivered {
+            request: lane.live.id,
+            user_data: lane.user_data,
+            kind: event.kind,
+            status: event.status,
+            choice: event.choice,
+            attempt: lane.attempt,
+            index: event.index,
+            at_us: at.saturating_duration_since(lane.started).as_micros() as u64,
+            data,
+            live: Some(lane.live.clone()),
+        });
+        true
+    }
+}
+
+/// One request's way into its queue.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    pub(crate) live: Arc<Live>,
+    pub(crate) process: &'static Process,
+    pub(crate) user_data: usize,
+    pub(crate) started: Instant,
+    pub(crate) attempt: u32,
+    pub(crate) join: bool,
+    pub(crate) share_max: usize,
+    pub(crate) last: Option<(EventType, u32, u32, u32)>,
+    pub(crate) last_seq: u64,
+}
+
+impl Lane {
+    // The request's last event, if it still waits and a delta like `event` may be joined to it.
+    fn last_waiting<'s>(&self, event: &New<'_>, state: &'s mut State) -> Option<&'s mut Delivered> {
+        let key = (event.kind, event.choice, self.attempt, event.index);
+        if !self.join || !event.kind.joins() || self.last != Some(key) {
+            return None;
+        }
+        let index = self.last_seq.checked_sub(state.base)?;
+        state.waiting.get_mut(index as usize)
+    }
+}
+
+/// An event on its way in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct New<'a> {
+    pub(crate) kind: EventType,
+    pub(crate) status: Status,
+    pub(crate) choice: u32,
+    pub(crate) index: u32,
+    pub(crate) data: &'a [u8],
+}

@@ -1,0 +1,232 @@
+//! The engine's threads: current-thread runtimes as shards, named `llm-rt-N`, with every asynchronous signal blocked.
+//!
+//! Shards rather than one work-stealing pool: a third cheaper at low concurrency and equal at high (measured, see bench/).
+
+use std::cell::Cell;
+use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, pthread_sigmask};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::queue;
+
+thread_local! {
+    static SHARD: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+/// Whether the caller is one of the engine's threads, where nothing may block.
+pub fn on_runtime_thread() -> bool {
+    SHARD.with(|shard| shard.get().is_some())
+}
+
+/// Refuses a blocking call made from a callback on one of the engine's threads.
+pub(crate) fn refuse_blocking(what: &str) -> Result<()> {
+    if !on_runtime_thread() {
+        return Ok(());
+    }
+    let message = format!("{what} blocks and was called on a library thread, from a callback");
+    Err(Error::new(ErrorKind::WouldDeadlock, message))
+}
+
+/// The place of the process's one engine.
+#[derive(Debug, Default)]
+pub(crate) struct Slot(Mutex<Option<Arc<Engine>>>);
+
+impl Slot {
+    /// The engine, started if need be. Another number of threads than the running one's is refused.
+    pub(crate) fn start(&self, threads: Option<usize>) -> Result<Arc<Engine>> {
+        let mut slot = crate::lock(&self.0);
+        if let Some(engine) = &*slot {
+            return match threads {
+                Some(wanted) if wanted != engine.shards.len() => Err(Error::new(
+                    ErrorKind::Config,
+                    format!(
+                        "runtime.threads = {wanted}: the process's threads are set by its first client, to {}",
+                        engine.shards.len()
+                    ),
+                )),
+                _ => Ok(engine.clone()),
+            };
+        }
+        let engine = Arc::new(Engine::start(threads.unwrap_or(1))?);
+        *slot = Some(engine.clone());
+        Ok(engine)
+    }
+
+    /// The running engine.
+    pub(crate) fn get(&self) -> Option<Arc<Engine>> {
+        crate::lock(&self.0).clone()
+    }
+
+    /// Stops the engine and joins its threads, if they stop within the time.
+    pub(crate) fn stop(&self, timeout: Option<Duration>) -> Result<()> {
+        let Some(engine) = crate::lock(&self.0).take() else {
+            return Ok(());
+        };
+        engine.stop(timeout)
+    }
+}
+
+/// The engine's threads.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    shards: Vec<Shard>,
+    next: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Shard {
+    handle: tokio::runtime::Handle,
+    stop: Mutex<Option<tokio::sync::oneshot::Sender<()>>>,
+    ended: Mutex<mpsc::Receiver<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Engine {
+    fn start(threads: usize) -> Result<Engine> {
+        // New threads inherit the mask, so it is set here, and there is no moment in which a signal could reach them.
+        let old = block_signals()?;
+        let shards = (0..threads).map(Shard::start).collect::<Result<Vec<_>>>();
+        restore_signals(&old)?;
+        Ok(Engine {
+            shards: shards?,
+            next: AtomicUsize::new(0),
+        })
+    }
+
+    /// How many shards there are.
+    pub(crate) fn threads(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// Runs a call on the next shard.
+    pub(crate) fn spawn(&self, call: impl Future<Output = ()> + Send + 'static) {
+        let next = self.next.fetch_add(1, Ordering::Relaxed) % self.shards.len();
+        self.shards[next].handle.spawn(call);
+    }
+
+    fn stop(&self, timeout: Option<Duration>) -> Result<()> {
+        let until = timeout.map(|timeout| crate::clock::now() + timeout);
+        for shard in &self.shards {
+            drop(crate::lock(&shard.stop).take());
+        }
+        for shard in &self.shards {
+            let ended = crate::lock(&shard.ended);
+            let outcome = match until {
+                Some(until) => {
+                    ended.recv_timeout(until.saturating_duration_since(crate::clock::now()))
+                }
+                None => ended.recv().map_err(Into::into),
+            };
+            if outcome == Err(mpsc::RecvTimeoutError::Timeout) {
+                return Err(Error::new(
+                    ErrorKind::Timeout,
+                    "a library thread did not stop in time",
+                ));
+            }
+            if let Some(thread) = crate::lock(&shard.thread).take() {
+                // A panic there was caught and reported where it happened.
+                let _ = thread.join();
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Shard {
+    fn start(number: usize) -> Result<Shard> {
+        let failed = |error| {
+            Error::new(
+                ErrorKind::Internal,
+                format!("cannot start a library thread: {error}"),
+            )
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .on_thread_park(queue::flush_bells)
+            .build()
+            .map_err(failed)?;
+        let handle = runtime.handle().clone();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let (end, ended) = mpsc::channel();
+        let thread = std::thread::Builder::new()
+            .name(format!("llm-rt-{number}"))
+            .spawn(move || {
+                SHARD.with(|shard| shard.set(Some(number)));
+                // The sender is dropped, never used: both mean stop.
+                let _ = runtime.block_on(stopped);
+                drop(runtime);
+                queue::flush_bells();
+                drop(end);
+            })
+            .map_err(failed)?;
+        Ok(Shard {
+            handle,
+            stop: Mutex::new(Some(stop)),
+            ended: Mutex::new(ended),
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+}
+
+/// The shard of the calling thread; 0 elsewhere.
+pub(crate) fn shard() -> usize {
+    SHARD.with(|shard| shard.get().unwrap_or(0))
+}
+
+/// Spawns work that belongs to a connection on the calling thread's shard.
+pub(crate) fn spawn_here(work: impl Future<Output = ()> + Send + 'static) {
+    tokio::spawn(work);
+}
+
+/// Starts a helper thread with signals blocked as on the shards.
+pub(crate) fn spawn_thread(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
+    let old = block_signals()?;
+    let spawned = std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(body);
+    restore_signals(&old)?;
+    spawned.map(drop).map_err(|error| {
+        Error::new(
+            ErrorKind::Internal,
+            format!("cannot start a library thread: {error}"),
+        )
+    })
+}
+
+// Synchronous signals stay with the thread that causes them; SIGPROF is how profilers see us.
+const NOT_BLOCKED: [Signal; 7] = [
+    Signal::SIGSEGV,
+    Signal::SIGBUS,
+    Signal::SIGFPE,
+    Signal::SIGILL,
+    Signal::SIGABRT,
+    Signal::SIGTRAP,
+    Signal::SIGPROF,
+];
+
+fn block_signals() -> Result<SigSet> {
+    let mut blocked = SigSet::all();
+    NOT_BLOCKED
+        .iter()
+        .for_each(|signal| blocked.remove(*signal));
+    let mut old = SigSet::empty();
+    pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&blocked), Some(&mut old)).map_err(mask_failed)?;
+    Ok(old)
+}
+
+fn restore_signals(old: &SigSet) -> Result<()> {
+    pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(old), None).map_err(mask_failed)
+}
+
+fn mask_failed(error: nix::errno::Errno) -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        format!("cannot set the signal mask: {error}"),
+    )
+}

@@ -1,0 +1,223 @@
+//! A call's right to speak to its queue, and its duty to say one last thing: dropped unfinished, by cancel, panic or
+//! shutdown, it delivers the terminal event itself.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use libllm_proto::event::{Batch, Event};
+use serde_json::json;
+
+use crate::bell;
+use crate::clock::{self, Alarm};
+use crate::error::{Error, ErrorKind, Phase, Result, Status};
+use crate::live::Live;
+use crate::queue::{EventType, Lane, New, Queue, Shared};
+use crate::report;
+
+/// One call's way to its consumer.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    queue: Arc<Shared>,
+    lane: Lane,
+    finished: bool,
+}
+
+impl Ticket {
+    /// Counts a request in, in the queue and among the live ones.
+    pub(crate) fn issue(
+        queue: &Queue,
+        client: u64,
+        user_data: usize,
+        join: bool,
+        share_max: usize,
+    ) -> Result<Ticket> {
+        let process = queue.process();
+        queue.shared.enter()?;
+        let live = process.live.enter(client, queue.shared.number);
+        let lane = Lane {
+            live,
+            process,
+            user_data,
+            started: clock::now(),
+            attempt: 1,
+            join,
+            share_max,
+            last: None,
+            last_seq: 0,
+        };
+        Ok(Ticket {
+            queue: queue.shared.clone(),
+            lane,
+            finished: false,
+        })
+    }
+
+    /// The request's number.
+    pub(crate) fn id(&self) -> u64 {
+        self.lane.live.id
+    }
+
+    /// What others may do to the request meanwhile.
+    pub(crate) fn live(&self) -> &Arc<Live> {
+        &self.lane.live
+    }
+
+    /// When the request was submitted.
+    pub(crate) fn started(&self) -> Instant {
+        self.lane.started
+    }
+
+    /// Events from now on belong to this attempt.
+    pub(crate) fn set_attempt(&mut self, attempt: u32) {
+        self.lane.attempt = attempt;
+    }
+
+    /// Hands one read's events over; waits while there is no room, at most `stall`.
+    pub(crate) async fn deliver(
+        &mut self,
+        batch: &Batch,
+        provider: &str,
+        at: Instant,
+        stall: Duration,
+    ) -> Result<()> {
+        let mut done = 0;
+        let mut until = None;
+        loop {
+            let before = done;
+            self.push_from(batch, provider, &mut done, at);
+            bell::mark(&self.queue, batch.bytes(), at);
+            if done == batch.len() {
+                return Ok(());
+            }
+            if done > before {
+                until = None;
+            }
+            let until = *until.get_or_insert_with(|| clock::now() + stall);
+            self.wait_for_consumer(until, stall).await?;
+        }
+    }
+
+    /// Opens an attempt for the consumer.
+    pub(crate) fn route(&mut self, json: &str, at: Instant) {
+        self.push_free(EventType::Route, Status::Ok, json, at);
+    }
+
+    /// Says the last thing.
+    pub(crate) fn finish(&mut self, kind: EventType, status: Status, json: &str) {
+        self.finished = true;
+        // First, so that a consumer who reacts to the event finds the number gone.
+        self.lane.process.live.leave(self.lane.live.id);
+        let at = clock::now();
+        self.push_free(kind, status, json, at);
+    }
+
+    /// Waits while the request is paused, at most `stall`.
+    pub(crate) async fn wait_while_paused(&mut self, stall: Duration) -> Result<()> {
+        let (mut alarm, until) = (Alarm::default(), clock::now() + stall);
+        poll_fn(|cx| match self.lane.live.is_paused() {
+            false => Poll::Ready(Ok(())),
+            true => stalled(&mut alarm, cx, until, stall),
+        })
+        .await
+    }
+
+    fn push_free(&mut self, kind: EventType, status: Status, json: &str, at: Instant) {
+        let new = New {
+            kind,
+            status,
+            choice: 0,
+            index: 0,
+            data: json.as_bytes(),
+        };
+        self.queue.inlet().push(&mut self.lane, new, at);
+        bell::mark(&self.queue, json.len(), at);
+    }
+
+    fn push_from(&mut self, batch: &Batch, provider: &str, done: &mut usize, at: Instant) {
+        let mut inlet = self.queue.inlet();
+        for (choice, event) in batch.iter().skip(*done) {
+            let made;
+            let (kind, index, data) = match event {
+                Event::Text(text) => (EventType::Text, 0, text.as_bytes()),
+                Event::Reasoning(text) => (EventType::Reasoning, 0, text.as_bytes()),
+                Event::Refusal(text) => (EventType::Refusal, 0, text.as_bytes()),
+                Event::ToolArgs { index, arguments } => {
+                    (EventType::ToolArgs, index, arguments.as_bytes())
+                }
+                Event::ToolCall { index, id, name } => {
+                    let id = match id {
+                        Some(id) => id.to_owned(),
+                        None => report::tool_id(self.lane.live.id, choice, index),
+                    };
+                    made = json!({"id": id, "name": name}).to_string();
+                    (EventType::ToolCall, index, made.as_bytes())
+                }
+                Event::Part { kind, index, json } => {
+                    made = report::part(provider, kind, index, json);
+                    (EventType::Part, index, made.as_bytes())
+                }
+                Event::Raw(bytes) => (EventType::Raw, 0, bytes),
+                _ => {
+                    *done += 1;
+                    continue;
+                }
+            };
+            let new = New {
+                kind,
+                status: Status::Ok,
+                choice,
+                index,
+                data,
+            };
+            if !inlet.push(&mut self.lane, new, at) {
+                return;
+            }
+            *done += 1;
+        }
+    }
+
+    // Woken by the queue when there may be room; the caller looks again.
+    async fn wait_for_consumer(&mut self, until: Instant, stall: Duration) -> Result<()> {
+        let (mut alarm, mut woken) = (Alarm::default(), false);
+        poll_fn(|cx| match stalled(&mut alarm, cx, until, stall) {
+            Poll::Pending if std::mem::replace(&mut woken, true) => Poll::Ready(Ok(())),
+            poll => poll,
+        })
+        .await
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if self.finished {
+            return;
+        }
+        let (kind, message) = match std::thread::panicking() {
+            true => (
+                ErrorKind::Internal,
+                "the library panicked while it served this request",
+            ),
+            false if self.lane.live.is_canceled() => (ErrorKind::Canceled, "canceled"),
+            false => (ErrorKind::Closed, "the library was shut down"),
+        };
+        let error = Error::new(kind, message);
+        self.finish(EventType::Error, error.status(), &report::bare(&error));
+    }
+}
+
+fn stalled(
+    alarm: &mut Alarm,
+    cx: &mut Context<'_>,
+    until: Instant,
+    stall: Duration,
+) -> Poll<Result<()>> {
+    alarm.poll(cx, Some(until)).map(|()| {
+        let message = format!(
+            "the consumer left events unread for {} s",
+            stall.as_secs_f64()
+        );
+        Err(Error::new(ErrorKind::ConsumerStalled, message).with_phase(Phase::Consumer))
+    })
+}

@@ -1,0 +1,134 @@
+//! Plays scripts for `mock/...` models: the same scripts that `libllm mock` plays over sockets, here without any.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use libllm_proto::mock::{self, Ask, Cut, Dialect, Step, Turn};
+use libllm_proto::wire::Head;
+
+use crate::clock::{self, Alarm};
+use crate::error::{Error, ErrorKind};
+use crate::transport::{Body, BoxFuture, Exchanged, Route, SendError, Sent, Transport};
+
+/// A provider made of scripts.
+#[derive(Debug, Default)]
+pub(crate) struct Scripts {
+    number: AtomicU64,
+    attempts: Mutex<HashMap<(String, String), u32>>,
+}
+
+// Counts of `times` are kept for this many scripts; a test that needs more starts over, which is what a new one expects.
+const COUNTS_MAX: usize = 10_000;
+
+impl Scripts {
+    fn play(&self, request: &::http::Request<Bytes>) -> Result<Exchanged, Error> {
+        let dialect = Dialect::of_path(request.uri().path())
+            .ok_or_else(|| Error::new(ErrorKind::Unsupported, "scripts do not speak this wire"))?;
+        let bad =
+            |message: String| Error::new(ErrorKind::InvalidArgument, format!("mock: {message}"));
+        let ask = Ask::parse(dialect, request.body()).map_err(bad)?;
+        let script = mock::Scripts::default()
+            .find(&ask.model)
+            .map_err(|error| bad(error.to_string()))?;
+        let created = clock::wall()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs();
+        let turn = Turn {
+            number: self.number.fetch_add(1, Ordering::Relaxed) + 1,
+            attempt: self.attempt(request, &ask.model),
+            created,
+        };
+        let reply = mock::answer(&script, &ask, turn);
+        let mut head = Head::new(reply.status);
+        for (name, value) in &reply.headers {
+            let name = ::http::HeaderName::from_bytes(name.as_bytes());
+            if let (Ok(name), Ok(value)) = (name, ::http::HeaderValue::from_str(value)) {
+                head.headers.append(name, value);
+            }
+        }
+        let body = Played {
+            body: reply.body,
+            asked: clock::now(),
+            held: None,
+            alarm: Alarm::default(),
+            over: false,
+        };
+        Ok(Exchanged {
+            head,
+            body: Box::new(body),
+            connected: None,
+        })
+    }
+
+    fn attempt(&self, request: &::http::Request<Bytes>, script: &str) -> u32 {
+        let key = request
+            .headers()
+            .get("x-mock-key")
+            .map(|key| key.as_bytes())
+            .unwrap_or_default();
+        let key = (String::from_utf8_lossy(key).into_owned(), script.to_owned());
+        let mut attempts = crate::lock(&self.attempts);
+        if attempts.len() >= COUNTS_MAX {
+            attempts.clear();
+        }
+        let count = attempts.entry(key).or_default();
+        *count += 1;
+        *count
+    }
+}
+
+impl Transport for Scripts {
+    fn send<'a>(
+        &'a self,
+        request: ::http::Request<Bytes>,
+        _: &'a Route,
+    ) -> BoxFuture<'a, Result<Exchanged, SendError>> {
+        let played = self.play(&request).map_err(|error| SendError {
+            error,
+            sent: Sent::No,
+        });
+        Box::pin(std::future::ready(played))
+    }
+}
+
+struct Played {
+    body: mock::Body,
+    asked: Instant,
+    held: Option<Duration>,
+    alarm: Alarm,
+    over: bool,
+}
+
+impl Body for Played {
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, String>>> {
+        loop {
+            if let Some(held) = self.held {
+                std::task::ready!(self.alarm.poll(cx, Some(self.asked + held)));
+                self.held = None;
+            }
+            if self.over {
+                return Poll::Ready(None);
+            }
+            match self.body.next() {
+                None | Some(Step::Cut(Cut::Fin)) => self.over = true,
+                Some(Step::Until(offset)) => self.held = Some(offset),
+                Some(Step::Bytes(bytes)) => return Poll::Ready(Some(Ok(bytes))),
+                Some(Step::Cut(cut)) => {
+                    self.over = true;
+                    let words = match cut {
+                        Cut::Rst => "connection reset by peer",
+                        _ => "invalid chunk size",
+                    };
+                    return Poll::Ready(Some(Err(words.to_owned())));
+                }
+            }
+        }
+    }
+
+    fn release(self: Box<Self>) {}
+}

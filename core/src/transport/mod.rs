@@ -1,0 +1,75 @@
+//! How bytes get to a provider and back: sockets, or a script played in process.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use libllm_proto::wire::Head;
+
+use crate::config::Provider;
+use crate::error::Error;
+
+pub(crate) mod dns;
+pub(crate) mod http;
+pub(crate) mod mock;
+pub(crate) mod pool;
+pub(crate) mod tls;
+
+/// A future on the heap, as an object-safe trait needs it.
+pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A way to a provider.
+pub(crate) trait Transport: Send + Sync {
+    /// Sends one request and waits for the answer's head. Dropping the future closes the connection.
+    fn send<'a>(
+        &'a self,
+        request: ::http::Request<Bytes>,
+        route: &'a Route,
+    ) -> BoxFuture<'a, Result<Exchanged, SendError>>;
+}
+
+/// What a transport must know beside the request.
+#[derive(Clone, Debug)]
+pub(crate) struct Route {
+    /// The provider: its TLS settings and how long its connections may idle.
+    pub(crate) provider: Arc<Provider>,
+    /// For name, TCP and TLS together.
+    pub(crate) connect: Duration,
+}
+
+/// An answer whose head has come.
+pub(crate) struct Exchanged {
+    pub(crate) head: Head,
+    pub(crate) body: Box<dyn Body>,
+    /// How long the connection took; `None` for a pooled one.
+    pub(crate) connected: Option<Duration>,
+}
+
+/// The body of an answer. Dropping it closes the connection, so that generation is no longer paid for.
+pub(crate) trait Body: Send {
+    /// The next bytes, `None` at a clean end.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, String>>>;
+
+    /// The answer is over, though the body may not be: drain what little may be left, within bounds, and keep the connection.
+    fn release(self: Box<Self>);
+}
+
+/// Why a request got no answer.
+#[derive(Debug)]
+pub(crate) struct SendError {
+    pub(crate) error: Error,
+    /// Whether the provider may have seen the request.
+    pub(crate) sent: Sent,
+}
+
+/// Whether a request may have been seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// Provably not.
+    No,
+    /// Perhaps.
+    Maybe,
+}
