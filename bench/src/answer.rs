@@ -115,6 +115,18 @@ pub fn padded_chat_stream(tokens: usize) -> Body {
     body
 }
 
+/// The same with a time that changes from event to event before the choices, so that no event begins like the last one.
+pub fn dated_chat_stream(tokens: usize) -> Body {
+    let mut body = Body::default();
+    for index in 0..tokens {
+        let created = format!("\"created\":{}", 1_767_225_600 + index);
+        body.data(&chat_word(word(index)).replace(CREATED, &created));
+    }
+    body.data(&chat_chunk("{}", "\"stop\""));
+    body.event("data: [DONE]\n\n");
+    body
+}
+
 /// A Chat Completions stream of one tool call whose arguments come in `tokens` pieces.
 pub fn tool_stream(tokens: usize) -> Body {
     let call = |function: &str| format!("{{\"tool_calls\":[{{\"index\":0,{function}}}]}}");
@@ -209,6 +221,7 @@ const CHUNK_HEAD: &str = concat!(
     "\"id\":\"chatcmpl-bench000000000000000000000000\",\"object\":\"chat.completion.chunk\",\"created\":1767225600,",
     "\"model\":\"bench-model-2026-01-01\",\"service_tier\":\"default\",\"system_fingerprint\":\"fp_bench0\","
 );
+const CREATED: &str = "\"created\":1767225600";
 const PADDING: &str = "aZ3kQ9xT0mB7wR5e";
 
 #[cfg(test)]
@@ -230,7 +243,11 @@ mod tests {
 
     #[test]
     fn a_chat_stream_says_its_text() {
-        for body in [chat_stream(40), padded_chat_stream(40)] {
+        for body in [
+            chat_stream(40),
+            padded_chat_stream(40),
+            dated_chat_stream(40),
+        ] {
             let said: String = events(&body)
                 .iter()
                 .filter_map(|event| event["choices"][0]["delta"]["content"].as_str())
@@ -239,6 +256,15 @@ mod tests {
             assert_eq!(*body.ends.last().unwrap(), body.bytes.len());
         }
         assert_eq!(chat_stream(40).ends.len(), 44);
+    }
+
+    #[test]
+    fn a_dated_stream_has_no_two_events_that_begin_alike() {
+        let created: Vec<i64> = events(&dated_chat_stream(9))[..9]
+            .iter()
+            .map(|event| event["created"].as_i64().unwrap())
+            .collect();
+        assert!(created.is_sorted_by(|a, b| a < b), "{created:?}");
     }
 
     #[test]
