@@ -185,16 +185,18 @@ impl Decoder {
         &self.head
     }
 
-    fn take(&mut self, bytes: &[u8], batch: &mut Batch) -> Result<Flow> {
+    fn take(&mut self, mut bytes: &[u8], batch: &mut Batch) -> Result<Flow> {
         self.taken += bytes.len() as u64;
         if let State::Answer(answer) = &mut self.state
             && answer.unproven
             && let Some(first) = first_byte(bytes)
         {
             answer.unproven = false;
-            match first {
+            match bytes[first] {
                 b'{' | b'[' => {
-                    *answer = Answer::json(self.wire, &self.asked, &self.head, self.limits)
+                    // What went to the framer before was blank.
+                    bytes = &bytes[first..];
+                    *answer = Answer::json(self.wire, &self.asked, &self.head, self.limits);
                 }
                 b'<' => self.state = State::Html(Vec::new()),
                 _ => {}
@@ -311,11 +313,11 @@ impl Answer {
     }
 }
 
-/// The first byte that is neither blank nor part of a byte order mark. No line of an event stream that means anything begins
-/// like JSON or HTML.
-fn first_byte(bytes: &[u8]) -> Option<u8> {
-    let ignored = |byte: u8| byte.is_ascii_whitespace() || matches!(byte, 0xEF | 0xBB | 0xBF);
-    bytes.iter().copied().find(|byte| !ignored(*byte))
+/// Where the first byte is that is neither blank nor part of a byte order mark. No line of an event stream that means anything
+/// begins like JSON or HTML.
+fn first_byte(bytes: &[u8]) -> Option<usize> {
+    let ignored = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, 0xEF | 0xBB | 0xBF);
+    bytes.iter().position(|byte| !ignored(byte))
 }
 
 /// Gives one frame to the reader. `meant` becomes true if it meant an event.
