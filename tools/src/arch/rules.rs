@@ -154,15 +154,16 @@ const RULES: &[Rule] = &[
         why: "proto does no I/O and runs on no engine",
         applies: |place| place.starts_with("proto/src/"),
         hit: |line| {
-            line.word(&["tokio", "reqwest", "hyper", "rustls", "unsafe"])
+            let engines = ["tokio", "reqwest", "hyper", "rustls", "unsafe"];
+            let sockets = ["TcpStream", "TcpListener", "UdpSocket", "ToSocketAddrs"];
+            line.word(&engines)
+                .or_else(|| line.word(&sockets))
                 .or_else(|| {
                     line.path(&[
                         ("std", "env"),
                         ("std", "fs"),
-                        ("std", "net"),
                         ("std", "thread"),
                         ("std", "process"),
-                        ("std", "io"),
                     ])
                 })
         },

@@ -16,7 +16,11 @@ pub(crate) struct Source {
 impl Source {
     pub(crate) fn new(place: &str, text: &str) -> Source {
         let code = blank(text);
-        let shipped = without_tests(&code);
+        let shipped = if is_tests(place) {
+            String::new()
+        } else {
+            without_tests(&code)
+        };
         Source {
             place: place.to_owned(),
             text: text.to_owned(),
@@ -143,6 +147,11 @@ fn character(text: &str) -> Option<usize> {
         .then_some(1 + c.len_utf8() + 1)
 }
 
+/// A file of tests beside what it tests: `queue/tests.rs`, or a folder `tests`.
+fn is_tests(place: &str) -> bool {
+    place.ends_with("/tests.rs") || place.contains("/tests/")
+}
+
 /// Blanks every item that stands under `#[cfg(test)]`.
 fn without_tests(code: &str) -> String {
     let mut out = String::with_capacity(code.len());
@@ -220,6 +229,18 @@ mod tests {
         );
         assert!(!source.shipped.contains("tokio") && !source.shipped.contains("use b"));
         assert!(source.shipped.contains("fn g() {}") && source.shipped.contains("use c;"));
+    }
+
+    #[test]
+    fn files_of_tests_are_not_shipped() {
+        assert_eq!(
+            Source::new("core/src/log/tests.rs", "use tokio::time;").shipped,
+            ""
+        );
+        assert_ne!(
+            Source::new("core/src/log.rs", "use tokio::time;").shipped,
+            ""
+        );
     }
 
     #[test]
