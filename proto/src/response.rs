@@ -1,5 +1,566 @@
-//! A whole answer: the fold over events.
+//! A whole answer: the fold over events. No clock and no request number here; what needs one is the caller's to add.
+//!
+//! ```
+//! use libllm_proto::{Batch, Event, Finish, Response};
+//!
+//! let mut batch = Batch::new();
+//! batch.push(0, Event::Text("Hel"));
+//! batch.push(0, Event::Text("lo"));
+//! batch.push(0, Event::Finish { reason: Some(Finish::Stop), raw: Some("end_turn") });
+//! let mut response = Response::default();
+//! response.absorb(&batch);
+//! response.finish(true);
+//! assert_eq!(response.text(), Some("Hello"));
+//! assert_eq!(response.message_json(true, &|_, _| String::new()), r#"{"role":"assistant","content":"Hello"}"#);
+//! ```
 
-/// A whole answer.
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::event::{Batch, Event, Finish, PartKind, Usage};
+use crate::json;
+
+/// A whole answer, or what has come of it.
 #[derive(Clone, Debug, Default)]
-pub struct Response {}
+pub struct Response {
+    id: Option<Box<str>>,
+    model: Option<Box<str>>,
+    provider: Option<Box<str>>,
+    choices: Vec<Choice>,
+    usage: Option<Usage>,
+    /// Of text, reasoning and refusals only their presence is noted.
+    without_text: bool,
+}
+
+/// One of the answers to a request.
+#[derive(Clone, Debug, Default)]
+pub struct Choice {
+    /// Its number.
+    pub index: u32,
+    /// The text, if text is kept.
+    pub text: String,
+    /// The reasoning, if text is kept.
+    pub reasoning: String,
+    /// The refusal, if text is kept.
+    pub refusal: String,
+    /// Calls of the caller's tools, in order.
+    pub tool_calls: Vec<ToolCall>,
+    /// What must survive byte for byte.
+    pub parts: Vec<Part>,
+    /// Why it ended, in OpenAI's terms.
+    pub finish: Option<Finish>,
+    /// The provider's own word for it.
+    pub finish_raw: Option<Box<str>>,
+}
+
+/// A call of one of the caller's tools.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ToolCall {
+    /// Its number within the choice.
+    pub index: u32,
+    /// The provider's id, if its format has one.
+    pub id: Option<Box<str>>,
+    /// The function's name.
+    pub name: String,
+    /// The arguments as the model wrote them.
+    pub arguments: String,
+    /// The arguments parse and the answer is whole.
+    pub complete: bool,
+}
+
+/// What must survive byte for byte but is no text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// What it is.
+    pub kind: PartKind,
+    /// Its place in the answer.
+    pub index: u32,
+    /// The provider's own JSON.
+    pub json: Box<str>,
+}
+
+/// Makes the id of a tool call whose format has none, from the numbers of its choice and of the call.
+pub type MakeId<'a> = &'a dyn Fn(u32, u32) -> String;
+
+impl Response {
+    /// Whether text, reasoning and refusals are kept; they are, unless this says otherwise before the first event.
+    pub fn keep_text(&mut self, keep: bool) {
+        self.without_text = !keep;
+    }
+
+    /// Names the provider, so that the parts of this answer can say whose they are.
+    pub fn set_provider(&mut self, provider: &str) {
+        self.provider = Some(provider.into());
+    }
+
+    /// Takes the events of a batch in.
+    pub fn absorb(&mut self, batch: &Batch) {
+        for (choice, event) in batch.iter() {
+            self.take(choice, event);
+        }
+    }
+
+    /// The answer has ended. Tool calls are complete only if it is `whole`: its terminal marker came.
+    pub fn finish(&mut self, whole: bool) {
+        for call in self
+            .choices
+            .iter_mut()
+            .flat_map(|choice| &mut choice.tool_calls)
+        {
+            call.complete = whole && json::check(call.arguments_json().as_bytes()).is_ok();
+        }
+    }
+
+    /// The provider's name for the answer: the first that was not empty.
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// The model that answered, in the provider's words: the first that was not empty.
+    pub fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
+    /// The answers, by their number.
+    pub fn choices(&self) -> &[Choice] {
+        &self.choices
+    }
+
+    /// The text of the first answer.
+    pub fn text(&self) -> Option<&str> {
+        Some(self.choices.first()?.text.as_str())
+    }
+
+    /// Tokens as the provider counted them, if it did.
+    pub fn usage(&self) -> Option<&Usage> {
+        self.usage.as_ref()
+    }
+
+    /// The first answer as the turn to append to `messages`, JSON: text only if asked for, calls, and the parts that must go
+    /// back. Every wire can say it.
+    pub fn message_json(&self, with_text: bool, make_id: MakeId<'_>) -> String {
+        let empty = Choice::default();
+        let choice = self.choices.first().unwrap_or(&empty);
+        text(&self.message(choice, with_text, make_id))
+    }
+
+    /// The answer as a `chat.completion` object. `created` is not in it: there is no clock here.
+    pub fn chat_completion_json(&self, make_id: MakeId<'_>) -> String {
+        let choices = self.choices.iter().map(|choice| ChoiceView {
+            index: choice.index,
+            message: self.message(choice, true, make_id),
+            finish_reason: choice.finish.map(Finish::name),
+        });
+        text(&Completion {
+            id: self.id(),
+            object: "chat.completion",
+            model: self.model(),
+            choices: choices.collect(),
+            usage: self.usage.as_ref().map(UsageView::from),
+        })
+    }
+
+    fn take(&mut self, number: u32, event: Event<'_>) {
+        match event {
+            Event::Start { id, model } => {
+                first(&mut self.id, id);
+                first(&mut self.model, model);
+                return;
+            }
+            Event::Usage(usage) => {
+                self.usage = Some(usage);
+                return;
+            }
+            Event::Raw(_) => return,
+            _ => {}
+        }
+        let keep = !self.without_text;
+        let choice = self.choice(number);
+        match event {
+            Event::Text(text) if keep => choice.text.push_str(text),
+            Event::Reasoning(text) if keep => choice.reasoning.push_str(text),
+            Event::Refusal(text) if keep => choice.refusal.push_str(text),
+            Event::ToolCall { index, id, name } => {
+                let call = choice.call(index);
+                first(&mut call.id, id);
+                if call.name.is_empty() {
+                    call.name.push_str(name);
+                }
+            }
+            Event::ToolArgs { index, arguments } => {
+                choice.call(index).arguments.push_str(arguments)
+            }
+            Event::Part { kind, index, json } => {
+                choice.parts.push(Part {
+                    kind,
+                    index,
+                    json: json.into(),
+                });
+            }
+            Event::Finish { reason, raw } => {
+                choice.finish = reason;
+                first(&mut choice.finish_raw, raw);
+            }
+            _ => {}
+        }
+    }
+
+    /// The choice of this number; choices stay sorted.
+    fn choice(&mut self, number: u32) -> &mut Choice {
+        let place = match self
+            .choices
+            .binary_search_by_key(&number, |choice| choice.index)
+        {
+            Ok(place) => place,
+            Err(place) => {
+                self.choices.insert(
+                    place,
+                    Choice {
+                        index: number,
+                        ..Choice::default()
+                    },
+                );
+                place
+            }
+        };
+        &mut self.choices[place]
+    }
+
+    fn message<'r>(
+        &'r self,
+        choice: &'r Choice,
+        with_text: bool,
+        make_id: MakeId<'_>,
+    ) -> Message<'r> {
+        let kept =
+            |text: &'r String| Some(text.as_str()).filter(|text| with_text && !text.is_empty());
+        let calls = choice.tool_calls.iter().map(|call| CallView {
+            id: match &call.id {
+                Some(id) => id.to_string(),
+                None => make_id(choice.index, call.index),
+            },
+            kind: "function",
+            function: Function {
+                name: &call.name,
+                arguments: call.arguments_json(),
+            },
+            complete: call.complete,
+        });
+        let parts = choice.parts.iter().filter_map(|part| {
+            Some(PartView {
+                kind: part.kind.name(),
+                provider: self.provider.as_deref(),
+                index: part.index,
+                // A reader only hands on JSON that it has read.
+                data: serde_json::from_str(&part.json).ok()?,
+            })
+        });
+        Message {
+            role: "assistant",
+            content: kept(&choice.text),
+            refusal: kept(&choice.refusal),
+            reasoning: kept(&choice.reasoning),
+            tool_calls: calls.collect(),
+            libllm_parts: parts.collect(),
+        }
+    }
+}
+
+impl Choice {
+    /// The call of this number; a call's beginning comes before its arguments, but nothing here depends on it.
+    fn call(&mut self, index: u32) -> &mut ToolCall {
+        let place = match self
+            .tool_calls
+            .binary_search_by_key(&index, |call| call.index)
+        {
+            Ok(place) => place,
+            Err(place) => {
+                self.tool_calls.insert(
+                    place,
+                    ToolCall {
+                        index,
+                        ..ToolCall::default()
+                    },
+                );
+                place
+            }
+        };
+        &mut self.tool_calls[place]
+    }
+}
+
+impl ToolCall {
+    /// The arguments as JSON text: none are an empty object.
+    fn arguments_json(&self) -> &str {
+        match self.arguments.trim() {
+            "" | "null" => "{}",
+            _ => &self.arguments,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Completion<'r> {
+    id: Option<&'r str>,
+    object: &'static str,
+    model: Option<&'r str>,
+    choices: Vec<ChoiceView<'r>>,
+    usage: Option<UsageView>,
+}
+
+#[derive(Serialize)]
+struct ChoiceView<'r> {
+    index: u32,
+    message: Message<'r>,
+    finish_reason: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Message<'r> {
+    role: &'static str,
+    content: Option<&'r str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<&'r str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning: Option<&'r str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<CallView<'r>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    libllm_parts: Vec<PartView<'r>>,
+}
+
+#[derive(Serialize)]
+struct CallView<'r> {
+    id: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    function: Function<'r>,
+    /// Said only where it is not: such a call must not be run, and no provider takes it back.
+    #[serde(skip_serializing_if = "Clone::clone")]
+    complete: bool,
+}
+
+#[derive(Serialize)]
+struct Function<'r> {
+    name: &'r str,
+    arguments: &'r str,
+}
+
+#[derive(Serialize)]
+struct PartView<'r> {
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<&'r str>,
+    index: u32,
+    data: &'r RawValue,
+}
+
+#[derive(Serialize)]
+struct UsageView {
+    prompt_tokens: Option<u64>,
+    completion_tokens: Option<u64>,
+    total_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt_tokens_details: Option<PromptDetails>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    completion_tokens_details: Option<CompletionDetails>,
+}
+
+#[derive(Serialize)]
+struct PromptDetails {
+    cached_tokens: u64,
+}
+
+#[derive(Serialize)]
+struct CompletionDetails {
+    reasoning_tokens: u64,
+}
+
+impl From<&Usage> for UsageView {
+    fn from(usage: &Usage) -> UsageView {
+        UsageView {
+            prompt_tokens: usage.prompt_tokens,
+            completion_tokens: usage.completion_tokens,
+            total_tokens: usage.total_tokens,
+            prompt_tokens_details: usage
+                .cached_tokens
+                .map(|cached_tokens| PromptDetails { cached_tokens }),
+            completion_tokens_details: usage
+                .reasoning_tokens
+                .map(|reasoning_tokens| CompletionDetails { reasoning_tokens }),
+        }
+    }
+}
+
+/// Keeps the first word that says something.
+fn first(place: &mut Option<Box<str>>, word: Option<&str>) {
+    if place.is_none() {
+        *place = word.filter(|word| !word.is_empty()).map(Box::from);
+    }
+}
+
+fn text(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("structs of text, numbers and raw JSON always serialise")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(events: &[(u32, Event<'_>)]) -> Batch {
+        let mut batch = Batch::new();
+        events
+            .iter()
+            .for_each(|(choice, event)| batch.push(*choice, event.clone()));
+        batch
+    }
+
+    fn made(choice: u32, call: u32) -> String {
+        format!("call_7_{choice}_{call}")
+    }
+
+    fn folded(keep_text: bool) -> Response {
+        let mut response = Response::default();
+        response.keep_text(keep_text);
+        response.set_provider("p");
+        response.absorb(&batch(&[
+            (
+                0,
+                Event::Start {
+                    id: Some(""),
+                    model: Some("m"),
+                },
+            ),
+            (
+                0,
+                Event::Start {
+                    id: Some("x"),
+                    model: Some("other"),
+                },
+            ),
+            (1, Event::Text("second")),
+            (0, Event::Text("Hel")),
+            (0, Event::Reasoning("think")),
+            (
+                0,
+                Event::ToolCall {
+                    index: 0,
+                    id: None,
+                    name: "f",
+                },
+            ),
+            (
+                0,
+                Event::ToolArgs {
+                    index: 0,
+                    arguments: "{\"a\":",
+                },
+            ),
+            (
+                0,
+                Event::ToolCall {
+                    index: 1,
+                    id: Some("c2"),
+                    name: "g",
+                },
+            ),
+            (
+                0,
+                Event::ToolArgs {
+                    index: 0,
+                    arguments: "1}",
+                },
+            ),
+            (
+                0,
+                Event::Part {
+                    kind: PartKind::Signature,
+                    index: 0,
+                    json: "{\"s\": \"A=\"}",
+                },
+            ),
+        ]));
+        response.absorb(&batch(&[
+            (0, Event::Text("lo")),
+            (
+                0,
+                Event::Finish {
+                    reason: Some(Finish::ToolCalls),
+                    raw: Some("tool_use"),
+                },
+            ),
+        ]));
+        response
+    }
+
+    #[test]
+    fn folds_choices_calls_and_parts() {
+        let mut response = folded(true);
+        response.finish(true);
+        assert_eq!((response.id(), response.model()), (Some("x"), Some("m")));
+        assert_eq!(response.text(), Some("Hello"));
+        assert_eq!(response.choices()[1].text, "second");
+        assert_eq!(
+            response.message_json(true, &made),
+            r#"{"role":"assistant","content":"Hello","reasoning_content":"think","tool_calls":[{"id":"call_7_0_0","type":"function","function":{"name":"f","arguments":"{\"a\":1}"}},{"id":"c2","type":"function","function":{"name":"g","arguments":"{}"}}],"libllm_parts":[{"kind":"signature","provider":"p","index":0,"data":{"s": "A="}}]}"#
+        );
+    }
+
+    #[test]
+    fn text_is_kept_only_when_wanted() {
+        let response = folded(false);
+        assert_eq!(response.text(), None);
+        assert!(
+            response
+                .message_json(true, &made)
+                .contains(r#""content":null"#)
+        );
+    }
+
+    #[test]
+    fn a_cut_tool_call_is_never_complete() {
+        let mut response = folded(true);
+        let calls = response.choices()[0].tool_calls.clone();
+        assert!(
+            !response.is_complete(&calls[0]),
+            "the terminal marker is missing"
+        );
+        assert!(
+            response
+                .message_json(false, &made)
+                .contains(r#""complete":false"#)
+        );
+        response.finish(true);
+        assert!(response.is_complete(&calls[0]));
+        let cut = ToolCall {
+            arguments: "{\"a\":".into(),
+            ..ToolCall::default()
+        };
+        assert!(!response.is_complete(&cut), "its arguments do not parse");
+    }
+
+    #[test]
+    fn a_chat_completion_says_what_openai_would() {
+        let mut response = folded(true);
+        response.absorb(&batch(&[(
+            0,
+            Event::Usage(Usage {
+                prompt_tokens: Some(3),
+                ..Usage::default()
+            }),
+        )]));
+        let json: serde_json::Value =
+            serde_json::from_str(&response.chat_completion_json(&made, 5, Some("{\"a\":1}")))
+                .unwrap();
+        assert_eq!(json["object"], "chat.completion");
+        assert_eq!(json["choices"][0]["finish_reason"], "tool_calls");
+        assert_eq!(json["choices"][1]["message"]["content"], "second");
+        assert_eq!(json["usage"]["prompt_tokens"], 3);
+        assert_eq!(json["usage"]["completion_tokens"], serde_json::Value::Null);
+        assert_eq!(json["libllm"]["a"], 1);
+    }
+}
