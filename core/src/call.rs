@@ -1,19 +1,18 @@
 //! The loop: one call from plan to terminal event, top to bottom. Before the first item everything may be tried again;
 //! after it nothing is, and the two are different functions with a type between them.
 
-use std::future::{Future, poll_fn};
+use std::future::{Future as _, poll_fn};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use bytes::Bytes;
-use libllm_proto::decoder::{Decoder, End, Limits};
+use libllm_proto::decoder::{Decoder, Limits};
 use libllm_proto::event::Batch;
 use libllm_proto::response::Response;
-use libllm_proto::wire::{Ending, Exchange, Flow, Operation, Target};
+use libllm_proto::wire::{Ending, Exchange, Operation, Target};
 
 use crate::clock::{self, Alarm};
-use crate::config::Timeouts;
 use crate::error::{Error, ErrorKind, Phase, Result, Status};
 use crate::options::Options;
 use crate::plan::Candidate;
@@ -22,8 +21,9 @@ use crate::process;
 use crate::queue::EventType;
 use crate::report::{self, Reason, Record};
 use crate::request::Request;
+use crate::source::{Patience, Source, before};
 use crate::ticket::Ticket;
-use crate::transport::{Body, Route, Transport};
+use crate::transport::{Route, Transport};
 
 /// One call, ready to run.
 pub(crate) struct Job {
@@ -82,8 +82,8 @@ pub(crate) async fn run(job: Job, mut ticket: Ticket) {
         Ok(()) => {
             counters.finished(Status::Ok, record.response.usage());
             tracing::debug!(target: "libllm", request = ticket.id(), to = %record.target, ms = total.as_millis() as u64, "done");
-            answer(&job, &record, ticket.id());
             let json = report::done(&record, ticket.id(), job.options.message, total);
+            answer(&job, &record, ticket.id(), &json);
             ticket.finish(EventType::Done, Status::Ok, &json);
         }
         Err(error) => {
@@ -172,7 +172,7 @@ async fn open(
 ) -> Result<Live> {
     crate::fault::point("open");
     let http = encode(job, candidate, record)?;
-    let patience = Patience::of(job, candidate);
+    let patience = Patience::of(&candidate.timeouts, &job.options, job.stream);
     let first_by = patience.first_token.map(|first| started + first);
     let transport = if candidate.mock {
         &job.scripts
@@ -293,164 +293,11 @@ fn encode(job: &Job, candidate: &Candidate, record: &mut Record) -> Result<http:
     Ok(http)
 }
 
-/// How long to wait for what.
-#[derive(Clone, Copy)]
-struct Patience {
-    first_token: Option<Duration>,
-    idle: Option<Duration>,
-    keepalive_only: Option<Duration>,
-}
-
-impl Patience {
-    fn of(job: &Job, candidate: &Candidate) -> Patience {
-        let Timeouts {
-            first_token,
-            idle,
-            keepalive_only,
-            ..
-        } = candidate.timeouts;
-        // A unary answer comes when it is whole: only the total counts, unless the caller said otherwise.
-        let streams = |limit| job.stream.then_some(limit);
-        Patience {
-            first_token: match job.options.first_token_timeout.is_some() {
-                true => Some(first_token),
-                false => streams(first_token),
-            },
-            idle: match job.options.idle_timeout.is_some() {
-                true => Some(idle),
-                false => streams(idle),
-            },
-            keepalive_only: streams(keepalive_only),
-        }
-    }
-
-    fn late(&self, what: &str) -> Error {
-        let waited = self.first_token.unwrap_or_default().as_secs_f64();
-        Error::new(
-            ErrorKind::Timeout,
-            format!("{what} did not come within {waited} s"),
-        )
-        .with_phase(Phase::Send)
-    }
-}
-
-/// The bytes of one answer, with patience.
-struct Source {
-    body: Option<Box<dyn Body>>,
-    patience: Patience,
-    alarm: Alarm,
-    first_by: Option<Instant>,
-    last_bytes: Instant,
-    last_frame: Instant,
-    frames: u64,
-}
-
-impl Source {
-    fn new(body: Box<dyn Body>, patience: Patience, first_by: Option<Instant>) -> Source {
-        let now = clock::now();
-        Source {
-            body: Some(body),
-            patience,
-            alarm: Alarm::default(),
-            first_by,
-            last_bytes: now,
-            last_frame: now,
-            frames: 0,
-        }
-    }
-
-    /// Time in which nobody read does not count against the provider.
-    fn touch(&mut self) {
-        self.last_bytes = clock::now();
-        self.last_frame = self.last_bytes;
-    }
-
-    /// One read, decoded; says so when the answer is over.
-    async fn feed(&mut self, decoder: &mut Decoder, batch: &mut Batch) -> Result<Option<Ending>> {
-        let flow = match self.read().await? {
-            Ok(Some(bytes)) => {
-                self.last_bytes = clock::now();
-                let flow = decoder.push(&bytes, batch)?;
-                if decoder.frames() != self.frames {
-                    self.frames = decoder.frames();
-                    self.last_frame = self.last_bytes;
-                }
-                flow
-            }
-            Ok(None) => return decoder.finish(End::Clean, batch).map(Some),
-            Err(lost) => return decoder.finish(End::Lost(lost), batch).map(Some),
-        };
-        if flow == Flow::More {
-            return Ok(None);
-        }
-        let ending = decoder.finish(End::Clean, batch)?;
-        if let Some(body) = self.body.take() {
-            body.release();
-        }
-        Ok(Some(ending))
-    }
-
-    // The outer error is ours, out of patience; the inner one is the connection's.
-    async fn read(&mut self) -> Result<std::result::Result<Option<Bytes>, String>> {
-        let idle = self.patience.idle.map(|idle| self.last_bytes + idle);
-        let keepalive = self
-            .patience
-            .keepalive_only
-            .map(|max| self.last_frame + max);
-        let until = [self.first_by, idle, keepalive].into_iter().flatten().min();
-        let (body, alarm) = (&mut self.body, &mut self.alarm);
-        let read = poll_fn(|cx| {
-            let Some(body) = body else {
-                return Poll::Ready(Some(Ok(None)));
-            };
-            match body.poll_read(cx) {
-                Poll::Ready(read) => Poll::Ready(Some(read.transpose())),
-                Poll::Pending => alarm.poll(cx, until).map(|()| None),
-            }
-        })
-        .await;
-        read.ok_or_else(|| self.out_of_patience(until))
-    }
-
-    fn out_of_patience(&self, until: Option<Instant>) -> Error {
-        let seconds = |limit: Option<Duration>| limit.unwrap_or_default().as_secs_f64();
-        let message = if self.first_by.is_some() && until == self.first_by {
-            format!(
-                "no first token within {} s",
-                seconds(self.patience.first_token)
-            )
-        } else if until == self.patience.idle.map(|idle| self.last_bytes + idle) {
-            format!("no bytes for {} s", seconds(self.patience.idle))
-        } else {
-            format!(
-                "nothing but keep-alives for {} s",
-                seconds(self.patience.keepalive_only)
-            )
-        };
-        Error::new(ErrorKind::Timeout, message)
-    }
-}
-
-// `work`, or the error that `late` makes once `until` has passed.
-async fn before<T>(
-    until: Option<Instant>,
-    work: impl Future<Output = T>,
-    late: impl FnOnce() -> Error,
-) -> Result<T> {
-    let mut work = std::pin::pin!(work);
-    let mut alarm = Alarm::default();
-    let done = poll_fn(|cx| match work.as_mut().poll(cx) {
-        Poll::Ready(done) => Poll::Ready(Some(done)),
-        Poll::Pending => alarm.poll(cx, until).map(|()| None),
-    })
-    .await;
-    done.ok_or_else(late)
-}
-
 impl Record {
     fn begin(&mut self, candidate: &Candidate, keep_text: bool) {
         self.response = Response::default();
         self.response.keep_text(keep_text);
+        self.response.set_provider(&candidate.provider.id);
         self.provider.clone_from(&candidate.provider.id);
         self.target.clone_from(&candidate.target);
         self.request_id = None;
@@ -466,11 +313,18 @@ impl Record {
     }
 }
 
-fn answer(job: &Job, record: &Record, request: u64) {
+fn answer(job: &Job, record: &Record, request: u64, done: &str) {
     let Some(place) = &job.answer else { return };
     let made_id = |choice, index| report::tool_id(request, choice, index);
+    let created = clock::wall()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs();
     let text = record.response.text().unwrap_or_default().to_owned();
-    let json = record.response.chat_completion_json(&made_id);
+    let mut json = record.response.chat_completion_json(&made_id);
+    // An object that is never empty: what only this side knows goes before its end.
+    json.truncate(json.len() - 1);
+    json.push_str(&format!(r#","created":{created},"libllm":{done}}}"#));
     *crate::lock(place) = Some(Answered { text, json });
 }
 

@@ -64,6 +64,7 @@ impl Client {
     pub fn new(config: &str) -> Result<Client> {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         let config = Config::parse(config, &SystemEnvironment)?;
+        crate::log::from_environment(&SystemEnvironment);
         let process = process::current();
         let first = process.runtime.get().is_none();
         let engine = process.runtime.start(config.threads)?;
@@ -228,7 +229,7 @@ impl Client {
             },
             limits: Limits {
                 event: config.memory.max_event,
-                answer: config.memory.max_answer,
+                answer: config.memory.max_answer as u64,
                 ..Limits::default()
             },
             options: options.clone(),

@@ -38,6 +38,7 @@ mod process;
 mod queue;
 mod report;
 mod runtime;
+mod source;
 pub mod secret;
 mod ticket;
 mod transport;

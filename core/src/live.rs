@@ -26,7 +26,6 @@ pub(crate) struct Live {
 
 const CANCELED: u8 = 1;
 const PAUSED: u8 = 2;
-const DISCARDED: u8 = 4;
 
 impl Live {
     /// Ends the request: its task wakes, drops its connection and delivers the terminal event.
@@ -35,18 +34,8 @@ impl Live {
         self.waker.wake();
     }
 
-    /// Ends the request and everything it would still say: its queue is gone.
-    pub(crate) fn discard(&self) {
-        self.flags.fetch_or(CANCELED | DISCARDED, Ordering::AcqRel);
-        self.waker.wake();
-    }
-
     pub(crate) fn is_canceled(&self) -> bool {
         self.flags.load(Ordering::Acquire) & CANCELED != 0
-    }
-
-    pub(crate) fn is_discarded(&self) -> bool {
-        self.flags.load(Ordering::Acquire) & DISCARDED != 0
     }
 
     pub(crate) fn is_paused(&self) -> bool {

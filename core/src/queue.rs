@@ -281,7 +281,7 @@ impl Queue {
             .live
             .matching(|live| live.queue == number)
             .iter()
-            .for_each(|live| live.discard());
+            .for_each(|live| live.cancel());
         self.shared.bell.write();
     }
 

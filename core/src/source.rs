@@ -1,0 +1,183 @@
+//! The bytes of one answer, read with patience: nobody waits for ever for a first token, nor for the next bytes, nor on
+//! keep-alives alone.
+
+use std::future::{Future, poll_fn};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use libllm_proto::decoder::{Decoder, End};
+use libllm_proto::event::Batch;
+use libllm_proto::wire::{Ending, Flow};
+
+use crate::clock::{self, Alarm};
+use crate::config::Timeouts;
+use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::options::Options;
+use crate::transport::Body;
+
+/// How long to wait for what.
+#[derive(Clone, Copy)]
+pub(crate) struct Patience {
+    pub(crate) first_token: Option<Duration>,
+    idle: Option<Duration>,
+    keepalive_only: Option<Duration>,
+}
+
+impl Patience {
+    /// What one target's limits mean for this request.
+    pub(crate) fn of(timeouts: &Timeouts, options: &Options, stream: bool) -> Patience {
+        let Timeouts {
+            first_token,
+            idle,
+            keepalive_only,
+            ..
+        } = *timeouts;
+        // A unary answer comes when it is whole: only the total counts, unless the caller said otherwise.
+        let streams = |limit| stream.then_some(limit);
+        Patience {
+            first_token: match options.first_token_timeout.is_some() {
+                true => Some(first_token),
+                false => streams(first_token),
+            },
+            idle: match options.idle_timeout.is_some() {
+                true => Some(idle),
+                false => streams(idle),
+            },
+            keepalive_only: streams(keepalive_only),
+        }
+    }
+
+    /// The error of an answer that does not begin.
+    pub(crate) fn late(&self, what: &str) -> Error {
+        let waited = self.first_token.unwrap_or_default().as_secs_f64();
+        Error::new(
+            ErrorKind::Timeout,
+            format!("{what} did not come within {waited} s"),
+        )
+        .with_phase(Phase::Send)
+    }
+}
+
+/// The bytes of one answer, with patience.
+pub(crate) struct Source {
+    body: Option<Box<dyn Body>>,
+    patience: Patience,
+    alarm: Alarm,
+    /// When patience for the first item ends.
+    pub(crate) first_by: Option<Instant>,
+    /// When bytes came last.
+    pub(crate) last_bytes: Instant,
+    last_frame: Instant,
+    frames: u64,
+}
+
+impl Source {
+    pub(crate) fn new(
+        body: Box<dyn Body>,
+        patience: Patience,
+        first_by: Option<Instant>,
+    ) -> Source {
+        let now = clock::now();
+        Source {
+            body: Some(body),
+            patience,
+            alarm: Alarm::default(),
+            first_by,
+            last_bytes: now,
+            last_frame: now,
+            frames: 0,
+        }
+    }
+
+    /// Time in which nobody read does not count against the provider.
+    pub(crate) fn touch(&mut self) {
+        self.last_bytes = clock::now();
+        self.last_frame = self.last_bytes;
+    }
+
+    /// One read, decoded; says so when the answer is over.
+    pub(crate) async fn feed(
+        &mut self,
+        decoder: &mut Decoder,
+        batch: &mut Batch,
+    ) -> Result<Option<Ending>> {
+        let flow = match self.read().await? {
+            Ok(Some(bytes)) => {
+                self.last_bytes = clock::now();
+                let flow = decoder.push(&bytes, batch)?;
+                if decoder.frames() != self.frames {
+                    self.frames = decoder.frames();
+                    self.last_frame = self.last_bytes;
+                }
+                flow
+            }
+            Ok(None) => return decoder.finish(End::Clean, batch).map(Some),
+            Err(lost) => return decoder.finish(End::Lost(lost), batch).map(Some),
+        };
+        if flow == Flow::More {
+            return Ok(None);
+        }
+        let ending = decoder.finish(End::Clean, batch)?;
+        if let Some(body) = self.body.take() {
+            body.release();
+        }
+        Ok(Some(ending))
+    }
+
+    // The outer error is ours, out of patience; the inner one is the connection's.
+    async fn read(&mut self) -> Result<std::result::Result<Option<Bytes>, String>> {
+        let idle = self.patience.idle.map(|idle| self.last_bytes + idle);
+        let keepalive = self
+            .patience
+            .keepalive_only
+            .map(|max| self.last_frame + max);
+        let until = [self.first_by, idle, keepalive].into_iter().flatten().min();
+        let (body, alarm) = (&mut self.body, &mut self.alarm);
+        let read = poll_fn(|cx| {
+            let Some(body) = body else {
+                return Poll::Ready(Some(Ok(None)));
+            };
+            match body.poll_read(cx) {
+                Poll::Ready(read) => Poll::Ready(Some(read.transpose())),
+                Poll::Pending => alarm.poll(cx, until).map(|()| None),
+            }
+        })
+        .await;
+        read.ok_or_else(|| self.out_of_patience(until))
+    }
+
+    fn out_of_patience(&self, until: Option<Instant>) -> Error {
+        let seconds = |limit: Option<Duration>| limit.unwrap_or_default().as_secs_f64();
+        let message = if self.first_by.is_some() && until == self.first_by {
+            format!(
+                "no first token within {} s",
+                seconds(self.patience.first_token)
+            )
+        } else if until == self.patience.idle.map(|idle| self.last_bytes + idle) {
+            format!("no bytes for {} s", seconds(self.patience.idle))
+        } else {
+            format!(
+                "nothing but keep-alives for {} s",
+                seconds(self.patience.keepalive_only)
+            )
+        };
+        Error::new(ErrorKind::Timeout, message)
+    }
+}
+
+/// `work`, or the error that `late` makes once `until` has passed.
+pub(crate) async fn before<T>(
+    until: Option<Instant>,
+    work: impl Future<Output = T>,
+    late: impl FnOnce() -> Error,
+) -> Result<T> {
+    let mut work = std::pin::pin!(work);
+    let mut alarm = Alarm::default();
+    let done = poll_fn(|cx| match work.as_mut().poll(cx) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending => alarm.poll(cx, until).map(|()| None),
+    })
+    .await;
+    done.ok_or_else(late)
+}
