@@ -1,1 +1,139 @@
-//! Anthropic Messages.
+//! Anthropic Messages: one endpoint, streamed or not. Written from the API reference and docs of platform.claude.com, read
+//! 2026-11-21.
+//!
+//! A Chat Completions request is translated; what does not fit is reported. `thinking`, `output_config`, `top_k`, `container`
+//! and whatever else the API knows by a name that Chat Completions lacks travels as the caller wrote it.
+
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE};
+use http::{HeaderValue, Method};
+use serde_json::value::RawValue;
+
+use crate::chat::{Chat, Report};
+use crate::error::{Error, ErrorKind, Result};
+use crate::frame::Framing;
+use crate::refusal;
+use crate::request::Request;
+use crate::wire::{Encoded, Exchange, Head, Reader, Target, Wire};
+
+mod block;
+mod body;
+mod generation;
+mod options;
+mod parts;
+mod reader;
+mod said;
+mod tools;
+mod turns;
+mod usage;
+
+use generation::Generation;
+use options::Body;
+use reader::MessagesReader;
+
+/// The Messages format.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Anthropic;
+
+impl Wire for Anthropic {
+    fn name(&self) -> &'static str {
+        "anthropic"
+    }
+
+    fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded> {
+        let mut report = Report::new(target.unsupported);
+        let body = body(request, target, &mut report)?;
+        let mut http = http::Request::new(Bytes::from(body));
+        *http.method_mut() = Method::POST;
+        *http.uri_mut() = format!("{}/v1/messages", target.base_url)
+            .parse()
+            .map_err(|_| Error::new(ErrorKind::Config, "base URL is no URL"))?;
+        let accept = if target.stream { "text/event-stream" } else { "application/json" };
+        let headers = http.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT, HeaderValue::from_static(accept));
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        headers.insert("anthropic-version", HeaderValue::from_static(VERSION));
+        Ok(Encoded { http, dropped: report.finish() })
+    }
+
+    fn reader(&self, exchange: &Exchange<'_>, head: &Head) -> (Framing, Box<dyn Reader>) {
+        // A server may answer a wish for a stream with JSON, an error above all; what it sends is what is read.
+        let streamed = match head.content_type().as_str() {
+            "text/event-stream" => true,
+            "application/json" => false,
+            _ => exchange.stream,
+        };
+        let framing = if streamed { Framing::Sse } else { Framing::Body };
+        (framing, Box::new(MessagesReader::new(streamed, exchange.quirks.terminal_marker)))
+    }
+
+    fn error(&self, exchange: &Exchange<'_>, head: &Head, body: &[u8], now: SystemTime) -> Error {
+        refusal::from_response(head, body, exchange.quirks, now)
+    }
+}
+
+fn body(request: &Request, target: &Target<'_>, report: &mut Report) -> Result<Vec<u8>> {
+    let mut chat = Chat::read(request)?;
+    let said = turns::conversation(&mut chat, target.provider, report)?;
+    let mut body = Body::default();
+    body.say("model", &target.model)?;
+    if !said.system.is_empty() {
+        body.say("system", &said.system)?;
+    }
+    body.say("messages", &said.turns)?;
+    let forced_tool = tools::tools(&mut chat, &mut body, report)?;
+    let generation = Generation::of(target.model);
+    options::limits(&mut chat, generation, &said, forced_tool, &mut body, report)?;
+    options::rest(&mut chat.params, &mut body, report)?;
+    if target.stream {
+        body.say("stream", &true)?;
+    }
+    let own = chat.extra_body.as_deref().map(|json| json.get().as_bytes());
+    for extra in [own, target.extra_body].into_iter().flatten() {
+        merge(&mut body, extra)?;
+    }
+    Ok(body.into_bytes())
+}
+
+/// Puts the members of an object over those of the body.
+fn merge(body: &mut Body, extra: &[u8]) -> Result<()> {
+    let members: Extra = serde_json::from_slice(extra).map_err(|error| {
+        Error::new(ErrorKind::InvalidArgument, format!("extra_body: {error}"))
+    })?;
+    for (name, value) in members.0 {
+        body.set(&name, value);
+    }
+    Ok(())
+}
+
+/// Members in the order they were written.
+struct Extra(Vec<(String, Box<RawValue>)>);
+
+impl<'de> serde::Deserialize<'de> for Extra {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> std::result::Result<Extra, D::Error> {
+        struct Members;
+        impl<'de> serde::de::Visitor<'de> for Members {
+            type Value = Extra;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> std::result::Result<Extra, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Extra(members))
+            }
+        }
+        from.deserialize_map(Members)
+    }
+}
+
+/// The version whose sampling parameters and key header this wire speaks; a configured header may ask for another.
+const VERSION: &str = "2023-06-01";
