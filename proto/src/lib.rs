@@ -5,6 +5,7 @@
 //! [`decoder::Decoder`]; a [`response::Response`] is the fold over them.
 #![forbid(unsafe_code)]
 
+pub mod chat;
 pub mod decoder;
 pub mod error;
 pub mod event;
@@ -16,6 +17,7 @@ pub mod refusal;
 pub mod request;
 pub mod response;
 pub mod retry_after;
+pub mod template;
 pub mod wire;
 
 pub use error::{Error, ErrorKind, Phase, Result, Retry, Status};
