@@ -1,0 +1,3 @@
+//! Decisions, one file each. Pure: numbers, times and chance are arguments, and no policy knows another.
+
+pub(crate) mod retry;
