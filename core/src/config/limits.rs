@@ -1,0 +1,144 @@
+//! Attempts, bytes, threads: the numbers of `[retry]`, `[memory]`, `[runtime]`, and the mode of `[params]`.
+
+use super::scope::Table;
+use crate::error::Result;
+use libllm_proto::wire::Unsupported;
+
+/// How often a request is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// Attempts in total, over all targets.
+    pub max_attempts: u32,
+}
+
+impl Default for Retry {
+    fn default() -> Retry {
+        Retry {
+            max_attempts: ATTEMPTS_DEFAULT,
+        }
+    }
+}
+
+impl Retry {
+    pub(super) fn read(root: &Table<'_>) -> Result<Retry> {
+        let Some(table) = root.table("retry")? else {
+            return Ok(Retry::default());
+        };
+        table.check(&["max_attempts", "on_partial"], &["budget"])?;
+        table.word("on_partial", ON_PARTIAL, ON_PARTIAL_LATER)?;
+        let max_attempts = max_attempts(&table)?.unwrap_or(ATTEMPTS_DEFAULT);
+        Ok(Retry { max_attempts })
+    }
+}
+
+/// Reads `max_attempts`, which options may hold too.
+pub(crate) fn max_attempts(table: &Table<'_>) -> Result<Option<u32>> {
+    Ok(table
+        .integer("max_attempts", 1..=ATTEMPTS_MAX)?
+        .map(|attempts| attempts as u32))
+}
+
+/// Limits in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// That wait for the consumer, of one request.
+    pub per_stream: usize,
+    /// Of one queue that was made without a bound of its own.
+    pub per_queue: usize,
+    /// Of all queues; `None` leaves it to the process's other clients, then to [`PER_PROCESS_DEFAULT`].
+    pub per_process: Option<usize>,
+    /// One event of a provider.
+    pub max_event: usize,
+    /// One whole answer.
+    pub max_answer: usize,
+}
+
+/// BEHAVIOUR.md section 9.
+impl Default for Memory {
+    fn default() -> Memory {
+        Memory {
+            per_stream: 256 << 10,
+            per_queue: 64 << 20,
+            per_process: None,
+            max_event: 32 << 20,
+            max_answer: 256 << 20,
+        }
+    }
+}
+
+impl Memory {
+    pub(super) fn read(root: &Table<'_>) -> Result<Memory> {
+        let plain = Memory::default();
+        let Some(table) = root.table("memory")? else {
+            return Ok(plain);
+        };
+        table.check(
+            &[
+                "per_stream",
+                "per_queue",
+                "per_process",
+                "max_event",
+                "max_answer",
+            ],
+            &[],
+        )?;
+        let bytes = |key| {
+            table
+                .integer(key, BYTES_MIN..=BYTES_MAX)
+                .map(|n| n.map(|n| n as usize))
+        };
+        Ok(Memory {
+            per_stream: bytes("per_stream")?.unwrap_or(plain.per_stream),
+            per_queue: bytes("per_queue")?.unwrap_or(plain.per_queue),
+            per_process: bytes("per_process")?,
+            max_event: bytes("max_event")?.unwrap_or(plain.max_event),
+            max_answer: bytes("max_answer")?.unwrap_or(plain.max_answer),
+        })
+    }
+}
+
+/// Reads `runtime.threads`.
+pub(super) fn threads(root: &Table<'_>) -> Result<Option<usize>> {
+    let Some(table) = root.table("runtime")? else {
+        return Ok(None);
+    };
+    table.check(&["threads"], &[])?;
+    Ok(table
+        .integer("threads", 1..=THREADS_MAX)?
+        .map(|threads| threads as usize))
+}
+
+/// Reads `params.unsupported`.
+pub(super) fn unsupported(root: &Table<'_>) -> Result<Unsupported> {
+    let Some(table) = root.table("params")? else {
+        return Ok(Unsupported::default());
+    };
+    table.check(&["unsupported"], &[])?;
+    Ok(unsupported_word(&table)?.unwrap_or_default())
+}
+
+/// Reads `unsupported`, which options may hold too.
+pub(crate) fn unsupported_word(table: &Table<'_>) -> Result<Option<Unsupported>> {
+    let word = table.word("unsupported", &["drop", "error", "pass"], &[])?;
+    Ok(word.map(|word| match word {
+        "error" => Unsupported::Error,
+        "pass" => Unsupported::Pass,
+        _ => Unsupported::Drop,
+    }))
+}
+
+/// What `on_partial` may be.
+pub(crate) const ON_PARTIAL: &[&str] = &["error"];
+/// What it may be later.
+pub(crate) const ON_PARTIAL_LATER: &[&str] = &["restart", "continue"];
+
+/// Bytes that may wait in all queues of a process (BEHAVIOUR.md section 9).
+pub const PER_PROCESS_DEFAULT: usize = 512 << 20;
+
+// BEHAVIOUR.md section 3: three attempts. More than ten is a storm, not a retry.
+const ATTEMPTS_DEFAULT: u32 = 3;
+const ATTEMPTS_MAX: u64 = 10;
+// Less than a terminal event's 64 KiB cannot hold one error's body; a slip in the unit is caught at both ends.
+const BYTES_MIN: u64 = 4 << 10;
+const BYTES_MAX: u64 = 1 << 40;
+const THREADS_MAX: u64 = 1024;

@@ -1,0 +1,134 @@
+//! Text to [`Config`]: what exists is good. What is wrong says where it stands, what was expected and which name is near.
+//!
+//! ```
+//! use libllm::config::{Config, SystemEnvironment};
+//!
+//! let error = Config::parse("[timeouts]\nidel = 5\n", &SystemEnvironment).unwrap_err();
+//! assert!(error.message().starts_with("config line 2, column 1: unknown key timeouts.idel"));
+//! assert!(error.message().ends_with("closest: idle"));
+//! ```
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::error::{Error, ErrorKind, Result};
+use libllm_proto::wire::Unsupported;
+
+mod document;
+mod environment;
+mod headers;
+mod limits;
+mod models;
+mod provider;
+mod providers;
+mod scope;
+mod timeouts;
+
+pub use environment::{Environment, SystemEnvironment};
+pub use limits::{Memory, PER_PROCESS_DEFAULT, Retry};
+pub use models::{Alias, Target};
+pub use provider::{Key, Provider, Tls};
+pub use timeouts::{Limit, Timeouts, TimeoutsOverride};
+
+pub(crate) use document::Document;
+pub(crate) use headers::{header_name, header_value};
+pub(crate) use limits::{ON_PARTIAL, ON_PARTIAL_LATER, max_attempts, unsupported_word};
+pub(crate) use models::{MOCK, split_model};
+pub(crate) use scope::{Table, shown};
+
+/// Everything a client was told: providers with their keys, aliases, limits.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What is asked when a request names no model.
+    pub default_model: Option<String>,
+    /// Names for lists of targets.
+    pub aliases: BTreeMap<String, Alias>,
+    /// Every service that can be named, built-in rows included, by id.
+    pub providers: BTreeMap<String, Arc<Provider>>,
+    /// Built-in rows that cannot be used, and why: their wire is not in this build, or a variable of theirs is unusable.
+    pub unusable: BTreeMap<String, Error>,
+    /// Limits in time.
+    pub timeouts: TimeoutsOverride,
+    /// How often a request is tried.
+    pub retry: Retry,
+    /// What happens to a parameter that a provider cannot take.
+    pub unsupported: Unsupported,
+    /// Limits in bytes.
+    pub memory: Memory,
+    /// The engine's threads; `None` leaves it to the process's other clients.
+    pub threads: Option<usize>,
+}
+
+impl Config {
+    /// Reads a configuration: JSON if its first character is `{`, `@PATH` for a file, else TOML. An empty text or an empty
+    /// object reads the file that `LLM_CONFIG` names, if it is set.
+    pub fn parse(text: &str, environment: &dyn Environment) -> Result<Config> {
+        let text = text.trim_start_matches('\u{feff}');
+        if let Some(path) = text.trim().strip_prefix('@') {
+            return Config::read(path.trim(), environment);
+        }
+        if is_empty(text) {
+            return match environment.var("LLM_CONFIG") {
+                Some(path) => {
+                    Config::read(&path, environment).map_err(|error| error.context("LLM_CONFIG"))
+                }
+                None => Config::build(&Document::config("", None)?, environment),
+            };
+        }
+        Config::build(&Document::config(text, None)?, environment)
+    }
+
+    fn read(path: &str, environment: &dyn Environment) -> Result<Config> {
+        let text = environment
+            .read(path)
+            .map(zeroize::Zeroizing::new)
+            .map_err(|error| {
+                Error::new(
+                    ErrorKind::Config,
+                    format!("cannot read config file {path}: {error}"),
+                )
+            })?;
+        let text = text.trim_start_matches('\u{feff}');
+        Config::build(&Document::config(text, Some(path))?, environment)
+    }
+
+    fn build(document: &Document<'_>, environment: &dyn Environment) -> Result<Config> {
+        let root = document.root()?;
+        root.check(KEYS, LATER)?;
+        let (providers, unusable) = providers::read_all(&root, environment)?;
+        let mut config = Config {
+            default_model: None,
+            aliases: BTreeMap::new(),
+            providers,
+            unusable,
+            timeouts: TimeoutsOverride::read_in(&root)?,
+            retry: Retry::read(&root)?,
+            unsupported: limits::unsupported(&root)?,
+            memory: Memory::read(&root)?,
+            threads: limits::threads(&root)?,
+        };
+        models::read_all(&root, &mut config)?;
+        Ok(config)
+    }
+}
+
+/// Nothing but blanks, or an empty object.
+fn is_empty(text: &str) -> bool {
+    let text = text.trim();
+    let inside = text
+        .strip_prefix('{')
+        .and_then(|text| text.strip_suffix('}'));
+    text.is_empty() || inside.is_some_and(|text| text.trim().is_empty())
+}
+
+const KEYS: &[&str] = &[
+    "default_model",
+    "models",
+    "providers",
+    "timeouts",
+    "retry",
+    "params",
+    "memory",
+    "runtime",
+];
+const LATER: &[&str] = &["rules", "budgets", "cache", "shared", "telemetry"];

@@ -1,0 +1,134 @@
+//! A service as one client uses it: a built-in row with `[providers.P]` laid over it, or one of the user's own.
+
+use std::time::Duration;
+
+use http::Uri;
+use http::header::{HeaderName, HeaderValue};
+use libllm_proto::provider::{Auth, Quirks};
+use libllm_proto::wire::Wire;
+
+use super::TimeoutsOverride;
+use crate::secret::Secret;
+use crate::transport::tls::Trust;
+
+/// A service that can be asked.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    /// What stands before the `/` in `provider/model`.
+    pub id: String,
+    /// The format it speaks.
+    pub wire: &'static dyn Wire,
+    /// Everything before the wire's path, without a final slash.
+    pub base_url: String,
+    /// Where the key goes.
+    pub auth: Auth,
+    /// The key of `base_url`'s origin.
+    pub key: Key,
+    /// Headers of every request, the row's before the configuration's; a later one of the same name wins.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// How many of `headers` are the row's: those hold no secret and may go to another place.
+    pub row_headers: usize,
+    /// How it differs from the plain format.
+    pub quirks: Quirks,
+    /// How its certificate is checked.
+    pub tls: Tls,
+    /// How long an idle connection is kept.
+    pub idle_pool: Duration,
+    /// Limits in time that differ from the client's.
+    pub timeouts: TimeoutsOverride,
+}
+
+/// A service's key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// It needs none.
+    None,
+    /// This one.
+    Set(Secret),
+    /// It needs one, and none of these variables holds it.
+    Missing {
+        /// In the order in which they are looked at.
+        variables: Vec<String>,
+    },
+}
+
+/// How a service's certificate is checked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Tls {
+    /// Whom to trust.
+    pub(crate) trust: Trust,
+    /// The name its certificate must hold, if it is not the URL's host.
+    pub server_name: Option<String>,
+}
+
+impl Provider {
+    /// The same service at another place, with that place's key. What the configuration says about the service's own origin
+    /// stays there: its key, its headers, its certificate's name.
+    pub(crate) fn moved(&self, base_url: String, key: Option<Secret>) -> Provider {
+        let mut moved = self.clone();
+        moved.headers.truncate(self.row_headers);
+        if origin(&base_url) != origin(&self.base_url) {
+            moved.tls.server_name = None;
+        }
+        moved.base_url = base_url;
+        moved.key = Key::None;
+        match key {
+            Some(key) => moved.with_key(key),
+            None => moved,
+        }
+    }
+
+    /// The same service with another key.
+    pub(crate) fn with_key(&self, key: Secret) -> Provider {
+        let auth = match &self.auth {
+            // Whoever gives a key wants it sent.
+            Auth::None => Auth::Bearer,
+            auth => auth.clone(),
+        };
+        Provider {
+            auth,
+            key: Key::Set(key),
+            ..self.clone()
+        }
+    }
+
+    /// A service that is played in this process.
+    pub(crate) fn mock(wire: &'static dyn Wire) -> Provider {
+        Provider {
+            id: super::models::MOCK.to_owned(),
+            wire,
+            base_url: "http://mock.invalid/v1".to_owned(),
+            auth: Auth::None,
+            key: Key::None,
+            headers: Vec::new(),
+            row_headers: 0,
+            quirks: Quirks::PLAIN,
+            tls: Tls::default(),
+            idle_pool: Duration::ZERO,
+            timeouts: TimeoutsOverride::default(),
+        }
+    }
+}
+
+/// Scheme, host and port of a checked base URL.
+fn origin(base_url: &str) -> Option<(String, String, u16)> {
+    let uri: Uri = base_url.parse().ok()?;
+    let scheme = uri.scheme_str()?;
+    let port = uri
+        .port_u16()
+        .unwrap_or(if scheme == "http" { 80 } else { 443 });
+    Some((scheme.to_owned(), uri.host()?.to_ascii_lowercase(), port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        assert_eq!(origin("https://H/v1"), origin("https://h:443/other"));
+        assert_ne!(origin("https://h"), origin("http://h"));
+        assert_ne!(origin("https://h"), origin("https://h:8443"));
+        assert_ne!(origin("https://h"), origin("https://h.example"));
+    }
+}
