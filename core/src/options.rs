@@ -1,0 +1,326 @@
+//! What one request asks for beside its text: the fields of C's `llm_options` and the keys of its `options_json`.
+
+use http::header::{HeaderName, HeaderValue};
+use libllm_proto::provider;
+use libllm_proto::wire::{Operation, Unsupported};
+
+use crate::config::{self, Document, Limit, Table, shown};
+use crate::error::{Error, ErrorKind, Result};
+use crate::secret::Secret;
+
+/// Per-request options; the default leaves everything to the client.
+///
+/// ```
+/// use libllm::Options;
+/// use libllm::config::Limit;
+/// let mut options = Options::default();
+/// options.merge_json(r#"{"timeout_ms":2000,"fallbacks":["anthropic/claude-haiku-4-5"]}"#)?;
+/// assert_eq!(options.timeout, Limit::from_ms(2000));
+/// # Ok::<(), libllm::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The provider, and the request's model is its name there, verbatim. `None` lets the model choose.
+    pub provider: Option<String>,
+    /// For the whole request, retries included.
+    pub timeout: Option<Limit>,
+    /// Until an attempt's first item.
+    pub first_token_timeout: Option<Limit>,
+    /// Between two pieces of an answer.
+    pub idle_timeout: Option<Limit>,
+    /// What is asked; `None` is `chat`.
+    pub operation: Option<String>,
+    /// Deliver the provider's own chunks too.
+    pub raw: bool,
+    /// One event per delta even when the consumer lags.
+    pub no_coalesce: bool,
+    /// Neither read nor write the cache.
+    pub no_cache: bool,
+    /// Give the whole text in the last event's message.
+    pub message: bool,
+    /// Attempts in total, over all targets.
+    pub max_attempts: Option<u32>,
+    /// What to ask when the request's own targets fail: models or aliases, in this order.
+    pub fallbacks: Vec<String>,
+    /// What happens to a parameter that a provider cannot take.
+    pub unsupported: Option<Unsupported>,
+    /// Headers of every attempt.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Another place for the first target's provider. Its key and configured headers are not sent there.
+    pub base_url: Option<String>,
+    /// The key for the first target's provider, or for `base_url`.
+    pub api_key: Option<Secret>,
+    /// Sent as `Idempotency-Key`.
+    pub idempotency_key: Option<HeaderValue>,
+    /// A JSON object that is merged into the request's body last.
+    pub extra_body: Option<String>,
+}
+
+impl Options {
+    /// Reads `options_json`: a JSON object. A field that is set already stays as it is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for malformed JSON and wrong types, with the key; [`ErrorKind::Config`] for an unknown key, with
+    /// the nearest known one. Nothing is changed then.
+    pub fn merge_json(&mut self, json: &str) -> Result<()> {
+        let document = Document::options(json)?;
+        let table = document.root()?;
+        table.check(KEYS, LATER)?;
+        let read = read(&table)?;
+        let own = std::mem::take(self);
+        *self = Options {
+            timeout: own.timeout.or(read.timeout),
+            first_token_timeout: own.first_token_timeout.or(read.first_token_timeout),
+            idle_timeout: own.idle_timeout.or(read.idle_timeout),
+            max_attempts: own.max_attempts.or(read.max_attempts),
+            fallbacks: first_of(own.fallbacks, read.fallbacks),
+            unsupported: own.unsupported.or(read.unsupported),
+            headers: first_of(own.headers, read.headers),
+            base_url: own.base_url.or(read.base_url),
+            api_key: own.api_key.or(read.api_key),
+            idempotency_key: own.idempotency_key.or(read.idempotency_key),
+            extra_body: own.extra_body.or(read.extra_body),
+            ..own
+        };
+        Ok(())
+    }
+
+    /// What is asked, if it is in this build.
+    pub(crate) fn operation(&self) -> Result<Operation> {
+        match self.operation.as_deref() {
+            None | Some("") => Ok(Operation::Chat),
+            Some(name) if name == Operation::Chat.name() => Ok(Operation::Chat),
+            Some(name) => {
+                let message = format!("operation {:?} is not in this build", shown(name));
+                Err(Error::new(ErrorKind::Unsupported, message))
+            }
+        }
+    }
+}
+
+fn read(table: &Table<'_>) -> Result<Options> {
+    let limit = |key| {
+        table
+            .milliseconds(key)
+            .map(|ms| ms.and_then(Limit::from_ms))
+    };
+    table.word("on_partial", config::ON_PARTIAL, config::ON_PARTIAL_LATER)?;
+    let mut options = Options {
+        timeout: limit("timeout_ms")?,
+        first_token_timeout: limit("first_token_timeout_ms")?,
+        idle_timeout: limit("idle_timeout_ms")?,
+        max_attempts: config::max_attempts(table)?,
+        unsupported: config::unsupported_word(table)?,
+        api_key: table.text("api_key")?.map(Secret::from),
+        ..Options::default()
+    };
+    if let Some(item) = table.get("fallbacks") {
+        let names = item.list()?;
+        let names = names.iter().map(|item| item.text().map(str::to_owned));
+        options.fallbacks = names.collect::<Result<_>>()?;
+    }
+    if let Some(item) = table.get("headers") {
+        for (name, item) in item.table()?.items() {
+            let name = config::header_name(name).map_err(|why| item.fail(why))?;
+            let value = config::header_value(item.text()?).map_err(|why| item.fail(why))?;
+            options.headers.push((name, value));
+        }
+    }
+    if let Some(item) = table.get("base_url") {
+        let url = provider::base_url(item.text()?).map_err(|error| item.fail(error.message()))?;
+        options.base_url = Some(url);
+    }
+    if let Some(item) = table.get("idempotency_key") {
+        let key = config::header_value(item.text()?).map_err(|why| item.fail(why))?;
+        options.idempotency_key = Some(key);
+    }
+    if let Some(item) = table.get("extra_body") {
+        item.table()?;
+        options.extra_body = Some(item.source().to_owned());
+    }
+    Ok(options)
+}
+
+fn first_of<T>(own: Vec<T>, read: Vec<T>) -> Vec<T> {
+    if own.is_empty() { read } else { own }
+}
+
+const KEYS: &[&str] = &[
+    "timeout_ms",
+    "first_token_timeout_ms",
+    "idle_timeout_ms",
+    "max_attempts",
+    "fallbacks",
+    "on_partial",
+    "unsupported",
+    "headers",
+    "base_url",
+    "api_key",
+    "idempotency_key",
+    "extra_body",
+];
+const LATER: &[&str] = &["strategy", "cache", "tags", "session", "tenant", "metadata"];
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn merged(json: &str) -> Result<Options> {
+        let mut options = Options::default();
+        options.merge_json(json).map(|()| options)
+    }
+
+    #[test]
+    fn reads_every_key() {
+        let options = merged(
+            r#"{"timeout_ms":-1,"first_token_timeout_ms":20,"idle_timeout_ms":0,"max_attempts":2,
+                "fallbacks":["a","b/c"],"on_partial":"error","unsupported":"pass","headers":{"X-Team":"t"},
+                "base_url":"http://h/v1/","api_key":"sk-canary","idempotency_key":"i","extra_body":{"a": [1.50]}}"#,
+        )
+        .unwrap();
+        assert_eq!(options.timeout, Some(Limit::Never));
+        assert_eq!(
+            options.first_token_timeout,
+            Some(Limit::After(Duration::from_millis(20)))
+        );
+        assert_eq!(
+            (options.idle_timeout, options.max_attempts),
+            (None, Some(2))
+        );
+        assert_eq!(options.fallbacks, ["a", "b/c"]);
+        assert_eq!(options.unsupported, Some(Unsupported::Pass));
+        assert_eq!(options.headers[0].0, "x-team");
+        assert_eq!(options.base_url.as_deref(), Some("http://h/v1"));
+        assert_eq!(options.api_key.as_ref().unwrap().expose(), "sk-canary");
+        assert_eq!(options.idempotency_key.as_ref().unwrap(), "i");
+        assert_eq!(
+            options.extra_body.as_deref(),
+            Some(r#"{"a": [1.50]}"#),
+            "byte for byte"
+        );
+        assert!(!format!("{options:?}").contains("canary"));
+    }
+
+    #[test]
+    fn a_field_that_is_set_wins() {
+        let mut options = Options {
+            timeout: Limit::from_ms(5),
+            fallbacks: vec!["mine/m".into()],
+            raw: true,
+            ..Options::default()
+        };
+        options
+            .merge_json(r#"{"timeout_ms":9,"idle_timeout_ms":9,"fallbacks":["other/m"]}"#)
+            .unwrap();
+        assert_eq!(options.timeout, Limit::from_ms(5));
+        assert_eq!(options.idle_timeout, Limit::from_ms(9));
+        assert_eq!(options.fallbacks, ["mine/m"]);
+        assert!(options.raw);
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        use ErrorKind::{Config, InvalidArgument};
+        for (json, kind, message) in [
+            ("", InvalidArgument, "json ends early"),
+            ("[]", InvalidArgument, "expected an object, got a list"),
+            ("{\"a\":1", InvalidArgument, "json ends early"),
+            (
+                r#"{"timeout":1}"#,
+                Config,
+                "unknown key timeout, expected one of",
+            ),
+            (r#"{"timeout":1}"#, Config, "closest: timeout_ms"),
+            (
+                r#"{"cache":true}"#,
+                Config,
+                "key cache is not in this build",
+            ),
+            (
+                r#"{"on_partial":"restart"}"#,
+                InvalidArgument,
+                "\"restart\" is not in this build",
+            ),
+            (
+                r#"{"timeout_ms":"1"}"#,
+                InvalidArgument,
+                "timeout_ms: expected whole milliseconds",
+            ),
+            (
+                r#"{"timeout_ms":1.5}"#,
+                InvalidArgument,
+                "timeout_ms: expected whole milliseconds",
+            ),
+            (
+                r#"{"max_attempts":0}"#,
+                InvalidArgument,
+                "expected a whole number in 1 to 10, got 0",
+            ),
+            (
+                r#"{"fallbacks":"a"}"#,
+                InvalidArgument,
+                "fallbacks: expected a list, got a string",
+            ),
+            (
+                r#"{"fallbacks":["a",1]}"#,
+                InvalidArgument,
+                "fallbacks[1]: expected a string",
+            ),
+            (
+                r#"{"unsupported":"x"}"#,
+                InvalidArgument,
+                "expected \"drop\", \"error\", \"pass\"",
+            ),
+            (
+                r#"{"headers":{"host":"h"}}"#,
+                InvalidArgument,
+                "headers.host: is set by the library",
+            ),
+            (
+                r#"{"headers":{"a":"b\r\nc"}}"#,
+                InvalidArgument,
+                "headers.a: expected visible",
+            ),
+            (r#"{"base_url":"h"}"#, InvalidArgument, "base_url: base URL"),
+            (
+                r#"{"extra_body":[]}"#,
+                InvalidArgument,
+                "extra_body: expected a table",
+            ),
+            (
+                r#"{"api_key":5}"#,
+                InvalidArgument,
+                "api_key: expected a string, got a number",
+            ),
+        ] {
+            let error = merged(json).unwrap_err();
+            assert_eq!(error.kind(), kind, "{json}: {error}");
+            assert!(error.message().contains(message), "{json}: {error}");
+            assert!(error.message().starts_with("options_json: "), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_changes_nothing() {
+        let mut options = Options::default();
+        assert!(
+            options
+                .merge_json(r#"{"timeout_ms":5,"max_attempts":"x"}"#)
+                .is_err()
+        );
+        assert_eq!(options.timeout, None);
+    }
+
+    #[test]
+    fn operations_of_later_builds_are_refused() {
+        let asks = |name: &str| Options {
+            operation: Some(name.into()),
+            ..Options::default()
+        };
+        assert_eq!(asks("chat").operation().unwrap(), Operation::Chat);
+        let error = asks("embeddings").operation().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+    }
+}
