@@ -1,0 +1,129 @@
+//! Whom to trust and how: rustls with the platform's roots, more of them from a file, HTTP/1.1 by ALPN.
+
+use std::hash::{Hash, Hasher};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use once_cell::race::OnceBox;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::config::{Environment, Tls};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Certificates that sign servers' certificates: the platform's, and more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Trust {
+    /// `SSL_CERT_FILE`: replaces the platform's.
+    file: Option<PathBuf>,
+    /// `SSL_CERT_DIR`: replaces the platform's.
+    folders: Vec<PathBuf>,
+    more: Vec<CertificateDer<'static>>,
+}
+
+impl Trust {
+    /// The platform's roots, or what OpenSSL's variables name instead. Nothing is read from disk yet.
+    pub(crate) fn platform(environment: &dyn Environment) -> Trust {
+        let folders = environment.var("SSL_CERT_DIR").unwrap_or_default();
+        let folders = std::env::split_paths(&folders).filter(|path| !path.as_os_str().is_empty());
+        Trust {
+            file: environment.var("SSL_CERT_FILE").map(PathBuf::from),
+            folders: folders.collect(),
+            more: Vec::new(),
+        }
+    }
+
+    /// Adds the certificates of a PEM text; there must be one, and each must be readable.
+    pub(crate) fn add(&mut self, pem: &[u8]) -> Result<(), String> {
+        let before = self.more.len();
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            let certificate = certificate.map_err(|error| format!("unreadable PEM: {error:?}"))?;
+            let checked = RootCertStore::empty().add(certificate.clone());
+            checked.map_err(|error| format!("unusable certificate: {error}"))?;
+            self.more.push(certificate);
+        }
+        if self.more.len() == before {
+            return Err("holds no certificate in PEM (-----BEGIN CERTIFICATE-----)".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Without what `add` added.
+    fn is_platform_of(&self, other: &Trust) -> bool {
+        self.file == other.file && self.folders == other.folders
+    }
+
+    fn load(&self) -> Vec<CertificateDer<'static>> {
+        if self.file.is_none() && self.folders.is_empty() {
+            return rustls_native_certs::load_native_certs().certs;
+        }
+        let load = rustls_native_certs::load_certs_from_paths;
+        let mut found = load(self.file.as_deref(), None).certs;
+        for folder in &self.folders {
+            found.extend(load(None, Some(folder)).certs);
+        }
+        found
+    }
+}
+
+impl Hash for Trust {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.file, &self.folders).hash(state);
+        self.more
+            .iter()
+            .for_each(|certificate| certificate.as_ref().hash(state));
+    }
+}
+
+/// The settings of a connection to this provider; each has its own sessions to resume.
+pub(crate) fn client_config(tls: &Tls) -> Result<Arc<ClientConfig>> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::new(ErrorKind::Internal, format!("tls: {error}")))?;
+    let mut config = builder
+        .with_root_certificates(roots(&tls.trust)?)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// The name the server's certificate must hold, if it is not the URL's host.
+pub(crate) fn server_name(tls: &Tls) -> Result<Option<ServerName<'static>>> {
+    let Some(name) = &tls.server_name else {
+        return Ok(None);
+    };
+    let parsed = ServerName::try_from(name.clone())
+        .map_err(|_| Error::new(ErrorKind::Config, "expected a host name or an IP address"))?;
+    Ok(Some(parsed))
+}
+
+// The platform's roots are a hundred and more certificates: read once, at the first connection that needs them, and shared.
+// Not behind a lock: a fork may come while another thread holds it.
+fn roots(trust: &Trust) -> Result<Arc<RootCertStore>> {
+    static PLATFORM: OnceBox<(Trust, Arc<RootCertStore>)> = OnceBox::new();
+    let (known, store) = PLATFORM.get_or_init(|| {
+        let platform = Trust {
+            more: Vec::new(),
+            ..trust.clone()
+        };
+        let mut store = RootCertStore::empty();
+        store.add_parsable_certificates(platform.load());
+        Box::new((platform, Arc::new(store)))
+    });
+    if trust.more.is_empty() && trust.is_platform_of(known) && !store.is_empty() {
+        return Ok(store.clone());
+    }
+    let mut all = RootCertStore::empty();
+    match trust.is_platform_of(known) {
+        true => all.extend(store.roots.iter().cloned()),
+        false => drop(all.add_parsable_certificates(trust.load())),
+    }
+    all.add_parsable_certificates(trust.more.iter().cloned());
+    if all.is_empty() {
+        let message = "no root certificates found: install the platform's, or name a file in SSL_CERT_FILE or tls.ca_file";
+        return Err(Error::new(ErrorKind::Config, message));
+    }
+    Ok(Arc::new(all))
+}
