@@ -1,0 +1,267 @@
+//! The fast path of token streams: a frame that equals the one before but for one string needs no parsing.
+//!
+//! ```text
+//! {"id":"c","choices":[{"index":0,"delta":{"content":" token"}}],"obfuscation":"aXk"}
+//! ├──────────────── prefix ───────────────────────┤hole├── middle ────────────┤blind├┤ suffix
+//! ```
+//! A reader that parsed a frame and got exactly one delta out of it says where that delta's string lies. The next frame with the
+//! same bytes around one valid JSON string means the same event with another text. Some servers pad every frame with a random
+//! string under a key that means nothing; that may be a second gap, whose content is checked and left alone.
+//!
+//! This gives the same events as parsing, provided that the reader (a) takes the delta's string for nothing else, (b) does nothing
+//! else in that frame that a second such frame would not do again to no effect, and (c) forgets the template as soon as another
+//! frame has been parsed. An empty text never matches: readers may look elsewhere for a text where a string is empty.
+
+use std::ops::Range;
+
+use crate::event::Event;
+use crate::json::{Cursor, Str};
+
+/// A frame with a gap, and what it means.
+#[derive(Debug, Default)]
+pub struct Template {
+    /// All bytes of the frame but those of the gaps.
+    text: Vec<u8>,
+    /// Where in `text` the delta's string was.
+    hole: usize,
+    /// Where in `text` the meaningless string was; the end if there was none.
+    blind: usize,
+    delta: Option<Delta>,
+    /// Templates learned in vain since the last one that matched.
+    in_vain: u32,
+    off: bool,
+}
+
+/// What a template's text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delta {
+    /// Of which answer.
+    pub choice: u32,
+    /// Of what.
+    pub kind: DeltaKind,
+}
+
+/// What a delta belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeltaKind {
+    /// The answer.
+    Text,
+    /// The reasoning.
+    Reasoning,
+    /// The refusal.
+    Refusal,
+    /// The arguments of the tool call of this number.
+    ToolArgs(u32),
+}
+
+impl Delta {
+    /// The event that says `text`.
+    pub fn event(self, text: &str) -> Event<'_> {
+        match self.kind {
+            DeltaKind::Text => Event::Text(text),
+            DeltaKind::Reasoning => Event::Reasoning(text),
+            DeltaKind::Refusal => Event::Refusal(text),
+            DeltaKind::ToolArgs(index) => Event::ToolArgs {
+                index,
+                arguments: text,
+            },
+        }
+    }
+}
+
+/// Where the strings of a frame lie that may differ in the next one: ranges between the quotes.
+#[derive(Clone, Debug)]
+pub struct Gaps {
+    /// The delta's string.
+    pub hole: Range<usize>,
+    /// A string behind it that means nothing.
+    pub blind: Option<Range<usize>>,
+}
+
+impl Template {
+    /// Knows nothing yet.
+    pub fn new() -> Template {
+        Template::default()
+    }
+
+    /// Never learns anything: every frame is parsed. For tests that compare.
+    pub fn off() -> Template {
+        Template {
+            off: true,
+            ..Template::default()
+        }
+    }
+
+    /// What `frame` means, if it is the learned one with another text in the gap. The string is checked, not decoded.
+    #[inline]
+    pub fn find<'f>(&mut self, frame: &'f [u8]) -> Option<(Delta, Str<'f>)> {
+        let delta = self.delta?;
+        let (prefix, behind) = self.text.split_at(self.hole);
+        let (middle, suffix) = behind.split_at(self.blind - self.hole);
+        // The quotes around a gap belong to the text before and behind it.
+        let (text, rest) = string(frame, prefix)?;
+        let (rest, end) = match suffix {
+            [] => (rest, middle),
+            _ => (string(rest, middle)?.1, suffix),
+        };
+        if text.is_empty() || rest != end {
+            return None;
+        }
+        self.in_vain = 0;
+        Some((delta, text))
+    }
+
+    /// Remembers a frame that meant exactly this delta.
+    pub fn learn(&mut self, frame: &[u8], gaps: &Gaps, delta: Delta) {
+        self.forget();
+        self.in_vain = self.in_vain.saturating_add(1);
+        // Where frames differ in more than the text, copying each of them is wasted: look only now and then.
+        if self.off || (self.in_vain > IN_VAIN_MAX && !self.in_vain.is_multiple_of(IN_VAIN_MAX)) {
+            return;
+        }
+        self.text.clear();
+        self.text.extend_from_slice(&frame[..gaps.hole.start]);
+        self.hole = self.text.len();
+        let mut from = gaps.hole.end;
+        self.blind = self.text.len() + frame.len() - from;
+        if let Some(blind) = gaps.blind.clone().filter(|blind| blind.start > from) {
+            self.text.extend_from_slice(&frame[from..blind.start]);
+            self.blind = self.text.len();
+            from = blind.end;
+        }
+        self.text.extend_from_slice(&frame[from..]);
+        self.delta = Some(delta);
+    }
+
+    /// Forgets the frame; to be called whenever another one was parsed.
+    #[inline]
+    pub fn forget(&mut self) {
+        self.delta = None;
+    }
+}
+
+/// The string in `frame` whose opening quote is the last byte of `before`, and the bytes from its closing quote on.
+#[inline]
+fn string<'f>(frame: &'f [u8], before: &[u8]) -> Option<(Str<'f>, &'f [u8])> {
+    let rest = frame.strip_prefix(before)?;
+    let mut cursor = Cursor::new(&frame[before.len() - 1..]);
+    let text = cursor.string().ok()?;
+    Some((text, &rest[text.raw().len()..]))
+}
+
+/// A few tokens: a stream whose frames do not repeat pays for no more copies than these.
+const IN_VAIN_MAX: u32 = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: Delta = Delta {
+        choice: 0,
+        kind: DeltaKind::Text,
+    };
+
+    fn learned(frame: &str, hole: &str, blind: Option<&str>) -> Template {
+        let place = |part: &str| {
+            let at = frame.find(part).unwrap();
+            at..at + part.len()
+        };
+        let mut template = Template::new();
+        let gaps = Gaps {
+            hole: place(hole),
+            blind: blind.map(place),
+        };
+        template.learn(frame.as_bytes(), &gaps, TEXT);
+        template
+    }
+
+    fn found(template: &mut Template, frame: &str) -> Option<String> {
+        template
+            .find(frame.as_bytes())
+            .map(|(_, text)| text.owned())
+    }
+
+    #[test]
+    fn a_frame_that_differs_in_the_text_only_matches() {
+        let mut template = learned(r#"{"a":"one","b":1}"#, "one", None);
+        assert_eq!(
+            found(&mut template, r#"{"a":"two","b":1}"#).as_deref(),
+            Some("two")
+        );
+        assert_eq!(
+            found(&mut template, r#"{"a":"\"\n\u00e9","b":1}"#).as_deref(),
+            Some("\"\né")
+        );
+        for other in [
+            r#"{"a":"two","b":2}"#,
+            r#"{"c":"two","b":1}"#,
+            r#"{"a":"two","b":1} "#,
+            r#"{"a":"two","b":1"#,
+            r#"{"a":"two"#,
+            r#"{"a":"","b":1}"#,
+            r#"{"a":"x","a":"two","b":1}"#,
+            r#"{"a":"bad \x","b":1}"#,
+            "{\"a\":\"raw \n\",\"b\":1}",
+            r#"{"a":7,"b":1}"#,
+            "",
+        ] {
+            assert_eq!(found(&mut template, other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn padding_behind_the_text_is_checked_and_left_alone() {
+        let mut template = learned(r#"{"a":"one","pad":"xyz"}"#, "one", Some("xyz"));
+        assert_eq!(
+            found(&mut template, r#"{"a":"two","pad":""}"#).as_deref(),
+            Some("two")
+        );
+        assert_eq!(
+            found(&mut template, r#"{"a":"3","pad":"\"long"}"#).as_deref(),
+            Some("3")
+        );
+        assert_eq!(found(&mut template, r#"{"a":"3","pad":"\x"}"#), None);
+        assert_eq!(
+            found(&mut template, r#"{"a":"3","pad":"x","more":1}"#),
+            None
+        );
+        assert_eq!(found(&mut template, r#"{"a":"3","pad":1}"#), None);
+    }
+
+    #[test]
+    fn what_is_forgotten_matches_no_more() {
+        let mut template = learned(r#"{"a":"one"}"#, "one", None);
+        template.forget();
+        assert_eq!(found(&mut template, r#"{"a":"one"}"#), None);
+        let mut off = Template::off();
+        off.learn(
+            br#"{"a":"one"}"#,
+            &Gaps {
+                hole: 6..9,
+                blind: None,
+            },
+            TEXT,
+        );
+        assert_eq!(found(&mut off, r#"{"a":"one"}"#), None);
+    }
+
+    #[test]
+    fn a_stream_that_never_repeats_is_copied_now_and_then_only() {
+        let mut template = Template::new();
+        let mut copies = 0;
+        for number in 1000..1100 {
+            let frame = format!(r#"{{"a":"one","n":{number}}}"#);
+            assert_eq!(found(&mut template, &frame), None);
+            template.learn(
+                frame.as_bytes(),
+                &Gaps {
+                    hole: 6..9,
+                    blind: None,
+                },
+                TEXT,
+            );
+            copies += usize::from(template.delta.is_some());
+        }
+        assert!((8..25).contains(&copies), "{copies}");
+    }
+}
