@@ -42,7 +42,7 @@ pub struct Request {
     /// Where the top level's closing brace is.
     close: usize,
     model: Option<Box<str>>,
-    has_parts: bool,
+    has_earlier: bool,
 }
 
 /// A member of the top level.
@@ -126,9 +126,9 @@ impl Request {
         Request::parse(splice.finish())
     }
 
-    /// Whether a message carries parts of an earlier answer (`libllm_parts`).
-    pub(crate) fn has_parts(&self) -> bool {
-        self.has_parts
+    /// Whether a message carries reasoning or parts (`libllm_parts`) of an earlier answer.
+    pub(crate) fn has_earlier(&self) -> bool {
+        self.has_earlier
     }
 
     pub(crate) fn members(&self) -> &[Field] {
@@ -205,13 +205,13 @@ fn index(source: Bytes) -> Result<Request> {
     }
     // The last slot ends at the brace; `start` is one behind it.
     let close = start - usize::from(!fields.is_empty());
-    let has_parts = found.parts;
+    let has_earlier = found.earlier;
     let mut request = Request {
         source,
         fields,
         close,
         model: None,
-        has_parts,
+        has_earlier,
     };
     shadow(&mut request);
     let model = request

@@ -7,8 +7,8 @@ use crate::json::{Cursor, Kind};
 /// What the messages hold.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Found {
-    /// Some message carries `libllm_parts`.
-    pub(super) parts: bool,
+    /// Some message carries reasoning or parts (`libllm_parts`) of an earlier answer.
+    pub(super) earlier: bool,
 }
 
 /// Checks the messages and reads behind them.
@@ -43,8 +43,12 @@ fn message(cursor: &mut Cursor<'_>, place: &Place<'_>, found: &mut Found) -> Res
             b"name" => optional(cursor, &at("name"), STRING).map(drop),
             b"refusal" => optional(cursor, &at("refusal"), STRING).map(drop),
             b"libllm_parts" => {
-                found.parts = true;
+                found.earlier = true;
                 parts(cursor, &at("libllm_parts"))
+            }
+            b"reasoning" | b"reasoning_content" => {
+                found.earlier = true;
+                Ok(())
             }
             _ => Ok(()),
         }

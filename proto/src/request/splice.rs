@@ -5,6 +5,8 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::Request;
+use crate::error::Result;
+use crate::json::{Cursor, Str};
 
 /// Where a member of an object lies in the text.
 #[derive(Clone, Debug)]
@@ -42,6 +44,21 @@ pub(crate) fn skip_blanks(text: &[u8], at: usize) -> usize {
     at + blanks.count()
 }
 
+/// Reads an object; gives its members with their places.
+pub(crate) fn members<'a>(text: &'a [u8], cursor: &mut Cursor<'a>) -> Result<Vec<(Str<'a>, Slot)>> {
+    let mut members = Vec::new();
+    cursor.enter_object()?;
+    let mut start = cursor.position();
+    while let Some(key) = cursor.key()? {
+        let value = skip_blanks(text, cursor.position());
+        cursor.skip()?;
+        let slot = Slot::between(text, start, key.range(), value..cursor.position());
+        start = slot.all.end + 1;
+        members.push((key, slot));
+    }
+    Ok(members)
+}
+
 /// Replacements of ranges of one text; no two may overlap.
 #[derive(Debug, Default)]
 pub(crate) struct Edits {
@@ -58,7 +75,7 @@ impl Edits {
     /// nothing) at its end. `close` is where its closing brace is.
     pub(crate) fn reshape(
         &mut self,
-        slots: &[Slot],
+        slots: &[&Slot],
         gone: impl Fn(usize) -> bool,
         added: Vec<u8>,
         close: usize,
@@ -82,6 +99,14 @@ impl Edits {
             with.extend_from_slice(&added);
             self.replace(close..close, with);
         }
+    }
+
+    /// The same changes where the text lies `by` bytes further on.
+    pub(crate) fn shifted(mut self, by: usize) -> Edits {
+        for (range, _) in &mut self.list {
+            *range = range.start + by..range.end + by;
+        }
+        self
     }
 
     /// Whether nothing changes.
@@ -198,7 +223,7 @@ impl<'r> Splice<'r> {
                 (None, None) => {}
             }
         }
-        let slots: Vec<Slot> = members.iter().map(|field| field.slot.clone()).collect();
+        let slots: Vec<&Slot> = members.iter().map(|field| &field.slot).collect();
         let added = join(&self.added);
         edits.reshape(&slots, |number| gone[number], added, self.request.close());
         if edits.is_empty() {
