@@ -177,6 +177,8 @@ pub struct Dropped {
 /// The wire of this name, if it is in this build.
 pub fn find(name: &str) -> Option<&'static dyn Wire> {
     match name {
+        #[cfg(feature = "openai")]
+        "openai_chat" => Some(&openai_chat::OpenaiChat),
         #[cfg(feature = "anthropic")]
         "anthropic" => Some(&anthropic::Anthropic),
         _ => None,

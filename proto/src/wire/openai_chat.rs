@@ -1,1 +1,49 @@
-//! Chat Completions.
+//! Chat Completions: the format of OpenAI and of most others, with the dialects they have made of it.
+//!
+//! A request goes out as it came in but for what routing changes ([`encode`]); an answer is read frame by frame ([`reader`]),
+//! whether it is a stream or one JSON object, whatever was asked for.
+
+use std::time::SystemTime;
+
+use crate::error::{Error, Result};
+use crate::frame::Framing;
+use crate::refusal;
+use crate::request::Request;
+use crate::wire::{Encoded, Exchange, Head, Reader, Target, Wire};
+
+mod calls;
+mod choice;
+mod encode;
+mod finish;
+mod message;
+mod messages;
+mod reader;
+mod sink;
+mod usage;
+
+/// The wire `openai_chat`.
+#[derive(Debug)]
+pub struct OpenaiChat;
+
+impl Wire for OpenaiChat {
+    fn name(&self) -> &'static str {
+        "openai_chat"
+    }
+
+    fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded> {
+        encode::encode(request, target)
+    }
+
+    fn reader(&self, exchange: &Exchange<'_>, head: &Head) -> (Framing, Box<dyn Reader>) {
+        // Servers answer with JSON where a stream was asked for and with a stream where JSON was: what they say they send counts.
+        // JSON under another name shows in its first byte, which is the decoder's to see.
+        let content_type = head.content_type();
+        let json = content_type.ends_with("/json") || content_type.ends_with("+json");
+        let framing = if json { Framing::Body } else { Framing::Sse };
+        (framing, Box::new(reader::Chat::new(exchange, json)))
+    }
+
+    fn error(&self, exchange: &Exchange<'_>, head: &Head, body: &[u8], now: SystemTime) -> Error {
+        refusal::from_response(head, body, exchange.quirks, now)
+    }
+}

@@ -1,0 +1,173 @@
+//! A request in this format is the caller's own text; what routing and the row's quirks change is spliced into it.
+
+use crate::chat::Report;
+use crate::error::{Error, ErrorKind, Result};
+use crate::json::{Cursor, Kind};
+use crate::request::Request;
+use crate::request::splice::{Splice, quote};
+use crate::wire::{Encoded, Target};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE};
+
+use super::messages;
+
+/// Says the request for this target.
+pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded> {
+    let mut report = Report::new(target.unsupported);
+    let mut splice = Splice::new(request);
+    splice.set("model", quote(target.model));
+    stream(request, target, &mut splice, &mut report)?;
+    if let Some(name) = target.quirks.max_tokens_name {
+        max_tokens(request, name, &mut splice, &mut report)?;
+    }
+    if target.quirks.no_parallel_tools
+        && request.field("parallel_tool_calls").is_some()
+        && !report.passes()
+    {
+        report.dropped("parallel_tool_calls", UNKNOWN)?;
+        splice.remove("parallel_tool_calls");
+    }
+    if let Some(edits) = messages::rewrite(request, target, &mut report)? {
+        splice.edit("messages", edits);
+    }
+    for own in OWN {
+        splice.remove(own);
+    }
+    if let Some(extra) = request.field("extra_body") {
+        merge(extra, &mut splice)?;
+    }
+    if let Some(extra) = target.extra_body {
+        merge(extra, &mut splice).map_err(|error| error.context("extra_body"))?;
+    }
+    let url = format!("{}/chat/completions", target.base_url);
+    let accept = if target.stream {
+        "text/event-stream"
+    } else {
+        "application/json"
+    };
+    let http = http::Request::post(&url)
+        .header(CONTENT_TYPE, "application/json")
+        .header(ACCEPT, accept)
+        .header(ACCEPT_ENCODING, "identity")
+        .body(splice.finish());
+    let http = http.map_err(|error| {
+        Error::new(
+            ErrorKind::Config,
+            format!("base URL of provider {}: {error}", target.provider),
+        )
+    })?;
+    Ok(Encoded {
+        http,
+        dropped: report.finish(),
+    })
+}
+
+const UNKNOWN: &str = "the provider does not know it";
+
+/// Keys of the top level that are ours and never travel: `libllm` is what our own answers add.
+const OWN: [&str; 2] = ["extra_body", "libllm"];
+
+fn stream(
+    request: &Request,
+    target: &Target<'_>,
+    splice: &mut Splice<'_>,
+    report: &mut Report,
+) -> Result<()> {
+    if target.stream {
+        splice.set("stream", b"true".to_vec());
+    } else if request
+        .field("stream")
+        .is_some_and(|written| written != b"null")
+    {
+        splice.set("stream", b"false".to_vec());
+    }
+    let written = request
+        .field("stream_options")
+        .filter(|written| *written != b"null");
+    match written {
+        // "Only set this when you set stream: true" (OpenAI API reference): servers refuse it otherwise.
+        Some(_) if !target.stream => {
+            report.dropped("stream_options", "the answer is not asked for as a stream")?;
+            splice.remove("stream_options");
+        }
+        Some(_) if !target.quirks.stream_usage => {
+            if !report.passes() {
+                report.dropped("stream_options", UNKNOWN)?;
+                splice.remove("stream_options");
+            }
+        }
+        None if target.stream && target.quirks.stream_usage => {
+            splice.set("stream_options", INCLUDE_USAGE.to_vec());
+        }
+        None => {}
+        Some(options) => {
+            if let Some(with_usage) = include_usage(options)? {
+                splice.set("stream_options", with_usage);
+            }
+        }
+    }
+    Ok(())
+}
+
+const INCLUDE_USAGE: &[u8] = br#"{"include_usage":true}"#;
+
+/// The caller's options with usage asked for; `None` if they say something about it.
+fn include_usage(options: &[u8]) -> Result<Option<Vec<u8>>> {
+    let (mut said, mut empty) = (false, true);
+    Cursor::new(options).object(|key, _| {
+        said |= key == b"include_usage";
+        empty = false;
+        Ok(())
+    })?;
+    if said || empty {
+        return Ok(empty.then(|| INCLUDE_USAGE.to_vec()));
+    }
+    let inner = &options[..options.len() - 1];
+    Ok(Some([inner, br#","include_usage":true}"#].concat()))
+}
+
+fn max_tokens(
+    request: &Request,
+    name: &str,
+    splice: &mut Splice<'_>,
+    report: &mut Report,
+) -> Result<()> {
+    if report.passes() {
+        return Ok(());
+    }
+    let there = |key: &str| request.field(key).is_some_and(|written| written != b"null");
+    for other in ["max_completion_tokens", "max_tokens"] {
+        if other == name || !there(other) {
+            continue;
+        }
+        if !there(name) {
+            report.converted(other, format!("the provider's name for it is {name}"));
+            splice.remove(name);
+            splice.rename(other, name);
+        } else {
+            report.dropped(other, format!("{name} says it"))?;
+            splice.remove(other);
+        }
+    }
+    Ok(())
+}
+
+/// Sets each member of a JSON object.
+fn merge(extra: &[u8], splice: &mut Splice<'_>) -> Result<()> {
+    let not_an_object = |why: &str| Error::new(ErrorKind::InvalidArgument, why);
+    let mut cursor = Cursor::new(extra);
+    if !matches!(cursor.kind(), Ok(Kind::Object)) {
+        return Err(not_an_object("expected an object"));
+    }
+    // What a caller gives beside the request was not checked with it.
+    serde_json::from_slice::<serde::de::IgnoredAny>(extra)
+        .map_err(|error| not_an_object(&format!("malformed JSON: {error}")))?;
+    cursor.enter_object()?;
+    while let Some(key) = cursor.key()? {
+        let value = cursor.raw()?;
+        let key = key.owned();
+        if !OWN.contains(&key.as_str()) {
+            splice.set(&key, value.to_vec());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! A `delta` or a `message` as it lies in the frame: what is in it is found first and said afterwards, in the order that makes
+//! sense to a reader, not the order the server happened to print.
+
+use crate::error::Result;
+use crate::json::{Cursor, Kind, Str};
+
+/// The members of a delta or message that mean something. Texts are strings of the frame; what is rarer or nested is a place in it.
+#[derive(Default)]
+pub(super) struct Message<'a> {
+    pub(super) content: Option<Str<'a>>,
+    /// Content as an array of parts.
+    pub(super) parts: Option<Cursor<'a>>,
+    pub(super) reasoning_content: Option<Str<'a>>,
+    pub(super) reasoning: Option<Str<'a>>,
+    pub(super) reasoning_details: Option<Cursor<'a>>,
+    pub(super) refusal: Option<Str<'a>>,
+    pub(super) tool_calls: Option<Cursor<'a>>,
+    pub(super) function_call: Option<Cursor<'a>>,
+    /// Arrays whose elements go through as they are.
+    pub(super) annotations: Option<Cursor<'a>>,
+    pub(super) images: Option<Cursor<'a>>,
+    pub(super) audio: Option<Cursor<'a>>,
+}
+
+impl<'a> Message<'a> {
+    /// Reads what comes next; `None` if it is no object.
+    #[inline]
+    pub(super) fn read(cursor: &mut Cursor<'a>) -> Result<Option<Message<'a>>> {
+        if cursor.kind()? != Kind::Object {
+            return cursor.skip().map(|()| None);
+        }
+        let mut message = Message::default();
+        cursor.object(|key, cursor| {
+            match key {
+                b"content" => match cursor.kind()? {
+                    Kind::String => message.content = Some(cursor.string()?),
+                    Kind::Array => message.parts = Some(cursor.clone()),
+                    _ => {}
+                },
+                b"reasoning_content" => message.reasoning_content = cursor.text()?,
+                b"reasoning" => message.reasoning = cursor.text()?,
+                b"reasoning_details" => message.reasoning_details = array(cursor)?,
+                b"refusal" => message.refusal = cursor.text()?,
+                b"tool_calls" => message.tool_calls = array(cursor)?,
+                b"function_call" => message.function_call = object(cursor)?,
+                b"annotations" => message.annotations = array(cursor)?,
+                b"images" => message.images = array(cursor)?,
+                b"audio" => message.audio = object(cursor)?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(Some(message))
+    }
+
+    /// Reasoning text from the first of its fields that says something.
+    pub(super) fn reasoning(&self) -> Option<Str<'a>> {
+        let fields = [self.reasoning_content, self.reasoning];
+        fields.into_iter().flatten().find(|text| !text.is_empty())
+    }
+}
+
+/// One element of content that is an array.
+pub(super) enum Part<'a> {
+    Text(Str<'a>),
+    Refusal(Str<'a>),
+    /// Mistral's thinking: a string or an array of text parts.
+    Thinking(Cursor<'a>),
+    Citation(&'a [u8]),
+    Image(&'a [u8]),
+    Audio(&'a [u8]),
+    Unknown,
+}
+
+impl<'a> Part<'a> {
+    /// Reads what comes next.
+    pub(super) fn read(cursor: &mut Cursor<'a>) -> Result<Part<'a>> {
+        match cursor.kind()? {
+            Kind::String => return cursor.string().map(Part::Text),
+            Kind::Object => {}
+            _ => return cursor.skip().map(|()| Part::Unknown),
+        }
+        let mut whole = cursor.clone();
+        let (mut kind, mut text, mut refusal, mut thinking) = (None, None, None, None);
+        cursor.object(|key, cursor| {
+            match key {
+                b"type" => kind = cursor.text()?,
+                b"text" => text = cursor.text()?,
+                b"refusal" => refusal = cursor.text()?,
+                b"thinking" => thinking = Some(cursor.clone()),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        let kind = kind.map(|kind| kind.raw());
+        let part = match kind {
+            None | Some(b"text" | b"output_text") => text.map(Part::Text),
+            Some(b"refusal") => refusal.map(Part::Refusal),
+            Some(b"thinking") => thinking.map(Part::Thinking),
+            // Mistral's OpenAPI: ReferenceChunk.
+            Some(b"reference" | b"citation") => Some(Part::Citation(whole.raw()?)),
+            Some(b"image_url" | b"image") => Some(Part::Image(whole.raw()?)),
+            Some(b"input_audio" | b"audio") => Some(Part::Audio(whole.raw()?)),
+            Some(_) => None,
+        };
+        Ok(part.unwrap_or(Part::Unknown))
+    }
+}
+
+/// The array that comes next, not read; `None` if it is something else.
+fn array<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Cursor<'a>>> {
+    Ok((cursor.kind()? == Kind::Array).then(|| cursor.clone()))
+}
+
+/// The object that comes next, not read; `None` if it is something else.
+fn object<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Cursor<'a>>> {
+    Ok((cursor.kind()? == Kind::Object).then(|| cursor.clone()))
+}

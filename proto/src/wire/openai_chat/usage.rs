@@ -1,0 +1,158 @@
+//! Token counts, wherever and however a provider puts them.
+
+use crate::error::Result;
+use crate::event::Usage;
+use crate::json::{Cursor, Kind};
+
+/// The last usage object that was seen. It is kept as text: some providers repeat it in every chunk, and reading it once is enough.
+#[derive(Debug, Default)]
+pub(super) struct Latest {
+    raw: Vec<u8>,
+    unsaid: bool,
+}
+
+impl Latest {
+    /// Takes the JSON text of a usage object; an empty one says nothing.
+    pub(super) fn take(&mut self, raw: &[u8]) {
+        let says_nothing = raw.len() < br#"{"a":0}"#.len();
+        if !says_nothing && self.raw != raw {
+            self.raw.clear();
+            self.raw.extend_from_slice(raw);
+            self.unsaid = true;
+        }
+    }
+
+    /// What has not been said yet.
+    pub(super) fn say(&mut self) -> Option<Usage> {
+        if !std::mem::take(&mut self.unsaid) {
+            return None;
+        }
+        // The text was walked over where it was found: it cannot be malformed.
+        let mut usage = read(&mut Cursor::new(&self.raw)).ok()?;
+        usage.raw = Some(String::from_utf8_lossy(&self.raw).into());
+        Some(usage)
+    }
+}
+
+fn read(cursor: &mut Cursor<'_>) -> Result<Usage> {
+    let mut usage = Usage::default();
+    // The detailed objects are the format's own place; the members beside them are older or a vendor's.
+    let (mut cached_beside, mut cost_in) = (None, None);
+    cursor.object(|key, cursor| {
+        match key {
+            b"prompt_tokens" => usage.prompt_tokens = cursor.count()?,
+            b"completion_tokens" => usage.completion_tokens = cursor.count()?,
+            b"total_tokens" => usage.total_tokens = cursor.count()?,
+            b"prompt_tokens_details" if cursor.kind()? == Kind::Object => {
+                cursor.object(|key, cursor| {
+                    match key {
+                        b"cached_tokens" => usage.cached_tokens = cursor.count()?,
+                        b"cache_write_tokens" => usage.cache_write_tokens = cursor.count()?,
+                        _ => {}
+                    }
+                    Ok(())
+                })?;
+            }
+            b"completion_tokens_details" if cursor.kind()? == Kind::Object => {
+                cursor.object(|key, cursor| {
+                    if key == b"reasoning_tokens" {
+                        usage.reasoning_tokens = cursor.count()?;
+                    }
+                    Ok(())
+                })?;
+            }
+            // DeepSeek's name, and that of Moonshot and of TGI.
+            b"prompt_cache_hit_tokens" | b"cached_tokens" => {
+                cached_beside = cursor.count()?.or(cached_beside);
+            }
+            b"cost" => cost_in = cost(cursor)?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    usage.cached_tokens = usage.cached_tokens.or(cached_beside);
+    usage.cost_microusd = cost_in.map(|dollars| (dollars * 1e6).round() as u64);
+    if usage.total_tokens.is_none() {
+        let parts = usage.prompt_tokens.zip(usage.completion_tokens);
+        usage.total_tokens = parts.map(|(prompt, completion)| prompt.saturating_add(completion));
+    }
+    Ok(usage)
+}
+
+/// US dollars: a number (OpenRouter, "Usage accounting"), or an object whose `total_cost` it is (Perplexity, "Chat completions").
+fn cost(cursor: &mut Cursor<'_>) -> Result<Option<f64>> {
+    if cursor.kind()? != Kind::Object {
+        return cursor.real();
+    }
+    let mut total = None;
+    cursor.object(|key, cursor| {
+        if key == b"total_cost" {
+            total = cursor.real()?;
+        }
+        Ok(())
+    })?;
+    Ok(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usage(raw: &str) -> Usage {
+        let mut latest = Latest::default();
+        latest.take(raw.as_bytes());
+        let usage = latest.say().unwrap();
+        assert_eq!(usage.raw.as_deref(), Some(raw));
+        assert_eq!(latest.say(), None);
+        Usage { raw: None, ..usage }
+    }
+
+    #[test]
+    fn counts_are_read_from_every_place() {
+        let all = usage(
+            r#"{"prompt_tokens":10,"completion_tokens":5,"total_tokens":16,"prompt_tokens_details":{"cached_tokens":4,"cache_write_tokens":2},
+               "completion_tokens_details":{"reasoning_tokens":3},"prompt_cache_hit_tokens":9,"cost":0.00123}"#,
+        );
+        let expected = Usage {
+            prompt_tokens: Some(10),
+            completion_tokens: Some(5),
+            total_tokens: Some(16),
+            cached_tokens: Some(4),
+            cache_write_tokens: Some(2),
+            reasoning_tokens: Some(3),
+            cost_microusd: Some(1230),
+            raw: None,
+        };
+        assert_eq!(all, expected);
+        assert_eq!(
+            usage(r#"{"prompt_cache_hit_tokens":7}"#).cached_tokens,
+            Some(7)
+        );
+        let object =
+            usage(r#"{"prompt_tokens":1,"completion_tokens":2,"cost":{"total_cost":"0.5"}}"#);
+        assert_eq!(
+            (object.total_tokens, object.cost_microusd),
+            (Some(3), Some(500_000))
+        );
+    }
+
+    #[test]
+    fn odd_numbers_are_clamped_and_unknown_ones_stay_unknown() {
+        let odd = usage(
+            r#"{"prompt_tokens":-1,"completion_tokens":18446744073709551616,"total_tokens":null}"#,
+        );
+        assert_eq!(odd.prompt_tokens, Some(0));
+        assert_eq!(odd.completion_tokens, Some((1 << 53) - 1));
+        assert_eq!(odd.cached_tokens, None);
+        let wrong = usage(r#"{"prompt_tokens":{},"prompt_tokens_details":[],"cost":-1}"#);
+        assert_eq!((wrong.prompt_tokens, wrong.cost_microusd), (None, Some(0)));
+    }
+
+    #[test]
+    fn an_empty_object_replaces_nothing() {
+        let mut latest = Latest::default();
+        latest.take(br#"{"prompt_tokens":1}"#);
+        latest.take(b"{ }");
+        assert_eq!(latest.say().and_then(|usage| usage.prompt_tokens), Some(1));
+    }
+}
