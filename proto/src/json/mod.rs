@@ -83,6 +83,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// What the next value is; does not move. Anything that begins no value is an error.
+    #[inline]
     pub fn kind(&mut self) -> Result<Kind> {
         match self.peek() {
             Some(b'"') => Ok(Kind::String),
@@ -98,6 +99,7 @@ impl<'a> Cursor<'a> {
 
     /// Reads an object: calls `member` with each key, escapes undone, and the cursor before its value. A value that `member`
     /// leaves alone is skipped. A key with escapes that is longer than [`KEY_MAX`] comes as it is written: no wire knows it.
+    #[inline]
     pub fn object(
         &mut self,
         mut member: impl FnMut(&[u8], &mut Cursor<'a>) -> Result<()>,
@@ -121,6 +123,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Reads an array: calls `element` before each of its values. A value that `element` leaves alone is skipped.
+    #[inline]
     pub fn array(&mut self, mut element: impl FnMut(&mut Cursor<'a>) -> Result<()>) -> Result<()> {
         self.enter_array()?;
         while self.element()? {
@@ -146,6 +149,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next key of the object the cursor is in, its value next; `None` moves behind the `}`.
+    #[inline]
     pub fn key(&mut self) -> Result<Option<Str<'a>>> {
         if !self.member(b'}')? {
             return Ok(None);
@@ -162,25 +166,39 @@ impl<'a> Cursor<'a> {
     }
 
     /// Whether the array the cursor is in has one more value, next; `false` moves behind the `]`.
+    #[inline]
     pub fn element(&mut self) -> Result<bool> {
         self.member(b']')
     }
 
     /// Reads a string; anything else is an error.
+    #[inline]
     pub fn string(&mut self) -> Result<Str<'a>> {
         if self.peek() != Some(b'"') {
             return Err(self.fail("expected a string"));
         }
         let start = self.at + 1;
-        let (end, escaped) = match string::end(self.input, start) {
-            Ok(found) => found,
+        let end = string::special(self.input, start);
+        if self.input.get(end) == Some(&b'"') {
+            self.at = end + 1;
+            return Ok(Str::new(&self.input[start..end], start, false));
+        }
+        self.odd_string(start, end)
+    }
+
+    /// Reads a string whose first special byte, at `at`, is not its end.
+    #[inline(never)]
+    fn odd_string(&mut self, start: usize, at: usize) -> Result<Str<'a>> {
+        match string::end(self.input, at) {
+            Ok(end) => {
+                self.at = end + 1;
+                Ok(Str::new(&self.input[start..end], start, true))
+            }
             Err((at, what)) => {
                 self.at = at;
-                return Err(self.fail(what));
+                Err(self.fail(what))
             }
-        };
-        self.at = end + 1;
-        Ok(Str::new(&self.input[start..end], start, escaped))
+        }
     }
 
     /// Reads a number; anything else is an error.
@@ -216,6 +234,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Reads a string; anything else is skipped and reads as `None`.
+    #[inline]
     pub fn text(&mut self) -> Result<Option<Str<'a>>> {
         if self.kind()? == Kind::String {
             return self.string().map(Some);
@@ -313,15 +332,24 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next byte that is no blank, without reading it.
+    #[inline]
     fn peek(&mut self) -> Option<u8> {
-        loop {
-            match self.input.get(self.at) {
-                Some(b' ' | b'\n' | b'\t' | b'\r') => self.at += 1,
-                other => return other.copied(),
-            }
+        match self.input.get(self.at) {
+            // Compact JSON: no blank begins above the space.
+            Some(byte) if *byte > b' ' => Some(*byte),
+            _ => self.peek_behind_blanks(),
         }
     }
 
+    #[inline(never)]
+    fn peek_behind_blanks(&mut self) -> Option<u8> {
+        while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.input.get(self.at) {
+            self.at += 1;
+        }
+        self.input.get(self.at).copied()
+    }
+
+    #[inline]
     fn enter(&mut self, open: u8, what: &str) -> Result<()> {
         if self.peek() != Some(open) {
             return Err(self.fail(what));
@@ -337,6 +365,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Whether a member follows, the comma before it read; otherwise the closing byte is.
+    #[inline]
     fn member(&mut self, close: u8) -> Result<bool> {
         let next = self.peek();
         if next == Some(close) {
