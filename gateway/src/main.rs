@@ -1,2 +1,80 @@
 //! The command `libllm`.
-fn main() {}
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod mock;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use arguments::{Arguments, Usage};
+use libllm_proto::provider::closest;
+
+fn main() -> ExitCode {
+    let result = run(Arguments::of_process());
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failed::Usage(usage)) => {
+            complain(&format!("libllm: {usage}\n"));
+            ExitCode::from(2)
+        }
+        Err(Failed::Run(message)) => {
+            complain(&format!("libllm: {message}\n"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(mut arguments: Arguments) -> Result<(), Failed> {
+    let command = arguments.word()?;
+    match command.as_deref() {
+        Some("mock") => match mock::Options::parse(arguments)? {
+            Some(options) => mock::run(options).map_err(Failed::Run),
+            None => say(mock::HELP),
+        },
+        Some("help" | "--help" | "-h") => say(HELP),
+        Some("--version" | "-V") => say(concat!("libllm ", env!("CARGO_PKG_VERSION"), "\n")),
+        Some(other) => {
+            let near = closest(other, COMMANDS.iter().copied(), 1).join("");
+            let message = format!("unknown command `{other}`; closest: {near} (see libllm --help)");
+            Err(Usage(message).into())
+        }
+        None => Err(Usage(format!("expected a command\n\n{HELP}")).into()),
+    }
+}
+
+/// Why the command ends with an error: called wrongly (exit status 2) or failed (1).
+enum Failed {
+    Usage(Usage),
+    Run(String),
+}
+
+impl From<Usage> for Failed {
+    fn from(usage: Usage) -> Failed {
+        Failed::Usage(usage)
+    }
+}
+
+fn say(text: &str) -> Result<(), Failed> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| Failed::Run(format!("standard output: {error}")))
+}
+
+/// Best effort: where standard error is closed there is nobody to tell.
+fn complain(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+const COMMANDS: &[&str] = &["mock", "help"];
+
+const HELP: &str = "\
+usage: libllm COMMAND [OPTIONS]
+
+commands:
+  mock    serve a scripted provider on loopback, for tests
+  help    this text
+
+libllm COMMAND --help tells a command's options.
+";
