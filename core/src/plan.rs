@@ -245,3 +245,7 @@ fn no_key(provider: &str, variables: &[String]) -> Error {
 const INVALID: ErrorKind = ErrorKind::InvalidArgument;
 /// BEHAVIOUR.md section 4: models that reason stay silent for longer.
 const FIRST_TOKEN_REASONING: Duration = Duration::from_secs(300);
+
+// The examples speak one wire.
+#[cfg(all(test, feature = "openai"))]
+mod tests;
