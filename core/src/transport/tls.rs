@@ -127,3 +127,90 @@ fn roots(trust: &Trust) -> Result<Arc<RootCertStore>> {
     }
     Ok(Arc::new(all))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    const CA: &str = include_str!("../../tests/data/ca.pem");
+
+    /// One variable, and no files.
+    struct Variable(&'static str, &'static str);
+
+    impl Environment for Variable {
+        fn var(&self, name: &str) -> Option<String> {
+            (name == self.0).then(|| self.1.to_owned())
+        }
+
+        fn read(&self, _: &str) -> io::Result<String> {
+            Err(io::ErrorKind::NotFound.into())
+        }
+    }
+
+    fn tls(variable: Variable, ca: Option<&str>) -> Tls {
+        let mut trust = Trust::platform(&variable);
+        if let Some(ca) = ca {
+            trust.add(ca.as_bytes()).unwrap();
+        }
+        Tls {
+            trust,
+            server_name: None,
+        }
+    }
+
+    #[test]
+    fn more_certificates_are_added_to_those_that_the_environment_names() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/ca.pem");
+        let roots = |tls: &Tls| roots(&tls.trust).map(|store| store.len());
+        let named = tls(Variable("SSL_CERT_FILE", file), None);
+        assert_eq!(roots(&named).unwrap(), 1);
+        assert_eq!(
+            roots(&tls(Variable("SSL_CERT_FILE", file), Some(CA))).unwrap(),
+            2
+        );
+        assert_eq!(client_config(&named).unwrap().alpn_protocols, [b"http/1.1"]);
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/no-such-folder");
+        assert_eq!(
+            roots(&tls(Variable("SSL_CERT_DIR", folder), Some(CA))).unwrap(),
+            1
+        );
+        let error = roots(&tls(Variable("SSL_CERT_DIR", folder), None)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        let platform = roots(&tls(Variable("", ""), None)).unwrap_or(0);
+        assert_eq!(
+            roots(&tls(Variable("", ""), Some(CA))).unwrap(),
+            platform + 1
+        );
+    }
+
+    #[test]
+    fn unusable_certificates_are_refused_when_they_are_read() {
+        let mut trust = Trust::default();
+        let broken = CA.replacen("MII", "AII", 1);
+        let cut = &CA[..CA.len() / 2];
+        for pem in ["", "no certificate", &broken, cut] {
+            assert!(trust.add(pem.as_bytes()).is_err(), "{pem}");
+        }
+    }
+
+    #[test]
+    fn a_servers_name_is_a_host_or_an_address() {
+        let named = |name: &str| Tls {
+            server_name: Some(name.into()),
+            ..Tls::default()
+        };
+        for name in ["house.example", "10.0.0.1", "::1"] {
+            assert!(server_name(&named(name)).unwrap().is_some(), "{name}");
+        }
+        assert!(server_name(&Tls::default()).unwrap().is_none());
+        for name in ["", "a b", "https://h"] {
+            assert_eq!(
+                server_name(&named(name)).unwrap_err().kind(),
+                ErrorKind::Config,
+                "{name}"
+            );
+        }
+    }
+}
