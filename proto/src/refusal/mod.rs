@@ -17,6 +17,7 @@ mod said;
 use std::time::{Duration, SystemTime};
 
 use crate::error::{Error, ErrorKind, Retry};
+use crate::json;
 use crate::provider::Quirks;
 use crate::retry_after::{self, Advice, WAIT_MAX};
 use crate::wire::Head;
@@ -48,29 +49,30 @@ pub fn from_response(head: &Head, body: &[u8], quirks: &Quirks, now: SystemTime)
     error.with_request_id(id)
 }
 
-/// The error that a JSON text inside a 2xx answer or stream means, if it is one: an `error` that is not null, or a type that
+/// The error that a text inside a 2xx answer or stream means, if it is one: an `error` that is not null, or a type that
 /// says `error`. With `named_error` the event's name said so already, and any text is one.
-pub fn from_value(json: &[u8], named_error: bool) -> Option<Error> {
+pub fn from_value(text: &[u8], named_error: bool) -> Option<Error> {
     let said = if named_error {
-        said::refusal(json)
+        said::refusal(text)
     } else {
-        said::in_band(json)?
+        said::in_band(text)?
     };
     let kind = kind_in_band(&said);
     let message = match &said.message {
         Some(message) => clean::message(message),
-        None if said.is_json || json.trim_ascii().is_empty() => {
+        None if said.is_json || text.trim_ascii().is_empty() => {
             format!("the provider reports an error{}", words(&said))
         }
-        None => clean::message(&String::from_utf8_lossy(json)),
+        None if json::is_cut(text) => "the provider reports an error and breaks off".to_owned(),
+        None => clean::message(&String::from_utf8_lossy(text)),
     };
-    let wait = retry_after::from_body(json);
+    let wait = retry_after::from_body(text);
     let advice = Advice {
         wait,
         too_long: wait.is_some_and(|wait| wait > WAIT_MAX),
         ..Advice::default()
     };
-    let error = described(Error::new(kind, message), json, &said);
+    let error = described(Error::new(kind, message), text, &said);
     Some(advised(error, advice).with_request_id(said.request_id))
 }
 

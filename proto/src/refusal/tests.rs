@@ -223,6 +223,11 @@ fn an_error_inside_an_answer_is_classified_by_words_then_by_number() {
         assert_eq!(error.message(), "m", "{json}");
         assert_eq!(error.http_status(), None);
     }
+    let cut = from_value(b"{\"error\":{\"mess", true).unwrap();
+    assert_eq!(
+        cut.message(),
+        "the provider reports an error and breaks off"
+    );
     let named = from_value(b"the engine fell over", true).unwrap();
     assert_eq!(named.kind(), ErrorKind::ProviderError);
     assert_eq!(named.message(), "the engine fell over");
