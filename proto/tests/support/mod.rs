@@ -1,6 +1,12 @@
 //! What the tests of bytes share: vectors, base64, cuts and a seeded generator.
 #![allow(dead_code)] // every test file uses a part
 
+use std::time::SystemTime;
+
+use http::HeaderName;
+use libllm_proto::decoder::{Decoder, End, Limits};
+use libllm_proto::wire::{self, Ending, Exchange, Flow, Head, Wire};
+use libllm_proto::{Batch, Error, ErrorKind, Event, Result};
 use serde_json::Value;
 
 /// The vectors of this name.
@@ -89,4 +95,122 @@ pub(crate) fn random_cut(input: &[u8], seed: u64) -> Vec<&[u8]> {
         rest = tail;
     }
     pieces
+}
+
+/// What one answer was heard as.
+#[derive(Debug)]
+pub(crate) struct Heard {
+    /// Items in order, deltas of one kind joined: kind, choice, index, words.
+    pub(crate) items: Vec<(&'static str, u32, u32, String)>,
+    /// The provider's word for the end of choice 0.
+    pub(crate) finish: Option<String>,
+    /// How it ended.
+    pub(crate) ending: Result<Ending>,
+}
+
+impl Heard {
+    /// The text of choice 0.
+    pub(crate) fn text(&self) -> String {
+        let texts = self
+            .items
+            .iter()
+            .filter(|item| item.0 == "text" && item.1 == 0);
+        texts.map(|item| item.3.as_str()).collect()
+    }
+
+    /// The kind of the error.
+    pub(crate) fn kind(&self) -> Option<ErrorKind> {
+        self.ending.as_ref().err().map(Error::kind)
+    }
+
+    fn note(&mut self, choice: u32, event: Event<'_>) {
+        let (kind, index, words) = match event {
+            Event::Text(text) => ("text", 0, text.to_owned()),
+            Event::Reasoning(text) => ("reasoning", 0, text.to_owned()),
+            Event::Refusal(text) => ("refusal", 0, text.to_owned()),
+            Event::ToolCall { index, id, name } => ("tool_call", index, format!("{id:?} {name}")),
+            Event::ToolArgs { index, arguments } => ("tool_args", index, arguments.to_owned()),
+            Event::Part { kind, index, json } => (kind.name(), index, json.to_owned()),
+            Event::Finish { raw, .. } if choice == 0 => {
+                self.finish = raw.map(str::to_owned);
+                return;
+            }
+            _ => return,
+        };
+        match self.items.last_mut() {
+            Some(last)
+                if (last.0, last.1, last.2) == (kind, choice, index) && kind != "tool_call" =>
+            {
+                last.3.push_str(&words);
+            }
+            _ => self.items.push((kind, choice, index, words)),
+        }
+    }
+}
+
+/// Hears an answer that comes in these pieces and ends so.
+pub(crate) fn hear(
+    wire: &'static dyn Wire,
+    exchange: &Exchange<'_>,
+    head: &Head,
+    pieces: &[&[u8]],
+    end: End,
+) -> Heard {
+    let now = SystemTime::UNIX_EPOCH;
+    let mut decoder = Decoder::new(wire, exchange, head.clone(), Limits::default(), false, now);
+    let mut heard = Heard {
+        items: Vec::new(),
+        finish: None,
+        ending: Ok(Ending::default()),
+    };
+    let mut batch = Batch::new();
+    let mut take = |batch: &mut Batch| {
+        for (choice, event) in batch.iter() {
+            heard.note(choice, event);
+        }
+        batch.clear();
+    };
+    let mut failed = None;
+    for piece in pieces {
+        let flow = decoder.push(piece, &mut batch);
+        take(&mut batch);
+        match flow {
+            Ok(Flow::More) => {}
+            Ok(Flow::Done) => break,
+            Err(error) => {
+                failed = Some(error);
+                break;
+            }
+        }
+    }
+    let ending = match failed {
+        Some(error) => Err(error),
+        None => decoder.finish(end, &mut batch),
+    };
+    take(&mut batch);
+    heard.ending = ending;
+    heard
+}
+
+/// The head of a case.
+pub(crate) fn head(case: &Value) -> Head {
+    let mut head = Head::new(case["status"].as_u64().unwrap() as u16);
+    for (name, value) in case["headers"].as_object().unwrap() {
+        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+        head.headers
+            .insert(name, value.as_str().unwrap().parse().unwrap());
+    }
+    head
+}
+
+/// The wires of this build that the vectors speak of, by the vectors' names for them.
+pub(crate) fn wires() -> Vec<(&'static str, &'static dyn Wire)> {
+    let mut wires = Vec::new();
+    if cfg!(feature = "openai") {
+        wires.push(("openai-chat", wire::find("openai_chat").unwrap()));
+    }
+    if cfg!(feature = "anthropic") {
+        wires.push(("anthropic", wire::find("anthropic").unwrap()));
+    }
+    wires
 }

@@ -1,0 +1,225 @@
+//! Streams cut short at every byte: what was heard is a prefix of what the whole says, and nothing is finished before the
+//! format's terminal marker.
+#![allow(clippy::unwrap_used)] // a test fails by panicking
+
+mod support;
+
+use libllm_proto::ErrorKind;
+use libllm_proto::decoder::End;
+use libllm_proto::provider::Quirks;
+use libllm_proto::wire::{Exchange, Head, Operation, Wire};
+use support::{Heard, bytes, cases, hear, vectors, wires};
+
+/// A stream with everything in it: a name for it, its dialect, its bytes.
+fn rich() -> Vec<(&'static str, &'static str, Vec<u8>)> {
+    let chat = r#"data: {"id":"c","model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}
+
+: waiting
+
+data: {"choices":[{"index":0,"delta":{"reasoning_content":"let me é\u00e9"}}]}
+
+data: {"choices":[{"index":0,"delta":{"content":"Hi \ud83d"}},{"index":1,"delta":{"content":"other"}}]}
+
+data: {"choices":[{"index":0,"delta":{"content":"\ude00 there"}}]}
+
+data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"t1","type":"function","function":{"name":"f","arguments":""}}]}}]}
+
+data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\"a\":"}}]}}]}
+
+data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"1}"}},{"index":1,"id":"t2","function":{"name":"g","arguments":"{}"}}]}}]}
+
+data: {"choices":[{"index":1,"delta":{},"finish_reason":"stop"}]}
+
+data: {"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}
+
+data: {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}
+
+data: [DONE]
+
+"#;
+    let messages = r#"event: message_start
+data: {"type":"message_start","message":{"id":"m1","type":"message","role":"assistant","model":"m","content":[],"stop_reason":null,"usage":{"input_tokens":3,"output_tokens":1}}}
+
+event: content_block_start
+data: {"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":"","signature":""}}
+
+event: content_block_delta
+data: {"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"let me é\u00e9"}}
+
+event: content_block_delta
+data: {"type":"content_block_delta","index":0,"delta":{"type":"signature_delta","signature":"c2ln"}}
+
+event: content_block_stop
+data: {"type":"content_block_stop","index":0}
+
+event: ping
+data: {"type": "ping"}
+
+event: content_block_start
+data: {"type":"content_block_start","index":1,"content_block":{"type":"text","text":""}}
+
+event: content_block_delta
+data: {"type":"content_block_delta","index":1,"delta":{"type":"text_delta","text":"Hi \ud83d"}}
+
+event: content_block_delta
+data: {"type":"content_block_delta","index":1,"delta":{"type":"text_delta","text":"\ude00 there"}}
+
+event: content_block_stop
+data: {"type":"content_block_stop","index":1}
+
+event: content_block_start
+data: {"type":"content_block_start","index":2,"content_block":{"type":"tool_use","id":"t1","name":"f","input":{}}}
+
+event: content_block_delta
+data: {"type":"content_block_delta","index":2,"delta":{"type":"input_json_delta","partial_json":"{\"a\":"}}
+
+event: content_block_delta
+data: {"type":"content_block_delta","index":2,"delta":{"type":"input_json_delta","partial_json":"1}"}}
+
+event: content_block_stop
+data: {"type":"content_block_stop","index":2}
+
+event: message_delta
+data: {"type":"message_delta","delta":{"stop_reason":"tool_use","stop_sequence":null},"usage":{"output_tokens":9}}
+
+event: message_stop
+data: {"type":"message_stop"}
+
+"#;
+    vec![
+        ("rich chat", "openai-chat", chat.as_bytes().to_vec()),
+        (
+            "rich chat, CRLF",
+            "openai-chat",
+            chat.replace('\n', "\r\n").into_bytes(),
+        ),
+        ("rich message", "anthropic", messages.as_bytes().to_vec()),
+        (
+            "rich message, CR",
+            "anthropic",
+            messages.replace('\n', "\r").into_bytes(),
+        ),
+    ]
+}
+
+fn streams() -> Vec<(String, String, Vec<u8>)> {
+    let file = vectors("malformed_responses.json");
+    let streams = cases(&file).iter().filter(|case| {
+        case["dialect"] != "any" && case["headers"]["content-type"] == "text/event-stream"
+    });
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let streams = streams.map(|case| {
+        (
+            text(&case["id"]),
+            text(&case["dialect"]),
+            bytes(&case["body_b64"]),
+        )
+    });
+    let rich = rich()
+        .into_iter()
+        .map(|(id, dialect, body)| (id.to_owned(), dialect.to_owned(), body));
+    streams.chain(rich).collect()
+}
+
+/// Whether the marker that ends an answer lies in `stream`: with a clean end, Chat Completions take the last finish reason.
+fn has_marker(dialect: &str, end: &End, stream: &[u8]) -> bool {
+    let holds = |marker: &str| memchr::memmem::find(stream, marker.as_bytes()).is_some();
+    match (dialect, end) {
+        ("anthropic", _) => holds(r#""type":"message_stop"}"#),
+        (_, End::Clean) => {
+            holds(r#""finish_reason": "stop""#) || holds(r#""finish_reason":"tool_calls""#)
+        }
+        (_, End::Lost(_)) => holds("[DONE]"),
+    }
+}
+
+/// Whether `heard` is a beginning of `whole`: the last item may break off.
+fn is_prefix(heard: &Heard, whole: &Heard) -> bool {
+    let Some((last, before)) = heard.items.split_last() else {
+        return true;
+    };
+    let Some((same, rest)) = whole.items.split_at_checked(before.len()) else {
+        return false;
+    };
+    let Some(next) = rest.first() else {
+        return false;
+    };
+    before == same
+        && (last.0, last.1, last.2) == (next.0, next.1, next.2)
+        && next.3.starts_with(last.3.trim_end_matches('\u{fffd}'))
+}
+
+fn check(id: &str, dialect: &str, wire: &'static dyn Wire, body: &[u8], end: &End) {
+    let quirks = Quirks::default();
+    let exchange = Exchange {
+        stream: true,
+        operation: Operation::Chat,
+        quirks: &quirks,
+    };
+    let mut head = Head::new(200);
+    head.headers
+        .insert("content-type", "text/event-stream".parse().unwrap());
+    let whole = hear(wire, &exchange, &head, &[body], End::Clean);
+    for at in 0..body.len() {
+        let heard = hear(wire, &exchange, &head, &[&body[..at]], end.clone());
+        let place = || format!("{id}, the first {at} bytes, {end:?}: {heard:?}");
+        assert!(is_prefix(&heard, &whole), "{}", place());
+        match &heard.ending {
+            Ok(ending) => {
+                assert!(has_marker(dialect, end, &body[..at]), "{}", place());
+                assert!(!ending.incomplete, "{}", place());
+                assert_eq!(heard.items, whole.items, "{}", place());
+                assert_eq!(heard.finish, whole.finish, "{}", place());
+            }
+            Err(error) => {
+                let cut = match end {
+                    End::Clean => ErrorKind::StreamTruncated,
+                    End::Lost(_) => ErrorKind::ConnectionLost,
+                };
+                // An error that the stream itself reports comes through as it is, or as far as it came.
+                let own = whole.kind();
+                let named = own.is_some() && error.kind() == ErrorKind::ProviderError;
+                let told = error.kind() == cut || Some(error.kind()) == own || named;
+                assert!(told, "{}", place());
+            }
+        }
+    }
+}
+
+#[test]
+fn no_prefix_of_a_stream_passes_for_an_answer() {
+    for (id, dialect, body) in streams() {
+        let Some((_, wire)) = wires().into_iter().find(|(name, _)| *name == dialect) else {
+            continue;
+        };
+        check(&id, &dialect, wire, &body, &End::Clean);
+        check(&id, &dialect, wire, &body, &End::Lost("reset".to_owned()));
+    }
+}
+
+#[test]
+fn the_rich_streams_are_whole() {
+    let quirks = Quirks::default();
+    let exchange = Exchange {
+        stream: true,
+        operation: Operation::Chat,
+        quirks: &quirks,
+    };
+    let mut head = Head::new(200);
+    head.headers
+        .insert("content-type", "text/event-stream".parse().unwrap());
+    for (id, dialect, body) in rich() {
+        let Some((_, wire)) = wires().into_iter().find(|(name, _)| *name == dialect) else {
+            continue;
+        };
+        support::every_cut(&body, |cut, pieces| {
+            let heard = hear(wire, &exchange, &head, pieces, End::Clean);
+            heard.ending.as_ref().unwrap();
+            assert_eq!(heard.text(), "Hi 😀 there", "{id}, {cut}");
+            let kinds: Vec<&str> = heard.items.iter().map(|item| item.0).collect();
+            for kind in ["reasoning", "tool_call", "tool_args"] {
+                assert!(kinds.contains(&kind), "{id}, {cut}: {kinds:?}");
+            }
+        });
+    }
+}
