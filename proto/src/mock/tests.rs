@@ -531,3 +531,84 @@ fn a_wrong_request_is_refused_in_its_dialect() {
     let body: Value = serde_json::from_slice(&drained(refused).0).unwrap();
     assert_eq!(body["error"]["message"], "messages: \"none\"");
 }
+
+#[test]
+fn any_mix_of_keys_is_refused_or_plays_to_its_end() {
+    let parts = [
+        "echo",
+        "text=a b%3B",
+        "tokens=0",
+        "tokens=3",
+        "refusal=no",
+        "reasoning=2",
+        "tool=f",
+        "n=2",
+        "tool=g:{\"a\":\"\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\"}",
+        "usage=none",
+        "finish=",
+        "ttft=1ms",
+        "pace=1us",
+        "jitter=1us",
+        "chunk=1",
+        "keepalive=1us",
+        "status=204",
+        "status=302",
+        "body=html",
+        "body=empty",
+        "retry_after=0",
+        "error=quota",
+        "cut=fin",
+        "cut=rst",
+        "cut=chunk",
+        "stall=3us",
+        "garbage",
+        "at=0",
+        "at=2",
+        "at=head",
+        "at=4294967295",
+        "times=1",
+        "rate=0.5",
+        "%",
+        "=",
+        "text=%",
+        "\u{0}",
+    ];
+    let mut seed = 1u64;
+    let mut pick = |bound: usize| {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % bound
+    };
+    let mut played = 0;
+    for _ in 0..20_000 {
+        let chosen: Vec<_> = (0..1 + pick(5)).map(|_| parts[pick(parts.len())]).collect();
+        let script = chosen.join(";");
+        let Ok(found) = Scripts::default().find(&script) else {
+            continue;
+        };
+        played += 1;
+        for dialect in [Dialect::OpenaiChat, Dialect::Anthropic] {
+            for stream in [false, true] {
+                let reply = answer(&found, &ask(dialect, &script, stream), TURN);
+                let length = reply.length;
+                let mut now = reply.head_at;
+                let mut steps = 0;
+                let mut bytes = 0;
+                for step in reply.body {
+                    steps += 1;
+                    assert!(steps < 100_000, "{script}");
+                    match step {
+                        Step::Until(time) => {
+                            assert!(std::mem::replace(&mut now, time) < time, "{script}")
+                        }
+                        Step::Bytes(piece) => bytes += piece.len(),
+                        Step::Cut(_) => {}
+                    }
+                }
+                assert_eq!(length.unwrap_or(bytes), bytes, "{script}");
+            }
+        }
+    }
+    assert!(played > 4_000, "{played}");
+}
