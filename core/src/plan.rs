@@ -248,4 +248,5 @@ const FIRST_TOKEN_REASONING: Duration = Duration::from_secs(300);
 
 // The examples speak one wire.
 #[cfg(all(test, feature = "openai"))]
+#[allow(clippy::unwrap_used)]
 mod tests;
