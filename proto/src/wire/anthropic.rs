@@ -20,14 +20,17 @@ use crate::wire::{Encoded, Exchange, Head, Reader, Target, Wire};
 
 mod block;
 mod body;
+mod effort;
 mod generation;
 mod options;
 mod parts;
+mod push;
 mod reader;
 mod said;
 mod tools;
 mod turns;
 mod usage;
+mod whole;
 
 use generation::Generation;
 use options::Body;
@@ -50,13 +53,20 @@ impl Wire for Anthropic {
         *http.uri_mut() = format!("{}/v1/messages", target.base_url)
             .parse()
             .map_err(|_| Error::new(ErrorKind::Config, "base URL is no URL"))?;
-        let accept = if target.stream { "text/event-stream" } else { "application/json" };
+        let accept = if target.stream {
+            "text/event-stream"
+        } else {
+            "application/json"
+        };
         let headers = http.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         headers.insert("anthropic-version", HeaderValue::from_static(VERSION));
-        Ok(Encoded { http, dropped: report.finish() })
+        Ok(Encoded {
+            http,
+            dropped: report.finish(),
+        })
     }
 
     fn reader(&self, exchange: &Exchange<'_>, head: &Head) -> (Framing, Box<dyn Reader>) {
@@ -66,8 +76,18 @@ impl Wire for Anthropic {
             "application/json" => false,
             _ => exchange.stream,
         };
-        let framing = if streamed { Framing::Sse } else { Framing::Body };
-        (framing, Box::new(MessagesReader::new(streamed, exchange.quirks.terminal_marker)))
+        let framing = if streamed {
+            Framing::Sse
+        } else {
+            Framing::Body
+        };
+        (
+            framing,
+            Box::new(MessagesReader::new(
+                streamed,
+                exchange.quirks.terminal_marker,
+            )),
+        )
     }
 
     fn error(&self, exchange: &Exchange<'_>, head: &Head, body: &[u8], now: SystemTime) -> Error {
@@ -100,9 +120,8 @@ fn body(request: &Request, target: &Target<'_>, report: &mut Report) -> Result<V
 
 /// Puts the members of an object over those of the body.
 fn merge(body: &mut Body, extra: &[u8]) -> Result<()> {
-    let members: Extra = serde_json::from_slice(extra).map_err(|error| {
-        Error::new(ErrorKind::InvalidArgument, format!("extra_body: {error}"))
-    })?;
+    let members: Extra = serde_json::from_slice(extra)
+        .map_err(|error| Error::new(ErrorKind::InvalidArgument, format!("extra_body: {error}")))?;
     for (name, value) in members.0 {
         body.set(&name, value);
     }

@@ -42,7 +42,9 @@ impl<'a> Members<'a> {
 
     /// What kind of block this is.
     pub(super) fn role(&self) -> Role {
-        let Some(kind) = self.kind else { return Role::Unknown };
+        let Some(kind) = self.kind else {
+            return Role::Unknown;
+        };
         match kind.raw() {
             b"text" => Role::Text,
             b"thinking" => Role::Thinking,
@@ -81,11 +83,20 @@ pub(super) struct Open {
 pub(super) enum State {
     Text,
     /// What must be sent back byte for byte: the text and the signature as written between the quotes, escapes and all.
-    Thinking { text: Vec<u8>, signature: Vec<u8> },
+    Thinking {
+        text: Vec<u8>,
+        signature: Vec<u8>,
+    },
     /// Our number of the call; the input it began with, unless a delta came since.
-    Tool { call: u32, input: Option<Vec<u8>> },
+    Tool {
+        call: u32,
+        input: Option<Vec<u8>>,
+    },
     /// The block as it began, and the text of its input.
-    ServerCall { block: Vec<u8>, input: String },
+    ServerCall {
+        block: Vec<u8>,
+        input: String,
+    },
     /// Nothing is expected of it: it was whole when it began, or nobody knows it.
     Ignored,
 }
@@ -117,7 +128,9 @@ pub(super) fn server_call_json(block: &[u8], input: &str) -> Result<String> {
         }
         Ok(())
     })?;
-    let Some((start, end)) = place else { return Ok(whole) };
+    let Some((start, end)) = place else {
+        return Ok(whole);
+    };
     let json = [&block[..start], input.as_bytes(), &block[end..]].concat();
     Ok(String::from_utf8_lossy(&json).into_owned())
 }

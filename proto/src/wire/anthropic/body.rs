@@ -46,10 +46,6 @@ pub(super) enum Block {
 }
 
 impl Block {
-    pub(super) fn text(text: String) -> Block {
-        Block::Text { text, cache_control: None }
-    }
-
     /// Puts a cache marker on the block, unless it has one. A raw block stays what it is.
     pub(super) fn mark(&mut self, marker: &RawValue) {
         match self {
@@ -69,10 +65,20 @@ impl Block {
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Source {
-    Url { url: String },
-    Base64 { media_type: String, data: String },
-    Text { media_type: &'static str, data: String },
-    File { file_id: String },
+    Url {
+        url: String,
+    },
+    Base64 {
+        media_type: String,
+        data: String,
+    },
+    Text {
+        media_type: &'static str,
+        data: String,
+    },
+    File {
+        file_id: String,
+    },
 }
 
 /// What is said in one turn: a string where a string was written, otherwise blocks.
@@ -90,9 +96,10 @@ impl Words {
     pub(super) fn of(mut blocks: Vec<Block>, plain: bool) -> Words {
         match blocks.pop() {
             None => Words::None,
-            Some(Block::Text { text, cache_control: None }) if plain && blocks.is_empty() => {
-                Words::Plain(text)
-            }
+            Some(Block::Text {
+                text,
+                cache_control: None,
+            }) if plain && blocks.is_empty() => Words::Plain(text),
             Some(last) => {
                 blocks.push(last);
                 Words::Blocks(blocks)

@@ -48,9 +48,15 @@ impl Generation {
 fn version(name: &str) -> Option<(u32, u32)> {
     let number = |word: &str| {
         let digits = word.len() <= 2 && word.bytes().all(|byte| byte.is_ascii_digit());
-        if digits { word.parse::<u32>().ok() } else { None }
+        if digits {
+            word.parse::<u32>().ok()
+        } else {
+            None
+        }
     };
-    let mut words = name.split(|c: char| !c.is_ascii_alphanumeric()).skip_while(|word| number(word).is_none());
+    let mut words = name
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .skip_while(|word| number(word).is_none());
     let major = number(words.next()?)?;
     Some((major, words.next().and_then(number).unwrap_or(0)))
 }
@@ -84,7 +90,11 @@ mod tests {
         assert!(!older.adaptive && older.sampling && !older.both_sampling && older.structured);
         let between = Generation::of("us.anthropic.claude-sonnet-4-6");
         assert!(between.adaptive && !between.xhigh && between.sampling);
-        for newer in ["claude-opus-4-7", "claude-sonnet-5", "claude-mythos-preview"] {
+        for newer in [
+            "claude-opus-4-7",
+            "claude-sonnet-5",
+            "claude-mythos-preview",
+        ] {
             let newer = Generation::of(newer);
             assert!(newer.adaptive && newer.xhigh && !newer.sampling && newer.structured);
         }

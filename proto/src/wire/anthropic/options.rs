@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
+use super::effort::{Granted, Wish};
 use super::generation::Generation;
 use super::turns::Conversation;
 use crate::chat::{Chat, Params, Report, ResponseFormat, Standing, standing};
@@ -63,18 +65,30 @@ pub(super) fn limits(
     let params = &mut chat.params;
     let newer = params.take::<u64>("max_completion_tokens")?;
     let older = params.take::<u64>("max_tokens")?;
-    let mut max_tokens = newer.or(older).unwrap_or_else(|| {
-        report.converted("max_tokens", format!("the format needs one: {MAX_TOKENS} was sent"));
-        MAX_TOKENS
-    });
-    let mut config = output_config(params)?;
     let thinking = params.take_raw("thinking");
-    let mut thinks = thinking.as_deref().is_some_and(|json| !json.get().contains("\"disabled\""));
+    let own = own_thinking(thinking.as_deref());
+    let mut thinks = own.kind.is_some_and(|kind| kind != "disabled");
     if let Some(thinking) = thinking {
         body.set("thinking", thinking);
     }
+    let mut max_tokens = newer.or(older).unwrap_or_else(|| {
+        let tokens = MAX_TOKENS + own.budget_tokens.unwrap_or(0);
+        report.converted(
+            "max_tokens",
+            format!("the format needs one: {tokens} was sent"),
+        );
+        tokens
+    });
+    let mut config: BTreeMap<String, Box<RawValue>> =
+        params.take("output_config")?.unwrap_or_default();
     if let Some(effort) = params.take::<String>("reasoning_effort")? {
-        let wish = Wish { effort: &effort, generation, said, forced_tool, own_thinking: body.has("thinking") };
+        let wish = Wish {
+            effort: &effort,
+            generation,
+            said,
+            forced_tool,
+            own_thinking: body.has("thinking"),
+        };
         match wish.granted(report)? {
             Granted::Nothing => {}
             Granted::Off => body.say("thinking", &json!({ "type": "disabled" }))?,
@@ -87,10 +101,15 @@ pub(super) fn limits(
             }
             Granted::Budget(budget) => {
                 thinks = true;
-                body.say("thinking", &json!({ "type": "enabled", "budget_tokens": budget }))?;
+                body.say(
+                    "thinking",
+                    &json!({ "type": "enabled", "budget_tokens": budget }),
+                )?;
                 if max_tokens <= budget {
                     max_tokens += budget;
-                    let why = format!("must exceed the {budget} tokens of thinking: {max_tokens} was sent");
+                    let why = format!(
+                        "must exceed the {budget} tokens of thinking: {max_tokens} was sent"
+                    );
                     report.converted("max_tokens", why);
                 }
             }
@@ -104,75 +123,19 @@ pub(super) fn limits(
     sampling(params, generation, thinks, body, report)
 }
 
-/// The caller's own `output_config`, to be completed.
-fn output_config(params: &mut Params) -> Result<BTreeMap<String, Box<RawValue>>> {
-    Ok(params.take("output_config")?.unwrap_or_default())
+/// What concerns us of the `thinking` that the caller wrote in the format's own words.
+#[derive(Default, Deserialize)]
+struct OwnThinking {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    budget_tokens: Option<u64>,
 }
 
-/// A wish for reasoning, and what stands in its way.
-struct Wish<'a> {
-    effort: &'a str,
-    generation: Generation,
-    said: &'a Conversation,
-    forced_tool: bool,
-    own_thinking: bool,
-}
-
-enum Granted {
-    Nothing,
-    Off,
-    Effort { effort: &'static str, adaptive: bool },
-    Budget(u64),
-}
-
-impl Wish<'_> {
-    fn granted(&self, report: &mut Report) -> Result<Granted> {
-        let refuse = |report: &mut Report, why: &str| {
-            report.dropped("reasoning_effort", why).map(|()| Granted::Nothing)
-        };
-        // (effort, tokens of thinking): docs "Extended thinking" allow 1,024 at least, advise a low start and 16 k for hard
-        // problems; 24 k leave room for the answer within the 32 k of the smallest model that thinks (Opus 4).
-        let (effort, budget) = match self.effort {
-            "none" if self.own_thinking => return refuse(report, "`thinking` is set, too"),
-            "none" if self.generation.adaptive => return Ok(Granted::Off),
-            "none" => return Ok(Granted::Nothing),
-            "minimal" => ("low", 1024),
-            "low" => ("low", 2048),
-            "medium" => ("medium", 8192),
-            "high" => ("high", 16384),
-            "xhigh" => ("xhigh", 24576),
-            "max" => ("max", 24576),
-            other => return refuse(report, &format!("{other:?} is no effort there")),
-        };
-        if self.generation.adaptive {
-            let effort = if effort == "xhigh" && !self.generation.xhigh {
-                report.clamped("reasoning_effort", "this model's efforts are low, medium, high and max: high was sent")?;
-                "high"
-            } else {
-                effort
-            };
-            if effort != self.effort && self.effort == "minimal" {
-                report.converted("reasoning_effort", "the least effort there is low");
-            }
-            // Thinking allows no forced tool (docs "Extended thinking", with tool use); effort does.
-            let adaptive = !self.forced_tool && !self.own_thinking;
-            return Ok(Granted::Effort { effort, adaptive });
-        }
-        if self.own_thinking {
-            return refuse(report, "`thinking` is set, too");
-        }
-        if self.forced_tool {
-            return refuse(report, "thinking allows no forced tool there");
-        }
-        if self.said.prefilled {
-            return refuse(report, "thinking allows no assistant message at the end there");
-        }
-        if self.said.thoughtless_calls {
-            return refuse(report, "the last tool calls came without the thinking that must precede them");
-        }
-        report.converted("reasoning_effort", format!("a budget of {budget} tokens for thinking was sent"));
-        Ok(Granted::Budget(budget))
-    }
+/// What is malformed is the provider's to refuse.
+fn own_thinking(written: Option<&RawValue>) -> OwnThinking {
+    written
+        .and_then(|json| serde_json::from_str(json.get()).ok())
+        .unwrap_or_default()
 }
 
 fn format(
@@ -183,7 +146,9 @@ fn format(
 ) -> Result<()> {
     match format {
         None | Some(ResponseFormat::Text) => Ok(()),
-        Some(ResponseFormat::JsonSchema { schema, .. }) if generation.structured || report.passes() => {
+        Some(ResponseFormat::JsonSchema { schema, .. })
+            if generation.structured || report.passes() =>
+        {
             let format = json!({ "type": "json_schema" });
             let mut members: BTreeMap<&str, Box<RawValue>> = BTreeMap::new();
             members.insert("type", raw(&format["type"])?);
@@ -194,9 +159,10 @@ fn format(
         Some(ResponseFormat::JsonSchema { .. }) => {
             report.dropped("response_format", "this model has no structured outputs")
         }
-        Some(ResponseFormat::JsonObject) => {
-            report.dropped("response_format", "JSON without a schema cannot be asked for there")
-        }
+        Some(ResponseFormat::JsonObject) => report.dropped(
+            "response_format",
+            "JSON without a schema cannot be asked for there",
+        ),
         Some(ResponseFormat::Foreign(kind)) => {
             report.dropped("response_format", format!("{kind:?} is not known there"))
         }
@@ -278,7 +244,9 @@ fn user(params: &mut Params, body: &mut Body, report: &mut Report) -> Result<()>
     let id = params.take::<String>("safety_identifier")?.or(user);
     let written: Option<BTreeMap<String, Value>> = params.take("metadata")?;
     let mut metadata = written.unwrap_or_default();
-    let own = metadata.remove("user_id").and_then(|id| id.as_str().map(str::to_string));
+    let own = metadata
+        .remove("user_id")
+        .and_then(|id| id.as_str().map(str::to_string));
     if !metadata.is_empty() {
         report.dropped("metadata", "only user_id is taken there")?;
     }
@@ -290,7 +258,9 @@ fn user(params: &mut Params, body: &mut Body, report: &mut Report) -> Result<()>
 
 /// Anthropic docs "Service tiers": `auto` uses priority capacity where it was bought, `standard_only` never.
 fn service_tier(params: &mut Params, body: &mut Body, report: &mut Report) -> Result<()> {
-    let Some(tier) = params.take::<String>("service_tier")? else { return Ok(()) };
+    let Some(tier) = params.take::<String>("service_tier")? else {
+        return Ok(());
+    };
     let said = match tier.as_str() {
         "auto" | "standard_only" => tier.as_str(),
         "default" => "standard_only",

@@ -9,12 +9,22 @@ use crate::error::Result;
 
 /// The block for a part; none for what is empty or has no place there.
 pub(super) fn block(part: Part, report: &mut Report) -> Result<Option<Block>> {
-    let Part { path, content, cache_control } = part;
+    let Part {
+        path,
+        content,
+        cache_control,
+    } = part;
     let block = match content {
         // An empty text block is refused.
         Content::Text(text) | Content::Refusal(text) if text.is_empty() => return Ok(None),
-        Content::Text(text) | Content::Refusal(text) => Block::Text { text, cache_control },
-        Content::Image(source) => Block::Image { source: picture(source), cache_control },
+        Content::Text(text) | Content::Refusal(text) => Block::Text {
+            text,
+            cache_control,
+        },
+        Content::Image(source) => Block::Image {
+            source: picture(source),
+            cache_control,
+        },
         Content::File { source, name } => return file(source, name, cache_control, path, report),
         Content::Audio { .. } => {
             report.dropped(path, "sound is not taken there")?;
@@ -44,21 +54,37 @@ fn file(
     let source = match source {
         chat::Source::Base64 { media_type, data } if media_type.starts_with("image/") => {
             let source = Source::Base64 { media_type, data };
-            return Ok(Some(Block::Image { source, cache_control }));
+            return Ok(Some(Block::Image {
+                source,
+                cache_control,
+            }));
         }
         chat::Source::Base64 { media_type, data } if media_type.starts_with("text/") => {
             let text = base64_text(&data).ok_or_else(|| {
-                bad(&format!("{path}.file.file_data"), "expected base64 of UTF-8 text")
+                bad(
+                    &format!("{path}.file.file_data"),
+                    "expected base64 of UTF-8 text",
+                )
             })?;
-            Source::Text { media_type: "text/plain", data: text }
+            Source::Text {
+                media_type: "text/plain",
+                data: text,
+            }
         }
         chat::Source::Base64 { media_type, .. } if media_type != "application/pdf" => {
-            report.dropped(path, format!("documents are PDF or text there, not {media_type}"))?;
+            report.dropped(
+                path,
+                format!("documents are PDF or text there, not {media_type}"),
+            )?;
             return Ok(None);
         }
         source => picture(source),
     };
-    Ok(Some(Block::Document { source, title, cache_control }))
+    Ok(Some(Block::Document {
+        source,
+        title,
+        cache_control,
+    }))
 }
 
 #[derive(Deserialize)]
@@ -90,7 +116,11 @@ pub(super) fn kept(
             thinks |= part.kind != "server_tool";
             blocks.push(Block::Raw(part.data));
         } else {
-            let why = if ours { "no content block of this format" } else { "another provider's part" };
+            let why = if ours {
+                "no content block of this format"
+            } else {
+                "another provider's part"
+            };
             report.dropped(format!("{path}.libllm_parts[{number}]"), why)?;
         }
     }
@@ -128,7 +158,13 @@ mod tests {
 
     #[test]
     fn decodes_base64_of_text() {
-        for (data, text) in [("", ""), ("aGk=", "hi"), ("aGki", "hi\""), ("w6k", "é"), ("aG\nk=", "hi")] {
+        for (data, text) in [
+            ("", ""),
+            ("aGk=", "hi"),
+            ("aGki", "hi\""),
+            ("w6k", "é"),
+            ("aG\nk=", "hi"),
+        ] {
             assert_eq!(base64_text(data).unwrap(), text, "{data}");
         }
         for bad in ["a*", "/w=="] {

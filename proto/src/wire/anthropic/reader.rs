@@ -8,10 +8,11 @@
 //! that the answer is whole (Anthropic docs "Streaming messages").
 
 use super::block::{Members, Open, Role, State, server_call_json, thinking_json};
+use super::push::{push_arguments, push_citations, push_finish, push_part, push_text};
 use super::said::{Message, Said};
 use super::usage::Counts;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Batch, Event, Finish, PartKind};
+use crate::event::{Batch, Event, PartKind};
 use crate::frame::Frame;
 use crate::json::{self, Cursor, Half, Kind, Str};
 use crate::provider::TerminalMarker;
@@ -26,12 +27,13 @@ pub(super) struct MessagesReader {
     open: Vec<Open>,
     tool_calls: u32,
     counts: Counts,
-    whole: bool,
+    /// The terminal marker came.
+    pub(super) whole: bool,
     skipped: u32,
     template: Template,
     /// Where in `open` the block of the template's delta is.
     place: usize,
-    scratch: String,
+    pub(super) scratch: String,
 }
 
 impl MessagesReader {
@@ -64,7 +66,12 @@ impl Reader for MessagesReader {
             return Ok(Flow::More);
         }
         let mut cursor = Cursor::new(frame.data);
-        if cursor.kind()? != Kind::Object {
+        let named_error = frame.name == b"error";
+        if named_error || cursor.kind()? != Kind::Object {
+            // Of what is no object only an error means something: text behind its event's name, or an array around one.
+            if let Some(error) = refusal::from_value(frame.data, named_error) {
+                return Err(error);
+            }
             json::check(frame.data)?;
             return Ok(self.skip(frame, batch));
         }
@@ -95,21 +102,35 @@ impl Reader for MessagesReader {
 
     fn finish(&mut self, _batch: &mut Batch) -> Result<Ending> {
         if self.whole {
-            return Ok(Ending { incomplete: false, skipped: self.skipped });
+            return Ok(Ending {
+                incomplete: false,
+                skipped: self.skipped,
+            });
         }
         if !self.streamed {
-            return Err(Error::new(ErrorKind::EmptyResponse, "the answer holds no message"));
+            return Err(Error::new(
+                ErrorKind::EmptyResponse,
+                "the answer holds no message",
+            ));
         }
         if self.terminal_marker == TerminalMarker::None {
-            return Ok(Ending { incomplete: true, skipped: self.skipped });
+            return Ok(Ending {
+                incomplete: true,
+                skipped: self.skipped,
+            });
         }
-        Err(Error::new(ErrorKind::StreamTruncated, "stream ended before message_stop"))
+        Err(Error::new(
+            ErrorKind::StreamTruncated,
+            "stream ended before message_stop",
+        ))
     }
 }
 
 impl MessagesReader {
     fn message_start(&mut self, said: &Said<'_>, batch: &mut Batch) -> Result<()> {
-        let Some(message) = said.message else { return Ok(()) };
+        let Some(message) = said.message else {
+            return Ok(());
+        };
         let message = Message::read(message)?;
         message.push_start(batch);
         self.overlay(message.usage, batch)
@@ -117,7 +138,9 @@ impl MessagesReader {
 
     fn message_delta(&mut self, said: &Said<'_>, batch: &mut Batch) -> Result<Flow> {
         self.overlay(said.usage, batch)?;
-        let Some(reason) = said.delta.stop_reason else { return Ok(Flow::More) };
+        let Some(reason) = said.delta.stop_reason else {
+            return Ok(Flow::More);
+        };
         push_finish(reason, said.delta.stop_details, batch)?;
         if self.terminal_marker == TerminalMarker::FinishReason {
             self.whole = true;
@@ -126,7 +149,7 @@ impl MessagesReader {
         Ok(Flow::More)
     }
 
-    fn overlay(&mut self, usage: Option<&[u8]>, batch: &mut Batch) -> Result<()> {
+    pub(super) fn overlay(&mut self, usage: Option<&[u8]>, batch: &mut Batch) -> Result<()> {
         let Some(usage) = usage else { return Ok(()) };
         self.counts.overlay(usage)?;
         if let Some(usage) = self.counts.usage()? {
@@ -141,7 +164,9 @@ impl MessagesReader {
             return Ok(());
         };
         let members = Members::read(block)?;
-        let index = said.index.unwrap_or_else(|| self.open.last().map_or(0, |open| open.index + 1));
+        let index = said
+            .index
+            .unwrap_or_else(|| self.open.last().map_or(0, |open| open.index + 1));
         let state = match members.role() {
             Role::Text => {
                 push_text(members.text, &mut self.scratch, batch);
@@ -149,17 +174,27 @@ impl MessagesReader {
                 State::Text
             }
             Role::Thinking => {
-                let raw = |text: Option<Str<'_>>| text.map_or(Vec::new(), |text| text.raw().to_vec());
+                let raw =
+                    |text: Option<Str<'_>>| text.map_or(Vec::new(), |text| text.raw().to_vec());
                 if let Some(text) = members.thinking {
                     batch.push(0, Event::Reasoning(text.decode(&mut self.scratch)));
                 }
-                State::Thinking { text: raw(members.thinking), signature: raw(members.signature) }
+                State::Thinking {
+                    text: raw(members.thinking),
+                    signature: raw(members.signature),
+                }
             }
             Role::Tool => {
                 let call = self.tool_call(&members, batch)?;
-                State::Tool { call, input: members.input.map(<[u8]>::to_vec) }
+                State::Tool {
+                    call,
+                    input: members.input.map(<[u8]>::to_vec),
+                }
             }
-            Role::ServerCall => State::ServerCall { block: block.to_vec(), input: String::new() },
+            Role::ServerCall => State::ServerCall {
+                block: block.to_vec(),
+                input: String::new(),
+            },
             Role::Redacted => {
                 push_part(PartKind::Redacted, index, block, batch);
                 State::Ignored
@@ -178,14 +213,22 @@ impl MessagesReader {
 
     fn delta(&mut self, said: &Said<'_>, frame: Frame<'_>, batch: &mut Batch) -> Result<()> {
         let kind = said.delta.kind.map_or(&b""[..], |kind| kind.raw());
-        let index = said.index.unwrap_or_else(|| self.open.last().map_or(0, |open| open.index));
+        let index = said
+            .index
+            .unwrap_or_else(|| self.open.last().map_or(0, |open| open.index));
         // Text and thinking are read even where a proxy left out the beginning of their block.
         let implied = match kind {
             b"text_delta" => Some(State::Text),
-            b"thinking_delta" => Some(State::Thinking { text: Vec::new(), signature: Vec::new() }),
+            b"thinking_delta" => Some(State::Thinking {
+                text: Vec::new(),
+                signature: Vec::new(),
+            }),
             _ => None,
         };
-        let place = match (self.open.iter().rposition(|open| open.index == index), implied) {
+        let place = match (
+            self.open.iter().rposition(|open| open.index == index),
+            implied,
+        ) {
             (Some(place), _) => place,
             (None, Some(state)) => {
                 self.begin(index, state)?;
@@ -225,10 +268,15 @@ impl MessagesReader {
                 return Ok(());
             }
         };
-        let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(()) };
+        let Some(text) = text.filter(|text| !text.is_empty()) else {
+            return Ok(());
+        };
         let delta = Delta { choice: 0, kind };
         self.say(place, delta, text, batch);
-        let gaps = Gaps { hole: text.range(), blind: None };
+        let gaps = Gaps {
+            hole: text.range(),
+            blind: None,
+        };
         self.template.learn(core(frame.data), &gaps, delta);
         self.place = place;
         Ok(())
@@ -238,7 +286,9 @@ impl MessagesReader {
     fn say(&mut self, place: usize, delta: Delta, text: Str<'_>, batch: &mut Batch) {
         let Open { state, half, .. } = &mut self.open[place];
         match state {
-            State::Thinking { text: kept, .. } if delta.kind == DeltaKind::Reasoning => kept.extend_from_slice(text.raw()),
+            State::Thinking { text: kept, .. } if delta.kind == DeltaKind::Reasoning => {
+                kept.extend_from_slice(text.raw())
+            }
             State::Tool { input, .. } => *input = None,
             _ => {}
         }
@@ -251,7 +301,11 @@ impl MessagesReader {
             None => self.open.len().checked_sub(1),
         };
         let Some(place) = place else { return Ok(()) };
-        let Open { index, state, mut half } = self.open.remove(place);
+        let Open {
+            index,
+            state,
+            mut half,
+        } = self.open.remove(place);
         let rest = half.flush();
         match state {
             State::Text => batch.push(0, Event::Text(rest)),
@@ -260,83 +314,68 @@ impl MessagesReader {
                 // Without a signature the provider would not take it back.
                 if !signature.is_empty() {
                     let json = thinking_json(&text, &signature);
-                    batch.push(0, Event::Part { kind: PartKind::Signature, index, json: &json });
+                    batch.push(
+                        0,
+                        Event::Part {
+                            kind: PartKind::Signature,
+                            index,
+                            json: &json,
+                        },
+                    );
                 }
             }
             State::Tool { call, input: None } => {
-                batch.push(0, Event::ToolArgs { index: call, arguments: rest });
+                batch.push(
+                    0,
+                    Event::ToolArgs {
+                        index: call,
+                        arguments: rest,
+                    },
+                );
             }
-            State::Tool { call, input: Some(input) } => push_arguments(call, &input, batch),
+            State::Tool {
+                call,
+                input: Some(input),
+            } => push_arguments(call, &input, batch),
             State::ServerCall { block, mut input } => {
                 input.push_str(rest);
                 let json = server_call_json(&block, &input)?;
-                batch.push(0, Event::Part { kind: PartKind::ServerTool, index, json: &json });
+                batch.push(
+                    0,
+                    Event::Part {
+                        kind: PartKind::ServerTool,
+                        index,
+                        json: &json,
+                    },
+                );
             }
             State::Ignored => {}
         }
         Ok(())
     }
 
-    /// A message that came whole.
-    fn message(&mut self, body: &[u8], batch: &mut Batch) -> Result<Flow> {
-        let message = Message::read(body)?;
-        message.push_start(batch);
-        let mut index = 0;
-        if let Some(content) = message.content {
-            Cursor::new(content).array(|cursor| {
-                self.block(index, cursor.raw()?, batch)?;
-                index += 1;
-                Ok(())
-            })?;
-        }
-        self.overlay(message.usage, batch)?;
-        if let Some(reason) = message.stop_reason {
-            push_finish(reason, message.stop_details, batch)?;
-            self.whole = true;
-        }
-        Ok(if self.whole { Flow::Done } else { Flow::More })
-    }
-
-    fn block(&mut self, index: u32, block: &[u8], batch: &mut Batch) -> Result<()> {
-        let members = Members::read(block)?;
-        match members.role() {
-            Role::Text => {
-                push_text(members.text, &mut self.scratch, batch);
-                push_citations(index, members.citations, batch)?;
-            }
-            Role::Thinking => {
-                if let Some(text) = members.thinking {
-                    batch.push(0, Event::Reasoning(text.decode(&mut self.scratch)));
-                }
-                if members.signature.is_some_and(|signature| !signature.is_empty()) {
-                    push_part(PartKind::Signature, index, block, batch);
-                }
-            }
-            Role::Tool => {
-                let call = self.tool_call(&members, batch)?;
-                push_arguments(call, members.input.unwrap_or_default(), batch);
-            }
-            Role::Redacted => push_part(PartKind::Redacted, index, block, batch),
-            Role::ServerCall | Role::ServerResult => {
-                push_part(PartKind::ServerTool, index, block, batch);
-            }
-            Role::Unknown => {
-                self.skip(Frame { name: b"", data: block }, batch);
-            }
-        }
-        Ok(())
-    }
-
-    fn tool_call(&mut self, members: &Members<'_>, batch: &mut Batch) -> Result<u32> {
+    pub(super) fn tool_call(&mut self, members: &Members<'_>, batch: &mut Batch) -> Result<u32> {
         if self.tool_calls == TOOL_CALLS_MAX {
             return Err(limit("tool calls", TOOL_CALLS_MAX));
         }
         let call = self.tool_calls;
         self.tool_calls += 1;
         let mut id = String::new();
-        let id = members.id.map(|text| text.decode(&mut id)).filter(|id| !id.is_empty());
-        let name = members.name.map_or("", |name| name.decode(&mut self.scratch));
-        batch.push(0, Event::ToolCall { index: call, id, name });
+        let id = members
+            .id
+            .map(|text| text.decode(&mut id))
+            .filter(|id| !id.is_empty());
+        let name = members
+            .name
+            .map_or("", |name| name.decode(&mut self.scratch));
+        batch.push(
+            0,
+            Event::ToolCall {
+                index: call,
+                id,
+                name,
+            },
+        );
         Ok(call)
     }
 
@@ -344,79 +383,19 @@ impl MessagesReader {
         if self.open.len() == OPEN_MAX {
             return Err(limit("content blocks open at once", OPEN_MAX));
         }
-        self.open.push(Open { index, state, half: Half::default() });
+        self.open.push(Open {
+            index,
+            state,
+            half: Half::default(),
+        });
         Ok(())
     }
 
-    fn skip(&mut self, frame: Frame<'_>, batch: &mut Batch) -> Flow {
+    pub(super) fn skip(&mut self, frame: Frame<'_>, batch: &mut Batch) -> Flow {
         self.skipped += 1;
         batch.push(0, Event::Raw(frame.data));
         Flow::More
     }
-}
-
-fn push_text(text: Option<Str<'_>>, scratch: &mut String, batch: &mut Batch) {
-    if let Some(text) = text {
-        batch.push(0, Event::Text(text.decode(scratch)));
-    }
-}
-
-fn push_part(kind: PartKind, index: u32, json: &[u8], batch: &mut Batch) {
-    batch.push(0, Event::Part { kind, index, json: &String::from_utf8_lossy(json) });
-}
-
-fn push_citations(index: u32, citations: Option<&[u8]>, batch: &mut Batch) -> Result<()> {
-    let Some(citations) = citations else { return Ok(()) };
-    let mut cursor = Cursor::new(citations);
-    if cursor.kind()? != Kind::Array {
-        return Ok(());
-    }
-    cursor.array(|cursor| {
-        push_part(PartKind::Citation, index, cursor.raw()?, batch);
-        Ok(())
-    })
-}
-
-/// Arguments that came in one piece. A call without any has none: an object all the same, so that what was joined parses.
-fn push_arguments(call: u32, input: &[u8], batch: &mut Batch) {
-    let arguments = match input {
-        b"" | b"null" => "{}".into(),
-        input => String::from_utf8_lossy(input),
-    };
-    batch.push(0, Event::ToolArgs { index: call, arguments: &arguments });
-}
-
-/// Anthropic docs "Handling stop reasons". A refusal may explain itself in `stop_details`.
-fn push_finish(reason: Str<'_>, details: Option<&[u8]>, batch: &mut Batch) -> Result<()> {
-    let finish = match reason.raw() {
-        // `pause_turn` and `compaction` hand back a turn that the caller may send again to go on.
-        b"end_turn" | b"stop_sequence" | b"pause_turn" | b"compaction" => Some(Finish::Stop),
-        b"max_tokens" | b"model_context_window_exceeded" => Some(Finish::Length),
-        b"tool_use" => Some(Finish::ToolCalls),
-        b"refusal" => Some(Finish::ContentFilter),
-        _ => None,
-    };
-    if finish == Some(Finish::ContentFilter) {
-        push_explanation(details, batch)?;
-    }
-    batch.push(0, Event::Finish { reason: finish, raw: Some(&reason.owned()) });
-    Ok(())
-}
-
-fn push_explanation(details: Option<&[u8]>, batch: &mut Batch) -> Result<()> {
-    let Some(details) = details else { return Ok(()) };
-    let mut cursor = Cursor::new(details);
-    if cursor.kind()? != Kind::Object {
-        return Ok(());
-    }
-    cursor.object(|key, cursor| {
-        if key == b"explanation" {
-            if let Some(text) = cursor.text()? {
-                batch.push(0, Event::Refusal(&text.owned()));
-            }
-        }
-        Ok(())
-    })
 }
 
 /// A frame without what servers pad it with: blanks around the last brace (Anthropic's are of random length), and that brace.
@@ -426,7 +405,10 @@ fn core(frame: &[u8]) -> &[u8] {
 }
 
 fn limit(what: &str, max: impl std::fmt::Display) -> Error {
-    Error::new(ErrorKind::LimitExceeded, format!("answer exceeds {max} {what}"))
+    Error::new(
+        ErrorKind::LimitExceeded,
+        format!("answer exceeds {max} {what}"),
+    )
 }
 
 /// Tool calls of one answer (BEHAVIOUR 9).

@@ -34,7 +34,9 @@ impl<'a> Said<'a> {
         cursor.object(|key, cursor| {
             match key {
                 b"type" => said.kind = cursor.text()?,
-                b"index" => said.index = cursor.count()?.and_then(|index| u32::try_from(index).ok()),
+                b"index" => {
+                    said.index = cursor.count()?.and_then(|index| u32::try_from(index).ok())
+                }
                 b"delta" if cursor.kind()? == Kind::Object => said.delta = Delta::read(cursor)?,
                 b"content_block" => said.block = Some(cursor.raw()?),
                 b"message" => said.message = Some(cursor.raw()?),
@@ -104,7 +106,16 @@ impl<'a> Message<'a> {
     }
 
     pub(super) fn push_start(&self, batch: &mut Batch) {
-        let (id, model) = (self.id.map(|id| id.owned()), self.model.map(|model| model.owned()));
-        batch.push(0, Event::Start { id: id.as_deref(), model: model.as_deref() });
+        let (id, model) = (
+            self.id.map(|id| id.owned()),
+            self.model.map(|model| model.owned()),
+        );
+        batch.push(
+            0,
+            Event::Start {
+                id: id.as_deref(),
+                model: model.as_deref(),
+            },
+        );
     }
 }

@@ -29,16 +29,31 @@ pub(super) fn tools(chat: &mut Chat, body: &mut Body, report: &mut Report) -> Re
     let mut said = Vec::with_capacity(chat.tools.len());
     for tool in std::mem::take(&mut chat.tools) {
         match tool {
-            Tool::Function { name, description, parameters, strict, cache_control, .. } => {
+            Tool::Function {
+                name,
+                description,
+                parameters,
+                strict,
+                cache_control,
+                ..
+            } => {
                 let input_schema = match parameters {
                     Some(schema) => schema,
                     None => raw(&json!({ "type": "object", "properties": {} }))?,
                 };
                 // `false` is the default, and older models do not know the member.
                 let strict = strict.filter(|strict| *strict);
-                said.push(Said::Function { name, description, input_schema, strict, cache_control });
+                said.push(Said::Function {
+                    name,
+                    description,
+                    input_schema,
+                    strict,
+                    cache_control,
+                });
             }
-            Tool::Custom { path } => report.dropped(path, "tools of free text are not known there")?,
+            Tool::Custom { path } => {
+                report.dropped(path, "tools of free text are not known there")?
+            }
             Tool::Foreign(json) => said.push(Said::Raw(json)),
         }
     }
@@ -46,7 +61,10 @@ pub(super) fn tools(chat: &mut Chat, body: &mut Body, report: &mut Report) -> Re
     if any {
         body.say("tools", &said)?;
     }
-    let parallel = chat.params.take::<bool>("parallel_tool_calls")?.unwrap_or(true);
+    let parallel = chat
+        .params
+        .take::<bool>("parallel_tool_calls")?
+        .unwrap_or(true);
     choice(chat.tool_choice.take(), any, parallel, body, report)
 }
 
@@ -66,7 +84,9 @@ fn choice(
         Some(ToolChoice::Required) => json!({ "type": "any" }),
         Some(ToolChoice::Named(name)) => json!({ "type": "tool", "name": name }),
         // The format's own words.
-        Some(ToolChoice::Foreign { kind, json }) if matches!(kind.as_str(), "auto" | "any" | "tool" | "none") => {
+        Some(ToolChoice::Foreign { kind, json })
+            if matches!(kind.as_str(), "auto" | "any" | "tool" | "none") =>
+        {
             serde_json::from_str(json.get()).unwrap_or_default()
         }
         Some(ToolChoice::Foreign { kind, .. }) => {

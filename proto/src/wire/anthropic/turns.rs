@@ -2,8 +2,8 @@
 
 use serde_json::value::RawValue;
 
-use super::parts::{self, block};
 use super::body::{Block, Turn, Words};
+use super::parts::{self, block};
 use crate::chat::{Chat, Content, Message, Report, Role, ToolCall, bad};
 use crate::error::Result;
 
@@ -25,7 +25,11 @@ struct Draft {
 }
 
 /// Takes the messages out of `chat`. `provider` is the target's id: parts that another provider signed stay here.
-pub(super) fn conversation(chat: &mut Chat, provider: &str, report: &mut Report) -> Result<Conversation> {
+pub(super) fn conversation(
+    chat: &mut Chat,
+    provider: &str,
+    report: &mut Report,
+) -> Result<Conversation> {
     let mut system = Vec::new();
     let mut system_plain = true;
     let mut drafts: Vec<Draft> = Vec::new();
@@ -47,18 +51,39 @@ pub(super) fn conversation(chat: &mut Chat, provider: &str, report: &mut Report)
             Role::User => {
                 let plain = message.plain;
                 let blocks = content_blocks(message, report)?;
-                append(&mut drafts, Draft { role: "user", blocks, plain });
+                append(
+                    &mut drafts,
+                    Draft {
+                        role: "user",
+                        blocks,
+                        plain,
+                    },
+                );
             }
             Role::Tool => {
                 let result = tool_result(message, report)?;
-                append(&mut drafts, Draft { role: "user", blocks: vec![result], plain: false });
+                append(
+                    &mut drafts,
+                    Draft {
+                        role: "user",
+                        blocks: vec![result],
+                        plain: false,
+                    },
+                );
             }
             Role::Assistant => {
                 let plain = message.plain;
                 let calls = !message.tool_calls.is_empty();
                 let (blocks, thinks) = assistant_blocks(message, provider, report)?;
                 thoughtless_calls = calls && !thinks;
-                append(&mut drafts, Draft { role: "assistant", blocks, plain });
+                append(
+                    &mut drafts,
+                    Draft {
+                        role: "assistant",
+                        blocks,
+                        plain,
+                    },
+                );
             }
         }
     }
@@ -97,7 +122,10 @@ fn system_blocks(message: Message, report: &mut Report) -> Result<Vec<Block>> {
     for part in message.content {
         match part.content {
             Content::Text(text) if text.is_empty() => {}
-            Content::Text(text) => blocks.push(Block::Text { text, cache_control: part.cache_control }),
+            Content::Text(text) => blocks.push(Block::Text {
+                text,
+                cache_control: part.cache_control,
+            }),
             _ => report.dropped(part.path, "system text is text only there")?,
         }
     }
@@ -121,11 +149,20 @@ fn tool_result(mut message: Message, report: &mut Report) -> Result<Block> {
     // The marker belongs to the result, not to what is in it.
     let cache_control = message.cache_control.take();
     let content = Words::of(content_blocks(message, report)?, plain);
-    Ok(Block::ToolResult { tool_use_id, content, is_error, cache_control })
+    Ok(Block::ToolResult {
+        tool_use_id,
+        content,
+        is_error,
+        cache_control,
+    })
 }
 
 /// Signed thinking comes first, as it was; then text; then calls. Says also whether there was thinking.
-fn assistant_blocks(mut message: Message, provider: &str, report: &mut Report) -> Result<(Vec<Block>, bool)> {
+fn assistant_blocks(
+    mut message: Message,
+    provider: &str,
+    report: &mut Report,
+) -> Result<(Vec<Block>, bool)> {
     let kept = std::mem::take(&mut message.parts);
     let (mut blocks, thinks) = parts::kept(kept, &message.path, provider, report)?;
     if message.reasoning.take().is_some() && !thinks {
@@ -138,10 +175,16 @@ fn assistant_blocks(mut message: Message, provider: &str, report: &mut Report) -
     let marker = message.cache_control.take();
     let mut text = content_blocks(message, report)?;
     // A text of blanks is refused; models write one before a call.
-    text.retain(|block| alone || !matches!(block, Block::Text { text, .. } if text.trim().is_empty()));
+    text.retain(|block| {
+        alone || !matches!(block, Block::Text { text, .. } if text.trim().is_empty())
+    });
     blocks.append(&mut text);
     for (number, call) in calls.into_iter().enumerate() {
-        blocks.push(tool_use(call, &format!("{path}.tool_calls[{number}]"), report)?);
+        blocks.push(tool_use(
+            call,
+            &format!("{path}.tool_calls[{number}]"),
+            report,
+        )?);
     }
     mark_last(&mut blocks, marker.as_deref());
     Ok((blocks, thinks))
@@ -154,10 +197,20 @@ fn tool_use(call: ToolCall, path: &str, report: &mut Report) -> Result<Block> {
     };
     let input: Box<RawValue> = match serde_json::from_str(arguments) {
         Ok(input) if arguments.starts_with('{') => input,
-        _ => return Err(bad(&format!("{path}.function.arguments"), "expected the text of a JSON object")),
+        _ => {
+            return Err(bad(
+                &format!("{path}.function.arguments"),
+                "expected the text of a JSON object",
+            ));
+        }
     };
     let id = tool_id(call.id, &format!("{path}.id"), report);
-    Ok(Block::ToolUse { id, name: call.name, input, cache_control: call.cache_control })
+    Ok(Block::ToolUse {
+        id,
+        name: call.name,
+        input,
+        cache_control: call.cache_control,
+    })
 }
 
 /// The API takes `[a-zA-Z0-9_-]+` (its own error message says so); ids of other providers may hold dots and colons.
@@ -187,7 +240,10 @@ fn trim_prefill(drafts: &mut [Draft], report: &mut Report) {
         let end = text.trim_end().len();
         if end > 0 && end < text.len() {
             text.truncate(end);
-            report.converted("messages", "the assistant's last text may not end in blanks there");
+            report.converted(
+                "messages",
+                "the assistant's last text may not end in blanks there",
+            );
         }
     }
 }

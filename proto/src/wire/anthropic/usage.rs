@@ -39,13 +39,17 @@ impl Counts {
         let completion_tokens = self.count(b"output_tokens")?;
         // `input_tokens` leaves out what the cache read or wrote (Anthropic docs "prompt caching", tracking cache performance).
         let prompt_tokens = input.map(|tokens| {
-            let cache = cached_tokens.unwrap_or(0).saturating_add(cache_write_tokens.unwrap_or(0));
+            let cache = cached_tokens
+                .unwrap_or(0)
+                .saturating_add(cache_write_tokens.unwrap_or(0));
             tokens.saturating_add(cache)
         });
         Ok(Some(Usage {
             prompt_tokens,
             completion_tokens,
-            total_tokens: prompt_tokens.zip(completion_tokens).map(|(a, b)| a.saturating_add(b)),
+            total_tokens: prompt_tokens
+                .zip(completion_tokens)
+                .map(|(a, b)| a.saturating_add(b)),
             cached_tokens,
             cache_write_tokens,
             reasoning_tokens: self.thinking()?,
@@ -55,15 +59,21 @@ impl Counts {
     }
 
     fn value(&self, key: &[u8]) -> Option<&[u8]> {
-        self.0.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_slice())
+        self.0
+            .iter()
+            .find(|(known, _)| known == key)
+            .map(|(_, value)| value.as_slice())
     }
 
     fn count(&self, key: &[u8]) -> Result<Option<u64>> {
-        self.value(key).map_or(Ok(None), |value| Cursor::new(value).count())
+        self.value(key)
+            .map_or(Ok(None), |value| Cursor::new(value).count())
     }
 
     fn thinking(&self) -> Result<Option<u64>> {
-        let Some(details) = self.value(b"output_tokens_details") else { return Ok(None) };
+        let Some(details) = self.value(b"output_tokens_details") else {
+            return Ok(None);
+        };
         let mut cursor = Cursor::new(details);
         let mut tokens = None;
         if cursor.kind()? == Kind::Object {
@@ -117,17 +127,29 @@ mod tests {
             r#"{"output_tokens":7,"cache_read_input_tokens":null,"output_tokens_details":{"thinking_tokens":3}}"#,
         ]);
         assert_eq!(usage.prompt_tokens, Some(114));
-        assert_eq!((usage.completion_tokens, usage.total_tokens), (Some(7), Some(121)));
-        assert_eq!((usage.cached_tokens, usage.cache_write_tokens), (Some(100), Some(10)));
+        assert_eq!(
+            (usage.completion_tokens, usage.total_tokens),
+            (Some(7), Some(121))
+        );
+        assert_eq!(
+            (usage.cached_tokens, usage.cache_write_tokens),
+            (Some(100), Some(10))
+        );
         assert_eq!(usage.reasoning_tokens, Some(3));
         let raw: serde_json::Value = serde_json::from_str(usage.raw.as_deref().unwrap()).unwrap();
-        assert_eq!((&raw["output_tokens"], &raw["cache_read_input_tokens"]), (&7.into(), &100.into()));
+        assert_eq!(
+            (&raw["output_tokens"], &raw["cache_read_input_tokens"]),
+            (&7.into(), &100.into())
+        );
     }
 
     #[test]
     fn what_was_not_said_is_unknown() {
         let usage = fold(&[r#"{"output_tokens":2}"#]);
-        assert_eq!((usage.prompt_tokens, usage.total_tokens, usage.cached_tokens), (None, None, None));
+        assert_eq!(
+            (usage.prompt_tokens, usage.total_tokens, usage.cached_tokens),
+            (None, None, None)
+        );
         let mut counts = Counts::default();
         counts.overlay(b"null").unwrap();
         assert_eq!(counts.usage().unwrap(), None);
@@ -136,7 +158,9 @@ mod tests {
     #[test]
     fn absurd_counts_do_not_overflow_and_members_are_bounded() {
         let max = u64::MAX;
-        let usage = fold(&[&format!(r#"{{"input_tokens":{max},"cache_read_input_tokens":{max},"output_tokens":{max}}}"#)]);
+        let usage = fold(&[&format!(
+            r#"{{"input_tokens":{max},"cache_read_input_tokens":{max},"output_tokens":{max}}}"#
+        )]);
         assert!(usage.total_tokens.is_some());
         let many: Vec<_> = (0..1000).map(|n| format!("\"k{n}\":{n}")).collect();
         let raw = fold(&[&format!("{{{}}}", many.join(","))]).raw.unwrap();
