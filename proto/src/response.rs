@@ -15,10 +15,13 @@
 //! ```
 
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use crate::event::{Batch, Event, Finish, PartKind, Usage};
 use crate::json;
+
+mod view;
+
+use view::{CallView, ChoiceView, Completion, Function, Message, PartView, UsageView};
 
 /// A whole answer, or what has come of it.
 #[derive(Clone, Debug, Default)]
@@ -295,99 +298,6 @@ impl ToolCall {
         match self.arguments.trim() {
             "" | "null" => "{}",
             _ => &self.arguments,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct Completion<'r> {
-    id: Option<&'r str>,
-    object: &'static str,
-    model: Option<&'r str>,
-    choices: Vec<ChoiceView<'r>>,
-    usage: Option<UsageView>,
-}
-
-#[derive(Serialize)]
-struct ChoiceView<'r> {
-    index: u32,
-    message: Message<'r>,
-    finish_reason: Option<&'static str>,
-}
-
-#[derive(Serialize)]
-struct Message<'r> {
-    role: &'static str,
-    content: Option<&'r str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refusal: Option<&'r str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reasoning: Option<&'r str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    tool_calls: Vec<CallView<'r>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    libllm_parts: Vec<PartView<'r>>,
-}
-
-#[derive(Serialize)]
-struct CallView<'r> {
-    id: String,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    function: Function<'r>,
-    /// Said only where it is not: such a call must not be run, and no provider takes it back.
-    #[serde(skip_serializing_if = "Clone::clone")]
-    complete: bool,
-}
-
-#[derive(Serialize)]
-struct Function<'r> {
-    name: &'r str,
-    arguments: &'r str,
-}
-
-#[derive(Serialize)]
-struct PartView<'r> {
-    kind: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    provider: Option<&'r str>,
-    index: u32,
-    data: &'r RawValue,
-}
-
-#[derive(Serialize)]
-struct UsageView {
-    prompt_tokens: Option<u64>,
-    completion_tokens: Option<u64>,
-    total_tokens: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    prompt_tokens_details: Option<PromptDetails>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    completion_tokens_details: Option<CompletionDetails>,
-}
-
-#[derive(Serialize)]
-struct PromptDetails {
-    cached_tokens: u64,
-}
-
-#[derive(Serialize)]
-struct CompletionDetails {
-    reasoning_tokens: u64,
-}
-
-impl From<&Usage> for UsageView {
-    fn from(usage: &Usage) -> UsageView {
-        UsageView {
-            prompt_tokens: usage.prompt_tokens,
-            completion_tokens: usage.completion_tokens,
-            total_tokens: usage.total_tokens,
-            prompt_tokens_details: usage
-                .cached_tokens
-                .map(|cached_tokens| PromptDetails { cached_tokens }),
-            completion_tokens_details: usage
-                .reasoning_tokens
-                .map(|reasoning_tokens| CompletionDetails { reasoning_tokens }),
         }
     }
 }
