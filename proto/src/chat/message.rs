@@ -146,7 +146,12 @@ fn message(written: Written, path: String, legacy: &mut Legacy) -> Result<Messag
         "user" => Role::User,
         "assistant" => Role::Assistant,
         "tool" | "function" => Role::Tool,
-        other => return Err(bad(&format!("{path}.role"), format!("unknown role {other:?}"))),
+        other => {
+            return Err(bad(
+                &format!("{path}.role"),
+                format!("unknown role {other:?}"),
+            ));
+        }
     };
     let mut name = written.name;
     let mut tool_call_id = written.tool_call_id;
@@ -162,11 +167,19 @@ fn message(written: Written, path: String, legacy: &mut Legacy) -> Result<Messag
         tool_calls.push(tool_call(call, &format!("{path}.tool_calls[{number}]"))?);
     }
     if let Some(WrittenFunction { name, arguments }) = written.function_call {
-        tool_calls.push(ToolCall { id: legacy.call(), name, arguments, cache_control: None });
+        tool_calls.push(ToolCall {
+            id: legacy.call(),
+            name,
+            arguments,
+            cache_control: None,
+        });
     }
     let (mut content, plain) = part::read_content(written.content.as_deref(), &path)?;
     if let Some(refusal) = written.refusal.filter(|text| !text.is_empty()) {
-        content.push(Part::new(format!("{path}.refusal"), Content::Refusal(refusal)));
+        content.push(Part::new(
+            format!("{path}.refusal"),
+            Content::Refusal(refusal),
+        ));
     }
     // A name that holds something else than text is another format's; it says nothing to us.
     let text = |json: Option<Box<RawValue>>| serde_json::from_str::<String>(json?.get()).ok();
@@ -194,7 +207,12 @@ fn tool_call(call: WrittenCall, path: &str) -> Result<ToolCall> {
     };
     let id = call.id.filter(|id| !id.is_empty());
     let id = id.ok_or_else(|| bad(&format!("{path}.id"), "is missing"))?;
-    Ok(ToolCall { id, name, arguments, cache_control: call.cache_control })
+    Ok(ToolCall {
+        id,
+        name,
+        arguments,
+        cache_control: call.cache_control,
+    })
 }
 
 /// Gives calls of the time before they had ids a number: a `function` message answers the call before it.

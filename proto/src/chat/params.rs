@@ -20,7 +20,9 @@ impl Params {
 
     /// Takes a member out. One that is missing or null is `None`.
     pub fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>> {
-        self.take_raw(name).map(|value| read(value.get().as_bytes(), name)).transpose()
+        self.take_raw(name)
+            .map(|value| read(value.get().as_bytes(), name))
+            .transpose()
     }
 
     /// Takes a member out as it is written. One that is missing or null is `None`.
@@ -31,7 +33,9 @@ impl Params {
 
     /// Takes a string or a list of strings out.
     pub fn take_strings(&mut self, name: &str) -> Result<Vec<String>> {
-        let Some(value) = self.take_raw(name) else { return Ok(Vec::new()) };
+        let Some(value) = self.take_raw(name) else {
+            return Ok(Vec::new());
+        };
         let json = value.get().as_bytes();
         match json.first() {
             Some(b'"') => Ok(vec![read(json, name)?]),
@@ -62,7 +66,11 @@ pub fn standing(name: &str, value: &RawValue) -> Standing {
     let Some((_, neutral)) = KNOWN.iter().find(|(known, _)| *known == name) else {
         return Standing::Foreign;
     };
-    if neutral.contains(&value.get()) { Standing::Neutral } else { Standing::Known }
+    if neutral.contains(&value.get()) {
+        Standing::Neutral
+    } else {
+        Standing::Known
+    }
 }
 
 /// Members of the format with the values that ask for nothing.

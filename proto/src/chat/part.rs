@@ -19,7 +19,11 @@ pub struct Part {
 
 impl Part {
     pub(super) fn new(path: String, content: Content) -> Part {
-        Part { path, content, cache_control: None }
+        Part {
+            path,
+            content,
+            cache_control: None,
+        }
     }
 }
 
@@ -96,7 +100,10 @@ impl Source {
         if media_type.is_empty() {
             return Err(bad(path, "the data address names no media type"));
         }
-        Ok(Source::Base64 { media_type: media_type.to_ascii_lowercase(), data: data.to_string() })
+        Ok(Source::Base64 {
+            media_type: media_type.to_ascii_lowercase(),
+            data: data.to_string(),
+        })
     }
 }
 
@@ -144,21 +151,35 @@ struct WrittenFile {
 
 /// Reads a message's `content`; says also whether it was a string.
 pub(super) fn read_content(json: Option<&RawValue>, path: &str) -> Result<(Vec<Part>, bool)> {
-    let Some(json) = json else { return Ok((Vec::new(), true)) };
+    let Some(json) = json else {
+        return Ok((Vec::new(), true));
+    };
     let path = format!("{path}.content");
     if json.get().starts_with('"') {
         let text = read(json.get().as_bytes(), &path)?;
         return Ok((vec![Part::new(path, Content::Text(text))], true));
     }
     let list: Vec<Box<RawValue>> = read(json.get().as_bytes(), &path)?;
-    let parts = list.into_iter().enumerate().map(|(number, json)| part(json, format!("{path}[{number}]")));
+    let parts = list
+        .into_iter()
+        .enumerate()
+        .map(|(number, json)| part(json, format!("{path}[{number}]")));
     Ok((parts.collect::<Result<_>>()?, false))
 }
 
 fn part(json: Box<RawValue>, path: String) -> Result<Part> {
     let kind: Kind = read(json.get().as_bytes(), &path)?;
-    if !matches!(kind.kind.as_str(), "text" | "refusal" | "image_url" | "input_audio" | "file") {
-        return Ok(Part::new(path, Content::Foreign { kind: kind.kind, json }));
+    if !matches!(
+        kind.kind.as_str(),
+        "text" | "refusal" | "image_url" | "input_audio" | "file"
+    ) {
+        return Ok(Part::new(
+            path,
+            Content::Foreign {
+                kind: kind.kind,
+                json,
+            },
+        ));
     }
     let written: Written = read(json.get().as_bytes(), &path)?;
     let missing = |member: &str| bad(&format!("{path}.{member}"), "is missing");
@@ -172,27 +193,41 @@ fn part(json: Box<RawValue>, path: String) -> Result<Part> {
         },
         "input_audio" => {
             let audio = written.input_audio.ok_or_else(|| missing("input_audio"))?;
-            Content::Audio { data: audio.data, format: audio.format }
+            Content::Audio {
+                data: audio.data,
+                format: audio.format,
+            }
         }
         // One whose `file` is no object of the reference's shape was refused above.
         _ => file(written.file.ok_or_else(|| missing("file"))?, &path)?,
     };
-    Ok(Part { path, content, cache_control: written.cache_control })
+    Ok(Part {
+        path,
+        content,
+        cache_control: written.cache_control,
+    })
 }
 
 fn file(file: WrittenFile, path: &str) -> Result<Content> {
     let source = match (file.file_data, file.file_id) {
         // The reference allows base64 without an address around it; the first bytes of a PDF are `%PDF-`.
-        (Some(data), _) if data.starts_with("JVBERi") => {
-            Source::Base64 { media_type: "application/pdf".into(), data }
-        }
+        (Some(data), _) if data.starts_with("JVBERi") => Source::Base64 {
+            media_type: "application/pdf".into(),
+            data,
+        },
         (Some(data), _) => Source::parse(&data, &format!("{path}.file.file_data"))?,
         (None, Some(id)) => Source::Uploaded(id),
         (None, None) => {
-            return Err(bad(&format!("{path}.file"), "has neither file_data nor file_id"));
+            return Err(bad(
+                &format!("{path}.file"),
+                "has neither file_data nor file_id",
+            ));
         }
     };
-    Ok(Content::File { source, name: file.filename })
+    Ok(Content::File {
+        source,
+        name: file.filename,
+    })
 }
 
 #[derive(Deserialize)]

@@ -13,7 +13,10 @@ pub struct Report {
 impl Report {
     /// Nothing yet.
     pub fn new(mode: Unsupported) -> Report {
-        Report { mode, dropped: Vec::new() }
+        Report {
+            mode,
+            dropped: Vec::new(),
+        }
     }
 
     /// Whether what the provider may not take is sent all the same, where the format has a place for it.
@@ -33,7 +36,11 @@ impl Report {
 
     /// This is said in other words, or said although the caller did not.
     pub fn converted(&mut self, param: impl Into<String>, why: impl Into<String>) {
-        self.dropped.push(Dropped { param: param.into(), action: "converted", why: why.into() });
+        self.dropped.push(Dropped {
+            param: param.into(),
+            action: "converted",
+            why: why.into(),
+        });
     }
 
     /// What was collected.

@@ -100,14 +100,18 @@ struct WrittenFunction {
 pub(super) fn read_all(json: &[u8]) -> Result<Vec<Tool>> {
     let list: Option<Vec<Box<RawValue>>> = read(json, "tools")?;
     let tools = list.unwrap_or_default().into_iter().enumerate();
-    tools.map(|(number, json)| tool(json, format!("tools[{number}]"))).collect()
+    tools
+        .map(|(number, json)| tool(json, format!("tools[{number}]")))
+        .collect()
 }
 
 /// Reads `functions`, as tools were once called.
 pub(super) fn read_functions(json: &[u8]) -> Result<Vec<Tool>> {
     let list: Option<Vec<WrittenFunction>> = read(json, "functions")?;
     let functions = list.unwrap_or_default().into_iter().enumerate();
-    Ok(functions.map(|(number, it)| function(it, None, format!("functions[{number}]"))).collect())
+    Ok(functions
+        .map(|(number, it)| function(it, None, format!("functions[{number}]")))
+        .collect())
 }
 
 fn tool(json: Box<RawValue>, path: String) -> Result<Tool> {
@@ -156,7 +160,10 @@ impl ToolChoice {
                 "none" => Ok(Some(ToolChoice::None)),
                 // `any` is Mistral's word for it.
                 "required" | "any" => Ok(Some(ToolChoice::Required)),
-                other => Err(bad(PATH, format!("expected auto, none, required or an object, found {other:?}"))),
+                other => Err(bad(
+                    PATH,
+                    format!("expected auto, none, required or an object, found {other:?}"),
+                )),
             },
             _ => {
                 let written: WrittenChoice = read(json, PATH)?;
@@ -165,7 +172,10 @@ impl ToolChoice {
                     (Some(kind), Some(function)) if kind == "function" => {
                         Ok(Some(ToolChoice::Named(function.name)))
                     }
-                    (Some(kind), None) => Ok(Some(ToolChoice::Foreign { kind, json: read(json, PATH)? })),
+                    (Some(kind), None) => Ok(Some(ToolChoice::Foreign {
+                        kind,
+                        json: read(json, PATH)?,
+                    })),
                     _ => Err(bad("tool_choice.function", "is missing")),
                 }
             }
@@ -178,7 +188,9 @@ impl ToolChoice {
             return ToolChoice::read(json);
         }
         let written: WrittenChoice = read(json, "function_call")?;
-        let name = written.name.ok_or_else(|| bad("function_call.name", "is missing"))?;
+        let name = written
+            .name
+            .ok_or_else(|| bad("function_call.name", "is missing"))?;
         Ok(Some(ToolChoice::Named(name)))
     }
 }
@@ -202,7 +214,9 @@ struct WrittenSchema {
 impl ResponseFormat {
     pub(super) fn read(json: &[u8]) -> Result<Option<ResponseFormat>> {
         let written: Option<WrittenFormat> = read(json, "response_format")?;
-        let Some(written) = written else { return Ok(None) };
+        let Some(written) = written else {
+            return Ok(None);
+        };
         let format = match written.kind.as_str() {
             "text" => ResponseFormat::Text,
             "json_object" => ResponseFormat::JsonObject,
@@ -210,7 +224,10 @@ impl ResponseFormat {
                 let missing = |what: &str| bad(&format!("response_format.{what}"), "is missing");
                 let it = written.json_schema.ok_or_else(|| missing("json_schema"))?;
                 let schema = it.schema.ok_or_else(|| missing("json_schema.schema"))?;
-                ResponseFormat::JsonSchema { name: it.name, schema }
+                ResponseFormat::JsonSchema {
+                    name: it.name,
+                    schema,
+                }
             }
             _ => ResponseFormat::Foreign(written.kind),
         };
