@@ -141,7 +141,7 @@ impl Kind {
         }
     }
 
-    /// The sentence beside it. Anthropic has no code for the context window: readers go by the words.
+    /// The sentence beside it; Anthropic's own where it has no code for the error.
     pub(super) fn message(self, dialect: Dialect) -> &'static str {
         match (self, dialect) {
             (Kind::ContextLength, Dialect::Anthropic) => {
