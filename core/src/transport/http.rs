@@ -12,7 +12,9 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{
+    DefaultServerNameResolver, FixedServerNameResolver, HttpsConnector, ResolveServerName,
+};
 use hyper_util::client::legacy::connect::HttpConnector;
 use libllm_proto::wire::Head;
 use tower_service::Service;
@@ -25,13 +27,13 @@ use crate::transport::dns::Resolver;
 use crate::transport::pool::{Origin, Pool, Sender, Slot};
 use crate::transport::{Body, BoxFuture, Exchanged, Route, SendError, Sent, Transport, tls};
 
-type Connector = HttpsConnector<HttpConnector<Resolver>>;
+type Secure = HttpsConnector<HttpConnector<Resolver>>;
 
 /// One client's connections.
 pub(crate) struct Http {
     pool: Pool,
     resolver: Resolver,
-    connectors: Mutex<HashMap<String, Connector>>,
+    secure: Mutex<HashMap<String, Secure>>,
 }
 
 impl Http {
@@ -39,7 +41,7 @@ impl Http {
         Http {
             pool: Pool::new(shards),
             resolver: Resolver::default(),
-            connectors: Mutex::default(),
+            secure: Mutex::default(),
         }
     }
 
@@ -113,20 +115,22 @@ impl Http {
     }
 
     async fn connect(&self, uri: &::http::Uri, route: &Route) -> Result<Sender, Error> {
-        let mut connector = self.connector(&route.provider)?;
+        let failed = |error: &(dyn std::error::Error + 'static)| connect_failed(uri, error);
         let connecting = async {
+            if uri.scheme() == Some(&::http::uri::Scheme::HTTP) {
+                let stream = self
+                    .plain()
+                    .call(uri.clone())
+                    .await
+                    .map_err(|error| failed(&error))?;
+                return handshake(stream).await.map_err(|error| failed(&error));
+            }
+            let mut connector = self.secure(&route.provider)?;
             let stream = connector
                 .call(uri.clone())
                 .await
-                .map_err(|error| connect_failed(uri, &*error))?;
-            let (sender, connection) = http1::handshake(stream)
-                .await
-                .map_err(|error| connect_failed(uri, &error))?;
-            runtime::spawn_here(async move {
-                // What went wrong reaches the request; an idle connection may die in peace.
-                let _ = connection.await;
-            });
-            Ok(sender)
+                .map_err(|error| failed(&*error))?;
+            handshake(stream).await.map_err(|error| failed(&error))
         };
         let mut connecting = std::pin::pin!(connecting);
         let (mut alarm, until) = (Alarm::default(), clock::now() + route.connect);
@@ -139,27 +143,45 @@ impl Http {
         .await
     }
 
-    fn connector(&self, provider: &Provider) -> Result<Connector, Error> {
-        let mut connectors = crate::lock(&self.connectors);
-        if let Some(connector) = connectors.get(&provider.id) {
-            return Ok(connector.clone());
-        }
+    fn plain(&self) -> HttpConnector<Resolver> {
         let mut http = HttpConnector::new_with_resolver(self.resolver.clone());
         http.enforce_http(false);
         http.set_nodelay(true);
-        let builder = HttpsConnectorBuilder::new()
-            .with_tls_config((*tls::client_config(&provider.tls)?).clone());
-        let builder = builder.https_or_http();
-        let builder = match tls::server_name(&provider.tls)? {
-            Some(name) => {
-                builder.with_server_name_resolver(hyper_rustls::FixedServerNameResolver::new(name))
-            }
-            None => builder,
+        http
+    }
+
+    // Made at the first connection that needs it: roots take milliseconds to read.
+    fn secure(&self, provider: &Provider) -> Result<Secure, Error> {
+        let mut secure = crate::lock(&self.secure);
+        if let Some(connector) = secure.get(&provider.id) {
+            return Ok(connector.clone());
+        }
+        let names: Arc<dyn ResolveServerName + Send + Sync> = match tls::server_name(&provider.tls)?
+        {
+            Some(name) => Arc::new(FixedServerNameResolver::new(name)),
+            None => Arc::new(DefaultServerNameResolver::default()),
         };
-        let connector = builder.enable_http1().wrap_connector(http);
-        connectors.insert(provider.id.clone(), connector.clone());
+        let connector = HttpsConnector::new(
+            self.plain(),
+            tls::client_config(&provider.tls)?,
+            true,
+            names,
+        );
+        secure.insert(provider.id.clone(), connector.clone());
         Ok(connector)
     }
+}
+
+async fn handshake<S>(stream: S) -> Result<Sender, hyper::Error>
+where
+    S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+{
+    let (sender, connection) = http1::handshake(stream).await?;
+    runtime::spawn_here(async move {
+        // What went wrong reaches the request; an idle connection may die in peace.
+        let _ = connection.await;
+    });
+    Ok(sender)
 }
 
 impl Transport for Http {
