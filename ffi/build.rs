@@ -1,6 +1,7 @@
 //! Linker arguments of the shared library, and the text that llm_version() gives.
 
 use std::env;
+use std::path::Path;
 
 // LLM_ABI_VERSION; a test compares the two.
 const ABI: u32 = 1;
@@ -19,6 +20,29 @@ fn main() {
     println!("cargo:rustc-env=LIBLLM_VERSION_TEXT={version} (rustls; {allocator}{target})");
     for argument in arguments(&os) {
         println!("cargo:rustc-cdylib-link-arg={argument}");
+    }
+    #[cfg(unix)]
+    if os == "linux" {
+        link_name(Path::new(&var("OUT_DIR")));
+    }
+}
+
+/// Puts the name that the loader looks for beside the library, so that what is linked to a library in target/ also runs.
+#[cfg(unix)]
+fn link_name(out: &Path) {
+    // target/PROFILE/build/PACKAGE/out
+    let Some(folder) = out
+        .ancestors()
+        .nth(3)
+        .filter(|folder| folder.join("build").is_dir())
+    else {
+        return;
+    };
+    let link = folder.join(format!("libllm.so.{ABI}"));
+    if link.symlink_metadata().is_err()
+        && let Err(error) = std::os::unix::fs::symlink("libllm.so", &link)
+    {
+        println!("cargo:warning={}: {error}", link.display());
     }
 }
 
