@@ -19,6 +19,8 @@ mod message;
 mod messages;
 mod reader;
 mod sink;
+#[cfg(test)]
+mod tests;
 mod usage;
 
 /// The wire `openai_chat`.

@@ -104,7 +104,7 @@ impl<'r> Rewriter<'r> {
         if written.is_some_and(|role| (role == "system" || role == "developer") && role != wanted) {
             self.edits.replace(slot.value.clone(), quote(wanted));
             self.note(true, message.place("role"), || {
-                format!("the provider wants {wanted}")
+                format!("the provider's role for it is {wanted}")
             });
         }
     }
@@ -157,10 +157,12 @@ impl<'r> Rewriter<'r> {
     fn reasoning(&mut self, message: &Message<'r>, passes: bool) -> Vec<usize> {
         let mut gone = Vec::new();
         let Some(wanted) = self.target.quirks.reasoning_field else {
-            if let (Some((at, _)), false) = (message.find("reasoning"), passes) {
+            if let (Some((at, slot)), false) = (message.find("reasoning"), passes) {
                 gone.push(at);
-                let why = || "the provider takes no reasoning back".to_string();
-                self.note(false, message.place("reasoning"), why);
+                if &self.text[slot.value.clone()] != b"null" {
+                    let why = || "the provider takes no reasoning back".to_string();
+                    self.note(false, message.place("reasoning"), why);
+                }
             }
             return gone;
         };
@@ -174,7 +176,7 @@ impl<'r> Rewriter<'r> {
             (Some((_, slot)), None) => {
                 self.edits.replace(slot.key.clone(), quote(wanted));
                 self.note(true, message.place(other), || {
-                    format!("the provider's name is {wanted}")
+                    format!("the provider's name for it is {wanted}")
                 });
             }
             (None, _) => {}
@@ -249,7 +251,7 @@ struct Message<'r> {
 }
 
 impl Message<'_> {
-    /// A member that is there and not null, and its number.
+    /// The member of this name, the last one, and its number.
     fn find(&self, name: &str) -> Option<(usize, &Slot)> {
         let at = self.members.iter().rposition(|(key, _)| key.is(name))?;
         Some((at, &self.members[at].1))

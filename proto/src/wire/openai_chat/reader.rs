@@ -82,6 +82,12 @@ impl Chat {
         self
     }
 
+    /// Whether this frame needs no walk.
+    #[cfg(test)]
+    pub(super) fn knows(&mut self, frame: &[u8]) -> bool {
+        self.template.find(frame).is_some()
+    }
+
     /// The second tier.
     fn parse(&mut self, frame: Frame<'_>, batch: &mut Batch) -> Result<Flow> {
         let data = frame.data.trim_ascii();
@@ -234,6 +240,8 @@ impl Chat {
         let repeated = !whole && (delta.is_some() || choice.spoke);
         if let Some(mut message) = message.filter(|_| !repeated) {
             delta = Message::read(&mut message)?.or(delta);
+            // The next one would be a repetition.
+            sink.not_again();
         }
         if let Some(message) = delta {
             self.skipped += choice.take(message, whole, sink)?;
