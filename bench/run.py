@@ -258,7 +258,9 @@ def main():
     for line in failures:
         print(f"failed: {line}")
     if not failures and not args.quick and not args.no_micro:
-        subprocess.run([os.environ.get("CARGO", "cargo"), "bench", "-q", "-p", "libllm-bench", "--benches"], cwd=ROOT, check=True)
+        # The same profile again: what the load harness built is not built anew.
+        subprocess.run([os.environ.get("CARGO", "cargo"), "bench", "-q", "--profile", args.profile, "-p", "libllm-bench", "--benches"],
+                       cwd=ROOT, env=dict(os.environ, CARGO_TARGET_DIR=str(bins.parent)) | ({"BENCH_CHECK": "1"} if args.check else {}), check=True)
     if args.quick and not failures:
         print("every answer exact")
     sys.exit(1 if failures or (args.check and missed) else 0)
