@@ -2,8 +2,8 @@
  * Asks recorded providers through llm.h and writes down what the events said. It knows no provider's JSON and no exchange:
  * a plan says where to ask, run.py reads the answers.
  *
- *   driver probe CONFIG            prints the status and the message that llm_client_new() answers
- *   driver run CONFIG PLAN OUT N   one client, one queue, N requests in flight
+ *   driver probe CONFIG [OPERATION]   prints the status and the message that llm_client_new() answers, or llm_submit()
+ *   driver run CONFIG PLAN OUT N      one client, one queue, N requests in flight
  *
  * PLAN: one request a line, tab between fields: provider, operation, stream (0 or 1), base URL. OUT: one JSON object a line;
  * "data" and "head" are the library's own JSON, embedded as it came.
@@ -184,34 +184,46 @@ static int drive(run *r, size_t width)
   }
 }
 
-static int open_client(const char *path, llm_client **client, int speak)
+static llm_status open_client(const char *path, llm_client **client, llm_error **err)
 {
   char at[4096];
-  llm_error *err = NULL;
-  llm_status status;
   snprintf(at, sizeof at, "@%s", path);
-  status = llm_client_new(at, LLM_NTS, client, &err);
-  if (speak)
-    printf("%s\t%s\n", llm_status_name(status), err ? llm_error_message(err, NULL) : "");
-  else if (status != LLM_OK)
-    fail(llm_status_name(status), err ? llm_error_message(err, NULL) : path);
+  return llm_client_new(at, LLM_NTS, client, err);
+}
+
+/* Whether a build has what CONFIG names, and the operation. An accepted request is dropped with its client. */
+static int probe(const char *path, const char *operation)
+{
+  const char *request = "{\"model\":\"probe/m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}";
+  llm_options options = { 0 };
+  llm_client *client = NULL;
+  llm_queue *queue = NULL;
+  llm_error *err = NULL;
+  llm_status status = open_client(path, &client, &err);
+  options.struct_size = sizeof options;
+  options.operation = operation;
+  if (status == LLM_OK && operation)
+    status = llm_queue_new(0, &queue);
+  if (status == LLM_OK && operation)
+    status = llm_submit(client, queue, request, LLM_NTS, &options, NULL, NULL, &err);
+  printf("%s\t%s\n", llm_status_name(status), err ? llm_error_message(err, NULL) : "");
   llm_error_free(err);
-  return status != LLM_OK;
+  llm_queue_free(queue);
+  llm_client_free(client);
+  return 0;
 }
 
 int main(int argc, char **argv)
 {
   run r = { 0 };
+  llm_error *err = NULL;
   int code;
-  if (argc == 3 && strcmp(argv[1], "probe") == 0) {
-    open_client(argv[2], &r.client, 1);
-    llm_client_free(r.client);
-    return 0;
-  }
+  if (argc >= 3 && strcmp(argv[1], "probe") == 0)
+    return probe(argv[2], argc > 3 ? argv[3] : NULL);
   if (argc != 6 || strcmp(argv[1], "run") != 0)
-    return fail("usage", "driver probe CONFIG | driver run CONFIG PLAN OUT N");
-  if (open_client(argv[2], &r.client, 0))
-    return 1;
+    return fail("usage", "driver probe CONFIG [OPERATION] | driver run CONFIG PLAN OUT N");
+  if (open_client(argv[2], &r.client, &err) != LLM_OK)
+    return fail("llm_client_new", llm_error_message(err, NULL));
   r.plan = fopen(argv[3], "r");
   r.out = fopen(argv[4], "w");
   if (!r.plan || !r.out || llm_queue_new(0, &r.queue) != LLM_OK)

@@ -32,7 +32,8 @@ def main():
     lacking = plan.REQUIRED - built
     if lacking:
         sys.exit(f"conformance: the library was built without {', '.join(sorted(lacking))}")
-    asked = [x for x in every if x.wire in built]
+    operations = built_operations(driver, work, {x.operation for x in every if x.wire in built})
+    asked = [x for x in every if x.wire in built and x.operation in operations]
     answers = drive(driver, options, work, asked)
     unanswered = write_results(options.out, asked, answers)
     wrong = judge(options, work)
@@ -83,18 +84,24 @@ def save(path, value):
 
 def built_wires(driver, work, wires):
     """Asks the library, wire by wire: a configuration that names one it lacks is refused."""
-    built = set()
-    for wire in sorted(wires):
-        path = save(os.path.join(work, "probe.json"), plan.probe(wire))
-        said = subprocess.run([driver, "probe", path], check=True, capture_output=True, text=True, timeout=60).stdout
-        status, _, message = said.rstrip("\n").partition("\t")
-        if status == "LLM_OK":
-            built.add(wire)
-        elif status not in ("LLM_ERR_CONFIG", "LLM_ERR_UNSUPPORTED"):
-            sys.exit(f"conformance: wire {wire}: {status} {message}")
-        else:
-            print(f"not in this build: {wire} ({message})")
-    return built
+    return {wire for wire in sorted(wires) if has(driver, work, wire, f"wire {wire}")}
+
+
+def built_operations(driver, work, operations):
+    """The same for what can be asked beside chat."""
+    return {name for name in sorted(operations) if has(driver, work, "openai_chat", f"operation {name}", name)}
+
+
+def has(driver, work, wire, what, *operation):
+    path = save(os.path.join(work, "probe.json"), plan.probe(wire))
+    said = subprocess.run([driver, "probe", path, *operation], check=True, capture_output=True, text=True, timeout=60).stdout
+    status, _, message = said.rstrip("\n").partition("\t")
+    lacks = status == "LLM_ERR_UNSUPPORTED" or status == "LLM_ERR_CONFIG" and not operation
+    if lacks:
+        print(f"not in this build: {what} ({message})")
+    elif status != "LLM_OK" and operation in ((), ("chat",)):
+        sys.exit(f"conformance: {what}: {status} {message}")
+    return not lacks
 
 
 def drive(driver, options, work, asked):
@@ -173,29 +180,21 @@ def verdict(every, asked, unanswered, wrong, exceptions):
     """Every breach of the rules, and a line that sums up."""
     listed = {(e["id"], e["field"]) for e in exceptions if e.get("why", "").strip()}
     known = {x.id for x in every}
-    unbuilt = {x for x, answer in unanswered.items() if lacks_operation(x, answer)}
     answered = {x.id for x in asked} - {x.id for x in unanswered}
     failed = {(i, f) for i, fields in wrong.items() if i in answered for f in fields}
     breaches = []
     if len(exceptions) > EXCEPTIONS_MAX:
         breaches.append(f"{len(exceptions)} exceptions, more than {EXCEPTIONS_MAX}")
     for exchange, answer in unanswered.items():
-        if exchange not in unbuilt:
-            breaches.append(f"{exchange.id} ({exchange.wire}): not answered: {answer and (answer['status'], answer['data'])}")
+        breaches.append(f"{exchange.id} ({exchange.wire}): not answered: {answer and (answer['status'], answer['data'])}")
     for identity, field in sorted(failed - listed):
         breaches.append(f"{identity}: {field}: {wrong[identity][field]}")
     for identity, field in sorted(listed - failed):
         # Another corpus than the one that the list was written for does not hold it.
         if identity in known:
             breaches.append(f"{identity}: {field}: listed in exceptions.toml, and right: delete it there")
-    skipped = f", {len(unbuilt)} of operations not in this build" if unbuilt else ""
-    said = f"{len(answered)} of {len(every)} answered{skipped}; {len(failed & listed)} excused; {len(breaches)} wrong"
+    said = f"{len(answered)} of {len(every)} answered; {len(failed & listed)} excused; {len(breaches)} wrong"
     return breaches, said
-
-
-def lacks_operation(exchange, answer):
-    """A built wire may lack an operation beside chat; the library says so by refusing it."""
-    return exchange.operation != "chat" and answer is not None and answer["status"] == "LLM_ERR_UNSUPPORTED"
 
 
 if __name__ == "__main__":
