@@ -30,68 +30,21 @@ pub(super) fn conversation(
     provider: &str,
     report: &mut Report,
 ) -> Result<Conversation> {
-    let mut system = Vec::new();
-    let mut system_plain = true;
-    let mut drafts: Vec<Draft> = Vec::new();
-    let mut thoughtless_calls = false;
-    for mut message in std::mem::take(&mut chat.messages) {
-        if let Some(name) = message.name.take().filter(|name| !name.is_empty()) {
-            let why = format!("messages have no names there ({name:?})");
-            report.dropped(format!("{}.name", message.path), why)?;
-        }
-        match message.role {
-            Role::System => {
-                if !drafts.is_empty() {
-                    let why = "system text goes before the conversation there";
-                    report.converted(message.path.clone(), why);
-                }
-                system_plain &= message.plain && system.is_empty();
-                system.extend(system_blocks(message, report)?);
-            }
-            Role::User => {
-                let plain = message.plain;
-                let blocks = content_blocks(message, report)?;
-                append(
-                    &mut drafts,
-                    Draft {
-                        role: "user",
-                        blocks,
-                        plain,
-                    },
-                );
-            }
-            Role::Tool => {
-                let result = tool_result(message, report)?;
-                append(
-                    &mut drafts,
-                    Draft {
-                        role: "user",
-                        blocks: vec![result],
-                        plain: false,
-                    },
-                );
-            }
-            Role::Assistant => {
-                let plain = message.plain;
-                let calls = !message.tool_calls.is_empty();
-                let (blocks, thinks) = assistant_blocks(message, provider, report)?;
-                thoughtless_calls = calls && !thinks;
-                append(
-                    &mut drafts,
-                    Draft {
-                        role: "assistant",
-                        blocks,
-                        plain,
-                    },
-                );
-            }
-        }
+    let mut said = Drafts::default();
+    for message in std::mem::take(&mut chat.messages) {
+        said.add(message, provider, report)?;
     }
-    let prefilled = drafts.last().is_some_and(|draft| draft.role == "assistant");
+    let Drafts {
+        system,
+        system_plain,
+        mut turns,
+        thoughtless_calls,
+    } = said;
+    let prefilled = turns.last().is_some_and(|draft| draft.role == "assistant");
     if prefilled {
-        trim_prefill(&mut drafts, report);
+        trim_prefill(&mut turns, report);
     }
-    let turns = drafts.into_iter().map(|draft| Turn {
+    let turns = turns.into_iter().map(|draft| Turn {
         role: draft.role,
         content: Words::of(draft.blocks, draft.plain),
     });
@@ -101,6 +54,57 @@ pub(super) fn conversation(
         prefilled,
         thoughtless_calls,
     })
+}
+
+/// A conversation that is being put together.
+#[derive(Default)]
+struct Drafts {
+    system: Vec<Block>,
+    /// The last system text was a string.
+    system_plain: bool,
+    turns: Vec<Draft>,
+    thoughtless_calls: bool,
+}
+
+impl Drafts {
+    fn add(&mut self, mut message: Message, provider: &str, report: &mut Report) -> Result<()> {
+        if message.name.take().is_some_and(|name| !name.is_empty()) {
+            let param = format!("{}.name", message.path);
+            report.dropped(param, "messages have no names there")?;
+        }
+        let mut plain = message.plain;
+        let (role, blocks) = match message.role {
+            Role::System => {
+                if !self.turns.is_empty() {
+                    let why = "system text goes before the conversation there";
+                    report.converted(message.path.clone(), why);
+                }
+                self.system_plain = plain;
+                self.system.extend(system_blocks(message, report)?);
+                return Ok(());
+            }
+            Role::User => ("user", content_blocks(message, report)?),
+            Role::Tool => {
+                plain = false;
+                ("user", vec![tool_result(message, report)?])
+            }
+            Role::Assistant => {
+                let calls = !message.tool_calls.is_empty();
+                let (blocks, thinks) = assistant_blocks(message, provider, report)?;
+                self.thoughtless_calls = calls && !thinks;
+                ("assistant", blocks)
+            }
+        };
+        append(
+            &mut self.turns,
+            Draft {
+                role,
+                blocks,
+                plain,
+            },
+        );
+        Ok(())
+    }
 }
 
 /// Turns alternate: what one side says in several messages, results of parallel calls above all, is one turn.
