@@ -337,7 +337,15 @@ const RULES: &[Rule] = &[
                 ],
             )
         },
-        hit: |line| line.call(&["spawn", "spawn_local", "spawn_blocking", "block_on"]),
+        hit: |line| {
+            line.call(&[
+                "spawn",
+                "spawn_here",
+                "spawn_local",
+                "spawn_blocking",
+                "block_on",
+            ])
+        },
         samples: [
             "core/src/call.rs",
             "tokio::spawn(async move {});",
