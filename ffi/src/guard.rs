@@ -54,6 +54,7 @@ pub(crate) fn value<T>(export: &str, fallback: T, body: impl FnOnce() -> T) -> T
 }
 
 fn caught<T>(export: &str, body: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    crate::fork::watch();
     let body = AssertUnwindSafe(|| {
         #[cfg(feature = "fault-injection")]
         libllm::fault::point(export);

@@ -17,6 +17,7 @@ mod error;
 mod event;
 #[cfg(feature = "fault-injection")]
 mod fault;
+mod fork;
 mod guard;
 mod log;
 mod options;
