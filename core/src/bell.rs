@@ -115,13 +115,14 @@ impl Bell {
     // The lock is held while the callback runs: it is the barrier of `set_wake`, and nothing else takes it.
     fn call_wake(&self) {
         let wake = crate::lock(&self.wake);
-        if let Some(wake) = &*wake {
-            IN_WAKE.with(|inside| *inside.borrow_mut() = true);
-            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| wake()));
-            IN_WAKE.with(|inside| *inside.borrow_mut() = false);
-            if outcome.is_err() {
-                tracing::error!("a queue's wake callback panicked");
-            }
+        let Some(call) = &*wake else { return };
+        IN_WAKE.with(|inside| *inside.borrow_mut() = true);
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| call()));
+        IN_WAKE.with(|inside| *inside.borrow_mut() = false);
+        // A log line may ring this very bell.
+        drop(wake);
+        if outcome.is_err() {
+            tracing::error!("a queue's wake callback panicked");
         }
     }
 }

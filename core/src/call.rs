@@ -17,7 +17,6 @@ use crate::error::{Error, ErrorKind, Phase, Result, Status};
 use crate::options::Options;
 use crate::plan::Candidate;
 use crate::policy::retry;
-use crate::process;
 use crate::queue::EventType;
 use crate::report::{self, Reason, Record};
 use crate::request::Request;
@@ -77,7 +76,7 @@ pub(crate) async fn run(job: Job, mut ticket: Ticket) {
         .await
     };
     let total = clock::now() - ticket.started();
-    let counters = &process::current().counters;
+    let counters = &ticket.process().counters;
     match outcome {
         Ok(()) => {
             counters.finished(Status::Ok, record.response.usage());
@@ -113,7 +112,7 @@ async fn drive(
         here += 1;
         ticket.set_attempt(attempt);
         record.begin(candidate, job.keeps_text());
-        process::current().counters.attempted();
+        ticket.process().counters.attempted();
         let started = clock::now();
         let error = match open(job, candidate, ticket, record, started).await {
             Ok(live) => {
@@ -159,7 +158,8 @@ struct Live {
     batch: Batch,
     /// When the bytes of the batch came.
     at: Instant,
-    ended: Option<Ending>,
+    /// How the answer ended, if it has; an error is told after the batch.
+    ended: Option<Result<Ending>>,
 }
 
 // Everything that may be retried or fallen back from ends here, before the first item.
@@ -213,11 +213,14 @@ async fn open(
             source.touch();
         }
         let fed = source.feed(&mut decoder, &mut batch).await;
-        let ended = fed.map_err(|error| {
-            // The provider's names and numbers are worth telling, even of an answer without an item.
-            record.response.absorb(&batch);
-            error.with_phase(Phase::FirstItem)
-        })?;
+        let ended = match fed {
+            Err(error) if !batch.has_item() => {
+                // The provider's names and numbers are worth telling, even of an answer without an item.
+                record.response.absorb(&batch);
+                return Err(error.with_phase(Phase::FirstItem));
+            }
+            fed => fed.transpose(),
+        };
         if ended.is_some() || batch.has_item() {
             let at = source.last_bytes;
             source.first_by = None;
@@ -241,17 +244,14 @@ async fn pump(
     record: &mut Record,
 ) -> Result<()> {
     let stall = candidate.timeouts.consumer_stall;
-    let mut failed = None;
     loop {
         record.response.absorb(&live.batch);
         ticket
             .deliver(&live.batch, &candidate.provider.id, live.at, stall)
             .await?;
         live.batch.clear();
-        if let Some(error) = failed {
-            return Err(error);
-        }
-        if let Some(ending) = live.ended {
+        if let Some(ended) = live.ended {
+            let ending = ended.map_err(|error| error.with_phase(Phase::Stream))?;
             record.incomplete = ending.incomplete;
             record.response.finish(!ending.incomplete);
             return Ok(());
@@ -261,11 +261,11 @@ async fn pump(
             live.source.touch();
         }
         crate::fault::point("pump");
-        match live.source.feed(&mut live.decoder, &mut live.batch).await {
-            Ok(ended) => live.ended = ended,
-            // What was read before the failure is delivered first.
-            Err(error) => failed = Some(error.with_phase(Phase::Stream)),
-        }
+        live.ended = live
+            .source
+            .feed(&mut live.decoder, &mut live.batch)
+            .await
+            .transpose();
         live.at = live.source.last_bytes;
     }
 }

@@ -20,6 +20,13 @@ pub(crate) async fn sleep(duration: Duration) {
     tokio::time::sleep(duration).await;
 }
 
+/// Waits until then; at once if that has passed.
+pub(crate) async fn sleep_until(at: Instant) {
+    if now() < at {
+        tokio::time::sleep_until(at.into()).await;
+    }
+}
+
 /// An alarm that is set lazily: moving it later costs nothing, because a token stream moves it at every read.
 #[derive(Debug, Default)]
 pub(crate) struct Alarm {

@@ -54,6 +54,8 @@ pub use live::{cancel, pause};
 pub use metrics::MetricsFormat;
 pub use options::Options;
 pub use queue::{Delivered, EventType, MAX_BYTES_DEFAULT, Queue};
+#[doc(hidden)]
+pub use process::{forked, tells_of_forks};
 pub use report::{bare as error_json, parse as error_from_json};
 pub use request::Request;
 pub use runtime::on_runtime_thread;

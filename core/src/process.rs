@@ -2,7 +2,7 @@
 //! lock: after `fork()` a lock may be held for ever by a thread that does not exist in the child.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use once_cell::race::OnceBox;
 
@@ -33,10 +33,40 @@ pub(crate) struct Process {
     child: OnceBox<Process>,
 }
 
+// This process's number, once asked for, if somebody says when it changes; 0 otherwise.
+static KNOWN: AtomicU32 = AtomicU32::new(0);
+static TOLD: AtomicBool = AtomicBool::new(false);
+
+/// Whoever calls this calls [`forked`] in each child before anything else there; from now on the kernel is not asked for the
+/// process's number at each call.
+#[doc(hidden)]
+pub fn tells_of_forks() {
+    TOLD.store(true, Ordering::Release);
+}
+
+/// This is a new process. Async-signal-safe.
+#[doc(hidden)]
+pub fn forked() {
+    KNOWN.store(0, Ordering::Release);
+}
+
+fn pid() -> u32 {
+    match KNOWN.load(Ordering::Acquire) {
+        0 => {
+            let pid = std::process::id();
+            if TOLD.load(Ordering::Acquire) {
+                KNOWN.store(pid, Ordering::Release);
+            }
+            pid
+        }
+        known => known,
+    }
+}
+
 /// This process's state, made at the first call.
 pub(crate) fn current() -> &'static Process {
     static FIRST: OnceBox<Process> = OnceBox::new();
-    let pid = std::process::id();
+    let pid = pid();
     let mut slot = &FIRST;
     loop {
         let process = slot.get_or_init(|| {
@@ -55,7 +85,7 @@ pub(crate) fn current() -> &'static Process {
 impl Process {
     /// Whether the caller runs in this process, and not in a child forked from it.
     pub(crate) fn is_current(&self) -> bool {
-        self.pid == std::process::id()
+        self.pid == pid()
     }
 
     /// Refuses handles that were made before a fork.

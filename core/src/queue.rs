@@ -197,7 +197,7 @@ impl Queue {
         };
         self.shared.reclaim();
         loop {
-            let taken = self.shared.take(max, deliver)?;
+            let taken = self.shared.take(self.process, max, deliver)?;
             let woken = self.shared.wakeup.swap(false, Ordering::SeqCst);
             if taken > 0 || max == 0 || woken || timeout == Some(Duration::ZERO) {
                 return Ok(taken);
@@ -364,7 +364,12 @@ impl Shared {
         }
     }
 
-    fn take(&self, max: usize, deliver: &mut dyn FnMut(&Delivered)) -> Result<usize> {
+    fn take(
+        &self,
+        process: &Process,
+        max: usize,
+        deliver: &mut dyn FnMut(&Delivered),
+    ) -> Result<usize> {
         let mut state = crate::lock(&self.state);
         let count = state.waiting.len().min(max);
         if count == 0 && max > 0 {
@@ -410,7 +415,7 @@ impl Shared {
         // Nothing of the host runs under the lock, and the lent events are the consumer's alone until its next poll.
         let lent = std::mem::take(&mut state.lent);
         drop(state);
-        process::current().memory.sub(freed);
+        process.memory.sub(freed);
         blocked.iter().for_each(|live| live.wake());
         lent.iter().for_each(&mut *deliver);
         crate::lock(&self.state).lent = lent;

@@ -59,6 +59,12 @@ impl Patience {
     }
 }
 
+// Some bytes, the end, or how the connection was lost.
+type Read = Result<Option<Bytes>, String>;
+
+// What is handed over at once at most: a fast stream must not keep its consumer waiting.
+const BATCH_MAX: usize = 16 << 10;
+
 /// The bytes of one answer, with patience.
 pub(crate) struct Source {
     body: Option<Box<dyn Body>>,
@@ -96,37 +102,59 @@ impl Source {
         self.last_frame = self.last_bytes;
     }
 
-    /// One read, decoded; says so when the answer is over.
+    /// Waits for bytes and decodes them, and with them whatever else is here by then; says so when the answer is over.
     pub(crate) async fn feed(
         &mut self,
         decoder: &mut Decoder,
         batch: &mut Batch,
     ) -> Result<Option<Ending>> {
-        let flow = match self.read().await? {
-            Ok(Some(bytes)) => {
-                self.last_bytes = clock::now();
-                let flow = decoder.push(&bytes, batch)?;
-                if decoder.frames() != self.frames {
-                    self.frames = decoder.frames();
-                    self.last_frame = self.last_bytes;
-                }
-                flow
+        let mut read = self.read().await?;
+        self.last_bytes = clock::now();
+        loop {
+            let flow = match read {
+                Ok(Some(bytes)) => decoder.push(&bytes, batch)?,
+                Ok(None) => return decoder.finish(End::Clean, batch).map(Some),
+                Err(lost) => return decoder.finish(End::Lost(lost), batch).map(Some),
+            };
+            if decoder.frames() != self.frames {
+                self.frames = decoder.frames();
+                self.last_frame = self.last_bytes;
             }
-            Ok(None) => return decoder.finish(End::Clean, batch).map(Some),
-            Err(lost) => return decoder.finish(End::Lost(lost), batch).map(Some),
-        };
-        if flow == Flow::More {
-            return Ok(None);
+            if flow == Flow::Done {
+                return self.done(decoder, batch).map(Some);
+            }
+            if batch.bytes() >= BATCH_MAX {
+                return Ok(None);
+            }
+            match self.read_now().await {
+                Some(next) => read = next,
+                None => return Ok(None),
+            }
         }
+    }
+
+    fn done(&mut self, decoder: &mut Decoder, batch: &mut Batch) -> Result<Ending> {
         let ending = decoder.finish(End::Clean, batch)?;
         if let Some(body) = self.body.take() {
             body.release();
         }
-        Ok(Some(ending))
+        Ok(ending)
+    }
+
+    // What is here already; `None` if nothing is.
+    async fn read_now(&mut self) -> Option<Read> {
+        let Some(body) = &mut self.body else {
+            return Some(Ok(None));
+        };
+        poll_fn(|cx| match body.poll_read(cx) {
+            Poll::Ready(read) => Poll::Ready(Some(read.transpose())),
+            Poll::Pending => Poll::Ready(None),
+        })
+        .await
     }
 
     // The outer error is ours, out of patience; the inner one is the connection's.
-    async fn read(&mut self) -> Result<std::result::Result<Option<Bytes>, String>> {
+    async fn read(&mut self) -> Result<Read> {
         let idle = self.patience.idle.map(|idle| self.last_bytes + idle);
         let keepalive = self
             .patience

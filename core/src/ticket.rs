@@ -13,6 +13,7 @@ use crate::bell;
 use crate::clock::{self, Alarm};
 use crate::error::{Error, ErrorKind, Phase, Result, Status};
 use crate::live::Live;
+use crate::process::Process;
 use crate::queue::{EventType, Lane, New, Queue, Shared};
 use crate::report;
 
@@ -57,6 +58,11 @@ impl Ticket {
     /// The request's number.
     pub(crate) fn id(&self) -> u64 {
         self.lane.live.id
+    }
+
+    /// The process it belongs to.
+    pub(crate) fn process(&self) -> &'static Process {
+        self.lane.process
     }
 
     /// What others may do to the request meanwhile.

@@ -9,8 +9,9 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures::FutureExt as _;
 use http_body_util::Full;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::{Body as _, Frame, Incoming};
 use hyper::client::conn::http1;
 use hyper_rustls::{
     DefaultServerNameResolver, FixedServerNameResolver, HttpsConnector, ResolveServerName,
@@ -20,11 +21,11 @@ use libllm_proto::wire::Head;
 use tower_service::Service;
 
 use crate::clock::{self, Alarm};
-use crate::config::Provider;
+use crate::config::{Provider, Tls};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::runtime;
 use crate::transport::dns::Resolver;
-use crate::transport::pool::{Origin, Pool, Sender, Slot};
+use crate::transport::pool::{Connection, Origin, Pool, Slot};
 use crate::transport::{Body, BoxFuture, Exchanged, Route, SendError, Sent, Transport, tls};
 
 type Secure = HttpsConnector<HttpConnector<Resolver>>;
@@ -33,7 +34,7 @@ type Secure = HttpsConnector<HttpConnector<Resolver>>;
 pub(crate) struct Http {
     pool: Pool,
     resolver: Resolver,
-    secure: Mutex<HashMap<String, Secure>>,
+    secure: Mutex<HashMap<Tls, Secure>>,
 }
 
 impl Http {
@@ -55,48 +56,56 @@ impl Http {
         make_relative(&mut request, &uri).map_err(SendError::unsent)?;
         let mut request = request.map(Full::new);
         // A connection out of the pool may have died unseen: that costs one free try on a new one, never more.
-        if let Some(sender) = self.pool.take(&origin) {
+        if let Some(connection) = self.pool.take(&origin) {
             let copy = request.clone();
-            match self.send_on(sender, request, &origin, route, None).await {
+            match self
+                .send_on(connection, request, &origin, route, None)
+                .await
+            {
                 Err(failed) if failed.sent == Sent::No => request = copy,
                 outcome => return outcome,
             }
         }
         let started = clock::now();
-        let sender = self.connect(&uri, route).await.map_err(SendError::unsent)?;
+        let connection = self.connect(&uri, route).await.map_err(SendError::unsent)?;
         let connected = clock::now() - started;
-        self.send_on(sender, request, &origin, route, Some(connected))
+        self.send_on(connection, request, &origin, route, Some(connected))
             .await
     }
 
     async fn send_on(
         &self,
-        mut sender: Sender,
+        mut connection: Connection,
         request: ::http::Request<Full<Bytes>>,
         origin: &Arc<Origin>,
         route: &Route,
         connected: Option<Duration>,
     ) -> Result<Exchanged, SendError> {
-        if let Err(error) = sender.ready().await {
-            return Err(SendError::unsent(lost(&error)));
-        }
-        let answer = sender
-            .try_send_request(request)
-            .await
-            .map_err(|mut failed| {
-                let pooled = connected.is_none();
-                let unsent = failed.take_message().is_some();
-                let error = failed.into_error();
-                // A pooled connection that died before the first byte of an answer: the server closed it while it idled.
-                let sent = match unsent || pooled && died_silently(&error) {
-                    true => Sent::No,
-                    false => Sent::Maybe,
-                };
-                SendError {
-                    error: lost(&error),
-                    sent,
-                }
-            })?;
+        let sending = connection.sender.try_send_request(request);
+        let mut sending = std::pin::pin!(sending);
+        let answer = poll_fn(|cx| {
+            // What the connection does may be what the answer waits for, and the other way round.
+            if let ready @ Poll::Ready(_) = sending.as_mut().poll(cx) {
+                return ready;
+            }
+            connection.turn(cx);
+            sending.as_mut().poll(cx)
+        })
+        .await
+        .map_err(|mut failed| {
+            let pooled = connected.is_none();
+            let unsent = failed.take_message().is_some();
+            let error = failed.into_error();
+            // A pooled connection that died before the first byte of an answer: the server closed it while it idled.
+            let sent = match unsent || pooled && died_silently(&error) {
+                true => Sent::No,
+                false => Sent::Maybe,
+            };
+            SendError {
+                error: lost(&error),
+                sent,
+            }
+        })?;
         let (parts, body) = answer.into_parts();
         let head = Head {
             status: parts.status.as_u16(),
@@ -105,7 +114,7 @@ impl Http {
         let slot = self.pool.slot(origin.clone(), route.provider.idle_pool);
         let body = Box::new(HttpBody {
             body,
-            connection: Some((sender, slot)),
+            connection: Some((connection, slot)),
         });
         Ok(Exchanged {
             head,
@@ -114,7 +123,7 @@ impl Http {
         })
     }
 
-    async fn connect(&self, uri: &::http::Uri, route: &Route) -> Result<Sender, Error> {
+    async fn connect(&self, uri: &::http::Uri, route: &Route) -> Result<Connection, Error> {
         let failed = |error: &(dyn std::error::Error + 'static)| connect_failed(uri, error);
         let connecting = async {
             if uri.scheme() == Some(&::http::uri::Scheme::HTTP) {
@@ -153,7 +162,7 @@ impl Http {
     // Made at the first connection that needs it: roots take milliseconds to read.
     fn secure(&self, provider: &Provider) -> Result<Secure, Error> {
         let mut secure = crate::lock(&self.secure);
-        if let Some(connector) = secure.get(&provider.id) {
+        if let Some(connector) = secure.get(&provider.tls) {
             return Ok(connector.clone());
         }
         let names: Arc<dyn ResolveServerName + Send + Sync> = match tls::server_name(&provider.tls)?
@@ -167,21 +176,18 @@ impl Http {
             true,
             names,
         );
-        secure.insert(provider.id.clone(), connector.clone());
+        secure.insert(provider.tls.clone(), connector.clone());
         Ok(connector)
     }
 }
 
-async fn handshake<S>(stream: S) -> Result<Sender, hyper::Error>
+async fn handshake<S>(stream: S) -> Result<Connection, hyper::Error>
 where
     S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
 {
     let (sender, connection) = http1::handshake(stream).await?;
-    runtime::spawn_here(async move {
-        // What went wrong reaches the request; an idle connection may die in peace.
-        let _ = connection.await;
-    });
-    Ok(sender)
+    // What went wrong reaches the request; an idle connection may die in peace.
+    Ok(Connection::new(sender, Box::pin(connection.map(drop))))
 }
 
 impl Transport for Http {
@@ -205,21 +211,34 @@ impl SendError {
 
 struct HttpBody {
     body: Incoming,
-    connection: Option<(Sender, Slot)>,
+    connection: Option<(Connection, Slot)>,
 }
 
 impl HttpBody {
     fn park(&mut self) {
-        if let Some((sender, slot)) = self.connection.take() {
-            slot.park(sender);
+        if let Some((connection, slot)) = self.connection.take() {
+            slot.park(connection);
         }
+    }
+
+    fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        if let ready @ Poll::Ready(_) = Pin::new(&mut self.body).poll_frame(cx) {
+            return ready;
+        }
+        if let Some((connection, _)) = &mut self.connection {
+            connection.turn(cx);
+        }
+        Pin::new(&mut self.body).poll_frame(cx)
     }
 }
 
 impl Body for HttpBody {
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, String>>> {
         loop {
-            match std::task::ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+            match std::task::ready!(self.poll_frame(cx)) {
                 None => {
                     self.park();
                     return Poll::Ready(None);

@@ -11,7 +11,7 @@ use libllm_proto::mock::{self, Ask, Cut, Dialect, Step, Turn};
 use libllm_proto::wire::Head;
 
 use crate::clock::{self, Alarm};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Phase};
 use crate::transport::{Body, BoxFuture, Exchanged, Route, SendError, Sent, Transport};
 
 /// A provider made of scripts.
@@ -25,7 +25,7 @@ pub(crate) struct Scripts {
 const COUNTS_MAX: usize = 10_000;
 
 impl Scripts {
-    fn play(&self, request: &::http::Request<Bytes>) -> Result<Exchanged, Error> {
+    fn reply(&self, request: &::http::Request<Bytes>) -> Result<mock::Reply, Error> {
         let dialect = Dialect::of_path(request.uri().path())
             .ok_or_else(|| Error::new(ErrorKind::Unsupported, "scripts do not speak this wire"))?;
         let bad =
@@ -43,7 +43,23 @@ impl Scripts {
             attempt: self.attempt(request, &ask.model),
             created,
         };
-        let reply = mock::answer(&script, &ask, turn);
+        Ok(mock::answer(&script, &ask, turn))
+    }
+
+    async fn play(&self, request: ::http::Request<Bytes>) -> Result<Exchanged, SendError> {
+        let asked = clock::now();
+        let reply = self.reply(&request).map_err(|error| SendError {
+            error,
+            sent: Sent::No,
+        })?;
+        clock::sleep_until(asked + reply.head_at).await;
+        if let Some(cut) = reply.cut_head {
+            let error = Error::new(ErrorKind::ConnectionLost, words(cut)).with_phase(Phase::Send);
+            return Err(SendError {
+                error,
+                sent: Sent::Maybe,
+            });
+        }
         let mut head = Head::new(reply.status);
         for (name, value) in &reply.headers {
             let name = ::http::HeaderName::from_bytes(name.as_bytes());
@@ -53,7 +69,7 @@ impl Scripts {
         }
         let body = Played {
             body: reply.body,
-            asked: clock::now(),
+            asked,
             held: None,
             alarm: Alarm::default(),
             over: false,
@@ -88,11 +104,7 @@ impl Transport for Scripts {
         request: ::http::Request<Bytes>,
         _: &'a Route,
     ) -> BoxFuture<'a, Result<Exchanged, SendError>> {
-        let played = self.play(&request).map_err(|error| SendError {
-            error,
-            sent: Sent::No,
-        });
-        Box::pin(std::future::ready(played))
+        Box::pin(self.play(request))
     }
 }
 
@@ -120,15 +132,20 @@ impl Body for Played {
                 Some(Step::Bytes(bytes)) => return Poll::Ready(Some(Ok(bytes))),
                 Some(Step::Cut(cut)) => {
                     self.over = true;
-                    let words = match cut {
-                        Cut::Rst => "connection reset by peer",
-                        _ => "invalid chunk size",
-                    };
-                    return Poll::Ready(Some(Err(words.to_owned())));
+                    return Poll::Ready(Some(Err(words(cut).to_owned())));
                 }
             }
         }
     }
 
     fn release(self: Box<Self>) {}
+}
+
+// What a socket would say.
+fn words(cut: Cut) -> &'static str {
+    match cut {
+        Cut::Fin => "the server closed the connection before it answered",
+        Cut::Rst => "connection reset by peer",
+        Cut::Chunk => "invalid chunk size",
+    }
 }
