@@ -53,7 +53,7 @@ impl Choice {
     /// Says what a delta brings, or the message of a `whole` answer. Returns how many parts of content nobody knows.
     pub(super) fn take(
         &mut self,
-        message: Message<'_>,
+        message: &Message<'_>,
         whole: bool,
         sink: &mut Sink<'_>,
     ) -> Result<u32> {
@@ -63,21 +63,21 @@ impl Choice {
         if let Some(text) = message.reasoning() {
             sink.delta(number, DeltaKind::Reasoning, text, &mut self.reasoning);
         }
-        if let Some(details) = message.reasoning_details.clone() {
-            self.details(details, message.reasoning().is_none(), whole, sink)?;
+        if let Some(details) = &message.reasoning_details {
+            self.details(details.clone(), message.reasoning().is_none(), whole, sink)?;
         }
         if let Some(text) = message.content {
             sink.delta(number, DeltaKind::Text, text, &mut self.text);
         }
-        if let Some(parts) = message.parts {
-            skipped += self.content_parts(parts, sink)?;
+        if let Some(parts) = &message.parts {
+            skipped += self.content_parts(parts.clone(), sink)?;
         }
         if let Some(text) = message.refusal {
             sink.delta(number, DeltaKind::Refusal, text, &mut self.refusal);
         }
         let mut calls = 0;
-        if let Some(mut entries) = message.tool_calls {
-            entries.array(|cursor| {
+        if let Some(entries) = &message.tool_calls {
+            entries.clone().array(|cursor| {
                 if let Some(entry) = Entry::read(cursor)? {
                     calls += 1;
                     self.calls.take(&entry, whole, number, sink)?;
@@ -86,15 +86,15 @@ impl Choice {
             })?;
         }
         // Servers that fill both mean the same call.
-        if let (Some(mut cursor), 0) = (message.function_call, calls) {
-            let entry = Entry::read_legacy(&mut cursor)?;
+        if let (Some(call), 0) = (&message.function_call, calls) {
+            let entry = Entry::read_legacy(&mut call.clone())?;
             self.calls.take(&entry, whole, number, sink)?;
         }
-        self.elements(message.annotations, PartKind::Citation, sink)?;
-        self.elements(message.images, PartKind::Image, sink)?;
-        if let Some(mut audio) = message.audio {
+        self.elements(&message.annotations, PartKind::Citation, sink)?;
+        self.elements(&message.images, PartKind::Image, sink)?;
+        if let Some(audio) = &message.audio {
             let raw = audio.clone().raw()?;
-            if says_something(&mut audio)? {
+            if says_something(&mut audio.clone())? {
                 self.part(PartKind::Audio, raw, sink);
             }
         }
@@ -227,14 +227,11 @@ impl Choice {
             } else if detail.data.is_some() {
                 self.part(PartKind::Encrypted, raw, sink);
             } else if let (false, Some(text)) = (whole, detail.text) {
-                let text = text.owned();
-                match self
-                    .unsigned
-                    .iter_mut()
-                    .find(|(index, _)| *index == detail.index)
-                {
-                    Some((_, earlier)) => earlier.push_str(&text),
-                    None => self.unsigned.push((detail.index, text)),
+                let text = sink.text(text);
+                let same = |(index, _): &&mut (u64, String)| *index == detail.index;
+                match self.unsigned.iter_mut().find(same) {
+                    Some((_, earlier)) => earlier.push_str(text),
+                    None => self.unsigned.push((detail.index, text.to_string())),
                 }
             }
             Ok(())
@@ -244,14 +241,14 @@ impl Choice {
     /// Says each element of an array as a part.
     fn elements(
         &mut self,
-        array: Option<Cursor<'_>>,
+        array: &Option<Cursor<'_>>,
         kind: PartKind,
         sink: &mut Sink<'_>,
     ) -> Result<()> {
-        let Some(mut array) = array else {
+        let Some(array) = array else {
             return Ok(());
         };
-        array.array(|cursor| {
+        array.clone().array(|cursor| {
             let json = cursor.raw()?;
             self.part(kind, json, sink);
             Ok(())

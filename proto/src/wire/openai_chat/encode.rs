@@ -89,11 +89,10 @@ fn stream(
             report.dropped("stream_options", "the answer is not asked for as a stream")?;
             splice.remove("stream_options");
         }
+        Some(_) if !target.quirks.stream_usage && report.passes() => {}
         Some(_) if !target.quirks.stream_usage => {
-            if !report.passes() {
-                report.dropped("stream_options", UNKNOWN)?;
-                splice.remove("stream_options");
-            }
+            report.dropped("stream_options", UNKNOWN)?;
+            splice.remove("stream_options");
         }
         None if target.stream && target.quirks.stream_usage => {
             splice.set("stream_options", INCLUDE_USAGE.to_vec());

@@ -23,13 +23,13 @@ pub(super) struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// Reads what comes next; `None` if it is no object.
+    /// Reads what comes next; says whether it is an object. In place: a message is too large to be handed around for each token.
     #[inline]
-    pub(super) fn read(cursor: &mut Cursor<'a>) -> Result<Option<Message<'a>>> {
+    pub(super) fn read(&mut self, cursor: &mut Cursor<'a>) -> Result<bool> {
         if cursor.kind()? != Kind::Object {
-            return cursor.skip().map(|()| None);
+            return cursor.skip().map(|()| false);
         }
-        let mut message = Message::default();
+        let message = self;
         cursor.object(|key, cursor| {
             match key {
                 b"content" => match cursor.kind()? {
@@ -50,7 +50,7 @@ impl<'a> Message<'a> {
             }
             Ok(())
         })?;
-        Ok(Some(message))
+        Ok(true)
     }
 
     /// Reasoning text from the first of its fields that says something.

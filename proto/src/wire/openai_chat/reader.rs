@@ -131,7 +131,7 @@ impl Chat {
     }
 
     /// Walks over one frame; says what it means. Returns where the padding was, if there was any.
-    fn walk<'a>(&mut self, data: &'a [u8], sink: &mut Sink<'_>) -> Result<Option<Range<usize>>> {
+    fn walk(&mut self, data: &[u8], sink: &mut Sink<'_>) -> Result<Option<Range<usize>>> {
         let mut cursor = Cursor::new(data);
         if cursor.kind()? != Kind::Object {
             cursor.skip()?;
@@ -216,13 +216,13 @@ impl Chat {
             return cursor.skip();
         }
         let start = cursor.position();
-        let (mut number, mut delta, mut message, mut word) = (None, None, None, None);
-        let mut error = false;
+        let (mut number, mut message, mut word) = (None, None, None);
+        let (mut delta, mut has_delta, mut error) = (Message::default(), false, false);
         cursor.object(|key, cursor| {
             match key {
                 b"index" => number = cursor.count()?,
-                b"delta" => delta = Message::read(cursor)?,
-                b"message" => message = Some(cursor.clone()),
+                b"delta" => has_delta = delta.read(cursor)?,
+                b"message" if cursor.kind()? == Kind::Object => message = Some(cursor.clone()),
                 b"finish_reason" => word = cursor.text()?,
                 b"usage" => self.usage(cursor, seen)?,
                 b"error" => error = cursor.kind()? != Kind::Null,
@@ -237,14 +237,15 @@ impl Chat {
         let whole = self.whole;
         let choice = open(&mut self.choices, number, sink)?;
         // A stream's `message` repeats its deltas; the `delta` of a whole answer is empty.
-        let repeated = !whole && (delta.is_some() || choice.spoke);
+        let repeated = !whole && (has_delta || choice.spoke);
         if let Some(mut message) = message.filter(|_| !repeated) {
-            delta = Message::read(&mut message)?.or(delta);
+            delta = Message::default();
+            has_delta = delta.read(&mut message)?;
             // The next one would be a repetition.
             sink.not_again();
         }
-        if let Some(message) = delta {
-            self.skipped += choice.take(message, whole, sink)?;
+        if has_delta {
+            self.skipped += choice.take(&delta, whole, sink)?;
         }
         if let Some(word) = word {
             choice.finish(word, sink);

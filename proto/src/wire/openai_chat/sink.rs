@@ -48,6 +48,11 @@ impl<'b> Sink<'b> {
             .push(choice, delta.event(text.decode_joined(half, self.scratch)));
     }
 
+    /// A text that is not said.
+    pub(super) fn text<'s>(&'s mut self, text: Str<'s>) -> &'s str {
+        text.decode(self.scratch)
+    }
+
     /// Says anything else: this frame is no template for the next one.
     pub(super) fn push(&mut self, choice: u32, event: Event<'_>) {
         self.said = Said::More;
