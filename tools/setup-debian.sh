@@ -9,6 +9,7 @@ need c++ g++
 need clang clang
 need clang++ clang
 need python3 python3
+need node nodejs
 need pkg-config pkg-config
 need valgrind valgrind
 need redis-server redis-server
