@@ -25,6 +25,10 @@ use crate::json::{Cursor, Str};
 mod check;
 mod draft;
 mod messages;
+#[cfg_attr(
+    not(feature = "openai"),
+    allow(dead_code, reason = "wires that translate send a body of their own")
+)]
 pub(crate) mod splice;
 #[cfg(test)]
 mod tests;
@@ -42,6 +46,7 @@ pub struct Request {
     /// Where the top level's closing brace is.
     close: usize,
     model: Option<Box<str>>,
+    #[cfg_attr(not(feature = "openai"), allow(dead_code, reason = "see `splice`"))]
     has_earlier: bool,
 }
 
@@ -127,6 +132,7 @@ impl Request {
     }
 
     /// Whether a message carries reasoning or parts (`libllm_parts`) of an earlier answer.
+    #[cfg_attr(not(feature = "openai"), allow(dead_code, reason = "see `splice`"))]
     pub(crate) fn has_earlier(&self) -> bool {
         self.has_earlier
     }
