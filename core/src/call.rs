@@ -22,7 +22,7 @@ use crate::report::{self, Reason, Record};
 use crate::request::Request;
 use crate::source::{Patience, Source, before};
 use crate::ticket::Ticket;
-use crate::transport::{Route, Transport};
+use crate::transport::{Exchanged, Route, Sent, Transport};
 
 /// One call, ready to run.
 pub(crate) struct Job {
@@ -171,23 +171,10 @@ async fn open(
     started: Instant,
 ) -> Result<Live> {
     crate::fault::point("open");
-    let http = encode(job, candidate, record)?;
     let patience = Patience::of(&candidate.timeouts, &job.options, job.stream);
     let first_by = patience.first_token.map(|first| started + first);
-    let transport = if candidate.mock {
-        &job.scripts
-    } else {
-        &job.sockets
-    };
-    let route = Route {
-        provider: candidate.provider.clone(),
-        connect: candidate.timeouts.connect,
-    };
-    let exchanged = before(first_by, transport.send(http, &route), || {
-        patience.late("the answer's head")
-    })
-    .await?;
-    let exchanged = exchanged.map_err(|failed| failed.error)?;
+    let sending = send(job, candidate, record);
+    let exchanged = before(first_by, sending, || patience.late("the answer's head")).await??;
     record.connect = exchanged.connected.or(record.connect);
     record.request_id = exchanged.head.request_id().map(str::to_owned);
     let exchange = Exchange {
@@ -267,6 +254,28 @@ async fn pump(
             .await
             .transpose();
         live.at = live.source.last_bytes;
+    }
+}
+
+// A connection out of the pool may have died unseen: that costs one free try on a new one, never more.
+async fn send(job: &Job, candidate: &Candidate, record: &mut Record) -> Result<Exchanged> {
+    let transport = if candidate.mock {
+        &job.scripts
+    } else {
+        &job.sockets
+    };
+    let (provider, connect) = (candidate.provider.clone(), candidate.timeouts.connect);
+    let mut route = Route {
+        provider,
+        connect,
+        fresh: false,
+    };
+    loop {
+        let http = encode(job, candidate, record)?;
+        match transport.send(http, &route).await {
+            Err(failed) if failed.pooled && failed.sent == Sent::No => route.fresh = true,
+            outcome => return outcome.map_err(|failed| failed.error),
+        }
     }
 }
 

@@ -412,6 +412,9 @@ fn ms(duration: Duration) -> f64 {
 }
 
 fn text(value: &impl Serialize) -> String {
-    // Plain structs of text and numbers always serialise.
-    serde_json::to_string(value).unwrap_or_default()
+    // One allocation for what most reports need.
+    let mut json = Vec::with_capacity(1024);
+    // Plain structs of text and numbers always serialise, to UTF-8.
+    let _ = serde_json::to_writer(&mut json, value);
+    String::from_utf8(json).unwrap_or_default()
 }

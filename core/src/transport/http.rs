@@ -54,20 +54,19 @@ impl Http {
         let uri = std::mem::take(request.uri_mut());
         let origin = Arc::new(origin(&uri, &route.provider).map_err(SendError::unsent)?);
         make_relative(&mut request, &uri).map_err(SendError::unsent)?;
-        let mut request = request.map(Full::new);
-        // A connection out of the pool may have died unseen: that costs one free try on a new one, never more.
-        if let Some(connection) = self.pool.take(&origin) {
-            let copy = request.clone();
-            match self
+        let request = request.map(Full::new);
+        if !route.fresh
+            && let Some(connection) = self.pool.take(&origin)
+        {
+            return self
                 .send_on(connection, request, &origin, route, None)
-                .await
-            {
-                Err(failed) if failed.sent == Sent::No => request = copy,
-                outcome => return outcome,
-            }
+                .await;
         }
         let started = clock::now();
-        let connection = self.connect(&uri, route).await.map_err(SendError::unsent)?;
+        // Boxed, because most calls find a connection and need not carry this around.
+        let connection = Box::pin(self.connect(&uri, route))
+            .await
+            .map_err(SendError::unsent)?;
         let connected = clock::now() - started;
         self.send_on(connection, request, &origin, route, Some(connected))
             .await
@@ -104,6 +103,7 @@ impl Http {
             SendError {
                 error: lost(&error),
                 sent,
+                pooled,
             }
         })?;
         let (parts, body) = answer.into_parts();
@@ -205,6 +205,7 @@ impl SendError {
         SendError {
             error,
             sent: Sent::No,
+            pooled: false,
         }
     }
 }

@@ -51,6 +51,7 @@ impl Scripts {
         let reply = self.reply(&request).map_err(|error| SendError {
             error,
             sent: Sent::No,
+            pooled: false,
         })?;
         clock::sleep_until(asked + reply.head_at).await;
         if let Some(cut) = reply.cut_head {
@@ -58,6 +59,7 @@ impl Scripts {
             return Err(SendError {
                 error,
                 sent: Sent::Maybe,
+                pooled: false,
             });
         }
         let mut head = Head::new(reply.status);

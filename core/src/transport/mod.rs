@@ -38,6 +38,8 @@ pub(crate) struct Route {
     pub(crate) provider: Arc<Provider>,
     /// For name, TCP and TLS together.
     pub(crate) connect: Duration,
+    /// Not on a connection out of the pool.
+    pub(crate) fresh: bool,
 }
 
 /// An answer whose head has come.
@@ -63,6 +65,8 @@ pub(crate) struct SendError {
     pub(crate) error: Error,
     /// Whether the provider may have seen the request.
     pub(crate) sent: Sent,
+    /// Whether it went out on a connection that had idled in the pool.
+    pub(crate) pooled: bool,
 }
 
 /// Whether a request may have been seen.
