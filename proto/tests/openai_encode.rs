@@ -2,9 +2,12 @@
 #![cfg(feature = "openai")]
 #![allow(clippy::unwrap_used)] // a test fails by panicking
 
+use std::time::SystemTime;
+
+use libllm_proto::decoder::{Decoder, End, Limits};
 use libllm_proto::provider::Quirks;
-use libllm_proto::wire::{self, Encoded, Operation, Target, Unsupported};
-use libllm_proto::{ErrorKind, Request, Result};
+use libllm_proto::wire::{self, Encoded, Exchange, Head, Operation, Target, Unsupported};
+use libllm_proto::{Batch, ErrorKind, Request, Response, Result};
 
 const HI: &str = r#""messages":[{"role":"user","content":"hi"}]"#;
 
@@ -408,4 +411,60 @@ fn a_base_url_that_is_none_is_a_config_error() {
         .encode(&request, &target)
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
+}
+
+/// The turn that a stream from provider `house` says to append.
+fn turn_of(frames: &[&str]) -> String {
+    let quirks = Quirks::default();
+    let exchange = Exchange {
+        stream: true,
+        operation: Operation::Chat,
+        quirks: &quirks,
+    };
+    let wire = wire::find("openai_chat").unwrap();
+    let (head, now) = (Head::new(200), SystemTime::UNIX_EPOCH);
+    let mut decoder = Decoder::new(wire, &exchange, head, Limits::default(), false, now);
+    let mut batch = Batch::new();
+    for frame in frames {
+        decoder
+            .push(format!("data: {frame}\n\n").as_bytes(), &mut batch)
+            .unwrap();
+    }
+    decoder.finish(End::Clean, &mut batch).unwrap();
+    let mut response = Response::default();
+    response.set_provider("house");
+    response.absorb(&batch);
+    response.finish(true);
+    response.message_json(true, &|_, index| format!("call_1_{index}"))
+}
+
+#[test]
+fn an_answers_turn_goes_back_to_its_provider_byte_for_byte_and_to_others_without_its_seals() {
+    let turn = turn_of(&[
+        r#"{"choices":[{"index":0,"delta":{"reasoning":"th\u00e9","reasoning_details":[{"type":"reasoning.text","text":"th\u00e9","index":0,"format":"f"}]}}]}"#,
+        r#"{"choices":[{"index":0,"delta":{"reasoning":" x","reasoning_details":[{"type":"reasoning.text","text":" x","index":0,"format":"f"}]}}]}"#,
+        r#"{"choices":[{"index":0,"delta":{"reasoning_details":[{"type":"reasoning.text", "signature":"S/+==","index":0, "n":1.0}]}}]}"#,
+        r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"name":"f","arguments":"{\"a\":1}"}}]}}]}"#,
+        r#"{"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}"#,
+        "[DONE]",
+    ]);
+    let body = format!(r#"{{"model":"m","messages":[{turn}]}}"#);
+    let call = r#""tool_calls":[{"id":"call_1_0","type":"function","function":{"name":"f","arguments":"{\"a\":1}"}}]"#;
+    let home = To::quirks(|quirks| quirks.reasoning_field = Some("reasoning"));
+    home.check(
+        &body,
+        &format!(
+            r#"{{"model":"m","messages":[{{"role":"assistant","content":null,"reasoning":"thé x",{call},"reasoning_details":[{{"type":"reasoning.text", "signature":"S/+==","index":0, "n":1.0,"text":"thé x"}}]}}]}}"#
+        ),
+        &[],
+    );
+    let elsewhere = body.replace("house", "elsewhere");
+    To::plain().check(
+        &elsewhere,
+        &format!(r#"{{"model":"m","messages":[{{"role":"assistant","content":null,{call}}}]}}"#),
+        &[
+            "messages[0].reasoning: dropped: the provider takes no reasoning back",
+            "messages[0].libllm_parts: dropped: a part of elsewhere means nothing to this provider",
+        ],
+    );
 }
