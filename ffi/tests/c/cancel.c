@@ -92,7 +92,7 @@ static void before_the_first_byte_and_while_waiting_to_retry(void)
         collect(queue, 1);
         CHECK_SHAPE(&s);
         IS(s.status, LLM_ERR_CANCELED);
-        CHECK(seconds() - start < 2);
+        CHECK(seconds() - start < 10);
         forget(&s);
         llm_queue_free(queue);
     }
@@ -132,8 +132,8 @@ static void draining(void)
     IS(llm_client_drain(own, 0), LLM_ERR_BUSY);
     IS(llm_submit(own, queue, ask("mock/echo"), LLM_NTS, NULL, NULL, NULL, &err), LLM_ERR_CLOSED);
     llm_error_free(err);
-    IS(llm_client_drain(own, 500), LLM_OK);
-    CHECK(seconds() - start > 0.4 && seconds() - start < 5);
+    IS(llm_client_drain(own, 2000), LLM_OK);
+    CHECK(seconds() - start > 1.9 && seconds() - start < 15);
     collect(queue, 2);
     IS(quick.terminal, LLM_EVENT_DONE);
     IS(slow.status, LLM_ERR_CANCELED);

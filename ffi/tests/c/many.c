@@ -73,8 +73,8 @@ static void all_live_at_once(void)
     mock_reset();
     base = peak = rss_kb();
     for (; live < streams; live++)
-        /* First tokens after three seconds: by then all are submitted, and all live together. */
-        submit(client, queue, "m/tokens=40;ttft=3s;pace=150ms", NULL, &all[live]);
+        /* First tokens after six seconds: by then all are submitted and connected, and all live together. */
+        submit(client, queue, "m/tokens=40;ttft=6s;pace=150ms", NULL, &all[live]);
     submitted = seconds() - start;
     for (double next = 0; live > 0;) {
         int32_t n = llm_queue_poll(queue, events, 256, 5000);

@@ -34,7 +34,9 @@ static void a_busy_consumer_gets_fewer_larger_events(void)
 {
     llm_queue *queue = new_queue(0);
     seen s = {0};
+    mock_reset();
     submit(client, queue, "m/tokens=500", NULL, &s);
+    EVENTUALLY(mock_stat("requests") == 1 && mock_stat("live") == 0);
     sleep_ms(300);
     collect(queue, 1);
     CHECK(words(s.text, s.len, 500, 1));
@@ -49,9 +51,10 @@ static void a_poll_waits_no_longer_than_it_should(void)
     llm_event event;
     double start = seconds();
     IS(llm_queue_poll(queue, &event, 1, 0), 0);
-    CHECK(seconds() - start < 0.05);
+    CHECK(seconds() - start < 1);
+    start = seconds();
     IS(llm_queue_poll(queue, &event, 1, 100), 0);
-    CHECK(seconds() - start > 0.09 && seconds() - start < 2);
+    CHECK(seconds() - start > 0.09 && seconds() - start < 5);
     llm_queue_free(queue);
 }
 
@@ -92,11 +95,17 @@ static void wakeup_ends_the_present_or_the_next_poll(void)
     llm_queue_free(queue);
 }
 
-static void *interrupts(void *thread)
+static pthread_t main_thread;
+static int polled;
+
+/* Again and again: a signal that comes before the poll has begun ends nothing. */
+static void *interrupts(void *unused)
 {
-    sleep_ms(100);
-    pthread_kill(*(pthread_t *)thread, SIGUSR2);
-    return NULL;
+    while (!__atomic_load_n(&polled, __ATOMIC_SEQ_CST)) {
+        sleep_ms(50);
+        pthread_kill(main_thread, SIGUSR2);
+    }
+    return unused;
 }
 
 static void nothing(int number)
@@ -108,10 +117,12 @@ static void a_signal_handler_ends_a_poll(void)
 {
     llm_queue *queue = new_queue(0);
     llm_event event;
-    pthread_t self = pthread_self(), thread;
+    pthread_t thread;
+    main_thread = pthread_self();
     signal(SIGUSR2, nothing);
-    pthread_create(&thread, NULL, interrupts, &self);
+    pthread_create(&thread, NULL, interrupts, NULL);
     IS(llm_queue_poll(queue, &event, 1, -1), 0);
+    __atomic_store_n(&polled, 1, __ATOMIC_SEQ_CST);
     pthread_join(thread, NULL);
     signal(SIGUSR2, SIG_DFL);
     llm_queue_free(queue);
@@ -120,7 +131,11 @@ static void a_signal_handler_ends_a_poll(void)
 static void *polls_long(void *queue)
 {
     llm_event event;
-    IS(llm_queue_poll(queue, &event, 1, 500), 0);
+    int32_t n;
+    do /* the other one may be first */
+        n = llm_queue_poll(queue, &event, 1, 20000);
+    while (n == LLM_ERR_BUSY);
+    IS(n, 0);
     return NULL;
 }
 
@@ -130,8 +145,8 @@ static void two_pollers_are_one_too_many(void)
     llm_event event;
     pthread_t thread;
     pthread_create(&thread, NULL, polls_long, queue);
-    sleep_ms(150);
-    IS(llm_queue_poll(queue, &event, 1, 0), LLM_ERR_BUSY);
+    EVENTUALLY(llm_queue_poll(queue, &event, 1, 0) == LLM_ERR_BUSY);
+    IS(llm_queue_wakeup(queue), LLM_OK);
     pthread_join(thread, NULL);
     IS(llm_queue_poll(queue, &event, 1, 0), 0);
     llm_queue_free(queue);
