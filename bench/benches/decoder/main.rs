@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "figures are what this program is for")]
 #![allow(missing_docs, reason = "no one links a benchmark")]
 
+mod linear;
 mod ours;
 mod ratio;
 mod typed;
@@ -17,6 +18,9 @@ use libllm_bench::answer::{self, Body};
 use libllm_proto::event::Batch;
 
 fn main() {
+    if linear::is_child() {
+        return linear::child();
+    }
     let mut criterion = Criterion::default().configure_from_args();
     streams(&mut criterion);
     serde(&mut criterion);
@@ -28,7 +32,7 @@ fn main() {
     let met = [
         bar("reads of 16 KiB", READ),
         bar("reads of one event", EVENT),
-        linear(),
+        linear::bar(),
     ];
     if met.contains(&false) && std::env::var_os("BENCH_CHECK").is_some() {
         std::process::exit(1);
@@ -79,34 +83,13 @@ fn serde(criterion: &mut Criterion) {
 fn bar(what: &str, read: usize) -> bool {
     let body = answer::chat_stream(TOKENS);
     let (payloads, reads) = (payloads(&body), reads(&body, read));
-    let (wire, mut batch) = (ours::CHAT, Batch::new());
+    let mut batch = Batch::new();
     ratio::compare(
         &format!("SSE to text delta, {what}, ours against serde_json, per token"),
         TOKENS as u32,
         0.4,
-        || ours::decode(wire, reads.iter().copied(), &mut batch, consume),
-        || typed::payloads(&payloads, consume),
-    )
-}
-
-/// One event of 16 MiB in pieces of 1 KiB takes about twice as long as one of 8 MiB.
-fn linear() -> bool {
-    let long = |mib: usize| {
-        let mut body = format!("data: {}\n\n", answer::chat_word(&"a".repeat(mib << 20)));
-        body.push_str(&format!(
-            "data: {}\n\n",
-            answer::chat_chunk("{}", "\"stop\"")
-        ));
-        body + "data: [DONE]\n\n"
-    };
-    let (double, single) = (long(16), long(8));
-    let (wire, mut batch, mut other) = (ours::CHAT, Batch::new(), Batch::new());
-    ratio::compare(
-        "one event in pieces of 1 KiB, 16 MiB against 8 MiB",
-        1,
-        2.2,
-        || ours::decode(wire, double.as_bytes().chunks(1024), &mut batch, consume),
-        || ours::decode(wire, single.as_bytes().chunks(1024), &mut other, consume),
+        || ratio::cpu_of(|| ours::decode(ours::CHAT, reads.iter().copied(), &mut batch, consume)),
+        || ratio::cpu_of(|| typed::payloads(&payloads, consume)),
     )
 }
 
