@@ -1,6 +1,6 @@
 //! Chat Completions: the format of OpenAI and of most others, with the dialects they have made of it.
 //!
-//! A request goes out as it came in but for what routing changes ([`encode`]); an answer is read frame by frame ([`reader`]),
+//! A request goes out as it came in but for what routing changes (`encode`); an answer is read frame by frame (`reader`, `walk`),
 //! whether it is a stream or one JSON object, whatever was asked for.
 
 use std::time::SystemTime;
@@ -22,6 +22,7 @@ mod sink;
 #[cfg(test)]
 mod tests;
 mod usage;
+mod walk;
 
 /// The wire `openai_chat`.
 #[derive(Debug)]

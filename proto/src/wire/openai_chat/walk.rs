@@ -1,0 +1,233 @@
+//! One frame, member by member: the second tier of the reader.
+
+use std::ops::Range;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Event;
+use crate::json::{Cursor, Kind, Str};
+use crate::refusal;
+
+use super::choice::Choice;
+use super::message::Message;
+use super::reader::Chat;
+use super::sink::Sink;
+
+/// What the top level of one frame held besides what was said at once.
+#[derive(Default)]
+struct Seen<'a> {
+    choices: bool,
+    usage: bool,
+    error: bool,
+    /// The object that holds an error, if it is not the frame's own.
+    choice_error: Option<&'a [u8]>,
+    id: Option<Str<'a>>,
+    model: Option<Str<'a>>,
+    /// A string that means nothing to us.
+    blind: Option<Range<usize>>,
+}
+
+/// Answers in one exchange; OpenAI allows 128 (API reference, "n").
+const CHOICES_MAX: usize = 1024;
+
+impl Chat {
+    /// Walks over one frame; says what it means. Returns where the padding was, if there was any.
+    pub(super) fn walk(
+        &mut self,
+        data: &[u8],
+        sink: &mut Sink<'_>,
+    ) -> Result<Option<Range<usize>>> {
+        let mut cursor = Cursor::new(data);
+        if cursor.kind()? != Kind::Object {
+            cursor.skip()?;
+            cursor.end()?;
+            return self.no_answer(data, sink).map(|()| None);
+        }
+        let mut seen = Seen::default();
+        cursor.object(|key, cursor| self.member(key, cursor, &mut seen, sink, data))?;
+        cursor.end()?;
+        self.start(&mut seen, sink);
+        if seen.error || seen.choice_error.is_some() {
+            let text = seen.choice_error.unwrap_or(data);
+            if let Some(error) = refusal::from_value(text, false) {
+                return Err(error);
+            }
+        }
+        if !seen.choices && !seen.usage {
+            self.no_answer(data, sink)?;
+        }
+        if seen.usage && !sink.is_one_delta() {
+            self.say_usage(sink);
+        }
+        Ok(seen.blind)
+    }
+
+    /// Reads one member of the top level.
+    #[inline]
+    fn member<'a>(
+        &mut self,
+        key: &[u8],
+        cursor: &mut Cursor<'a>,
+        seen: &mut Seen<'a>,
+        sink: &mut Sink<'_>,
+        data: &'a [u8],
+    ) -> Result<()> {
+        match key {
+            b"choices" => {
+                if cursor.kind()? != Kind::Array {
+                    return Ok(());
+                }
+                seen.choices = true;
+                self.start(seen, sink);
+                let mut position = 0;
+                return cursor.array(|cursor| {
+                    position += 1;
+                    self.choice(cursor, position - 1, seen, sink, data)
+                });
+            }
+            b"id" if !self.has_id => seen.id = cursor.text()?,
+            b"model" if !self.has_model => seen.model = cursor.text()?,
+            b"id" | b"model" | b"object" | b"created" => {}
+            b"usage" => self.usage(cursor, seen)?,
+            // Groq puts the usage of a stream here (console.groq.com/docs/text-chat, "Streaming").
+            b"x_groq" if cursor.kind()? == Kind::Object => {
+                cursor.object(|key, cursor| match key {
+                    b"usage" => self.usage(cursor, seen),
+                    _ => Ok(()),
+                })?;
+            }
+            b"error" => seen.error = cursor.kind()? != Kind::Null,
+            // Perplexity, "Chat completions": in every chunk of a stream.
+            b"citations" => keep(cursor, &mut self.citations)?,
+            b"search_results" => keep(cursor, &mut self.search_results)?,
+            _ => {
+                if cursor.kind()? == Kind::String {
+                    seen.blind = Some(cursor.string()?.range());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn choice<'a>(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        position: u32,
+        seen: &mut Seen<'a>,
+        sink: &mut Sink<'_>,
+        data: &'a [u8],
+    ) -> Result<()> {
+        if cursor.kind()? != Kind::Object {
+            return cursor.skip();
+        }
+        let start = cursor.position();
+        let (mut number, mut message, mut word) = (None, None, None);
+        let (mut delta, mut has_delta, mut error) = (Message::default(), false, false);
+        cursor.object(|key, cursor| {
+            match key {
+                b"index" => number = cursor.count()?,
+                b"delta" => has_delta = delta.read(cursor)?,
+                b"message" if cursor.kind()? == Kind::Object => message = Some(cursor.clone()),
+                b"finish_reason" => word = cursor.text()?,
+                b"usage" => self.usage(cursor, seen)?,
+                b"error" => error = cursor.kind()? != Kind::Null,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        if error {
+            seen.choice_error = Some(&data[start..cursor.position()]);
+        }
+        let number = number.map_or(position, |number| number.min(u64::from(u32::MAX)) as u32);
+        let whole = self.whole;
+        let choice = open(&mut self.choices, number, sink)?;
+        // A stream's `message` repeats its deltas; the `delta` of a whole answer is empty.
+        let repeated = !whole && (has_delta || choice.spoke);
+        if let Some(mut message) = message.filter(|_| !repeated) {
+            delta = Message::default();
+            has_delta = delta.read(&mut message)?;
+            // The next one would be a repetition.
+            sink.not_again();
+        }
+        if has_delta {
+            self.skipped += choice.take(&delta, whole, sink)?;
+        }
+        if let Some(word) = word {
+            choice.finish(word, sink);
+        }
+        Ok(())
+    }
+
+    /// JSON that is no chunk: an error of whatever shape, or nothing that is known.
+    fn no_answer(&mut self, data: &[u8], sink: &mut Sink<'_>) -> Result<()> {
+        if let Some(error) = refusal::from_value(data, false) {
+            return Err(error);
+        }
+        self.skipped += 1;
+        sink.push(0, Event::Raw(data));
+        Ok(())
+    }
+
+    fn usage(&mut self, cursor: &mut Cursor<'_>, seen: &mut Seen<'_>) -> Result<()> {
+        if cursor.kind()? == Kind::Object {
+            seen.usage = true;
+            self.usage.take(cursor.raw()?);
+        }
+        Ok(())
+    }
+
+    /// Says the first id and model that are no empty strings.
+    fn start(&mut self, seen: &mut Seen<'_>, sink: &mut Sink<'_>) {
+        let full = |text: Option<Str<'_>>| {
+            text.map(|text| text.owned())
+                .filter(|text| !text.is_empty())
+        };
+        if seen.id.is_none() && seen.model.is_none() {
+            return;
+        }
+        let (id, model) = (full(seen.id.take()), full(seen.model.take()));
+        self.has_id |= id.is_some();
+        self.has_model |= model.is_some();
+        if id.is_some() || model.is_some() {
+            sink.push(
+                0,
+                Event::Start {
+                    id: id.as_deref(),
+                    model: model.as_deref(),
+                },
+            );
+        }
+    }
+}
+
+/// The state of choice `number`.
+fn open<'c>(
+    choices: &'c mut Vec<Choice>,
+    number: u32,
+    sink: &mut Sink<'_>,
+) -> Result<&'c mut Choice> {
+    // Nearly always the first of one.
+    if let Some(at) = choices.iter().position(|choice| choice.number == number) {
+        return Ok(&mut choices[at]);
+    }
+    if choices.len() == CHOICES_MAX {
+        let message = format!("answer exceeds the limit of {CHOICES_MAX} choices");
+        return Err(Error::new(ErrorKind::LimitExceeded, message));
+    }
+    sink.not_again();
+    choices.push(Choice::new(number));
+    let last = choices.len() - 1;
+    Ok(&mut choices[last])
+}
+
+/// Keeps an array that is not empty, in place of the one before.
+fn keep(cursor: &mut Cursor<'_>, place: &mut Vec<u8>) -> Result<()> {
+    if cursor.kind()? != Kind::Array {
+        return Ok(());
+    }
+    let raw = cursor.raw()?;
+    if raw.len() > "[]".len() && raw != place {
+        place.clear();
+        place.extend_from_slice(raw);
+    }
+    Ok(())
+}
