@@ -1,7 +1,7 @@
 //! The caller's words: a Chat Completions request, checked once, its source text kept.
 //!
 //! A request's text is never printed again: wires that speak the same format send it as it came, but for the few members that
-//! routing changes ([`splice`]), so that unknown members and the spelling of numbers survive.
+//! routing changes (`splice`), so that unknown members and the spelling of numbers survive.
 //!
 //! ```
 //! use libllm_proto::Request;

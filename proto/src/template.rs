@@ -11,6 +11,17 @@
 //! This gives the same events as parsing, provided that the reader (a) takes the delta's string for nothing else, (b) does nothing
 //! else in that frame that a second such frame would not do again to no effect, and (c) forgets the template as soon as another
 //! frame has been parsed. An empty text never matches: readers may look elsewhere for a text where a string is empty.
+//!
+//! ```
+//! use libllm_proto::template::{Delta, DeltaKind, Gaps, Template};
+//!
+//! let delta = Delta { choice: 0, kind: DeltaKind::Text };
+//! let mut template = Template::new();
+//! template.learn(br#"{"text":"one"}"#, &Gaps { hole: 9..12, blind: None }, delta);
+//! let found = template.find(br#"{"text":"another"}"#).map(|(_, text)| text.owned());
+//! assert_eq!(found.as_deref(), Some("another"));
+//! assert!(template.find(br#"{"text":"another","more":1}"#).is_none());
+//! ```
 
 use std::ops::Range;
 
