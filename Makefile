@@ -64,8 +64,7 @@ live: ci-build
 
 install: build
 	install -d $(LIBDIR) $(INCLUDEDIR) $(BINDIR) $(PKGCONFIGDIR)
-	install -m 755 $(TARGET)/release/libllm.so $(LIBDIR)/libllm.so.1
-	ln -sf libllm.so.1 $(LIBDIR)/libllm.so
+	install -m 755 $(TARGET)/release/libllm.so $(LIBDIR)/libllm.so
 	install -m 644 $(TARGET)/release/libllm.a $(LIBDIR)/libllm.a
 	install -m 644 include/llm.h include/llm.hpp $(INCLUDEDIR)
 	install -m 755 $(TARGET)/release/libllm $(BINDIR)/libllm

@@ -20,7 +20,7 @@ use crate::policy::retry;
 use crate::queue::EventType;
 use crate::report::{self, Reason, Record};
 use crate::request::Request;
-use crate::source::{Patience, Source, before};
+use crate::source::{Patience, Source, before, spare};
 use crate::ticket::Ticket;
 use crate::transport::{Exchanged, Route, Sent, Transport};
 
@@ -53,15 +53,17 @@ pub(crate) struct Answered {
 
 /// Runs one call to its end and says how it ended.
 pub(crate) async fn run(job: Job, mut ticket: Ticket) {
-    let mut record = Record::default();
-    let live = ticket.live().clone();
-    let deadline = job
+    let mut record = Record::new(ticket.started());
+    let (with_text, place) = (job.options.message, job.answer.clone());
+    let total = job
         .candidates
         .first()
         .and_then(|first| first.timeouts.total);
-    let deadline = deadline.and_then(|total| ticket.started().checked_add(total));
+    let deadline = total.and_then(|total| ticket.started().checked_add(total));
+    let live = ticket.live().clone();
     let outcome = {
-        let mut work = std::pin::pin!(drive(&job, &mut ticket, &mut record, deadline));
+        // Boxed, so that the call is small while it is moved to its shard.
+        let mut work = Box::pin(drive(job, &mut ticket, &mut record, deadline));
         let mut alarm = Alarm::default();
         poll_fn(|cx| {
             live.register(cx.waker());
@@ -69,20 +71,22 @@ pub(crate) async fn run(job: Job, mut ticket: Ticket) {
                 return Poll::Ready(Err(Error::new(ErrorKind::Canceled, "canceled")));
             }
             match work.as_mut().poll(cx) {
-                Poll::Pending => alarm.poll(cx, deadline).map(|()| Err(out_of_time(&job))),
+                Poll::Pending => alarm.poll(cx, deadline).map(|()| Err(out_of_time(total))),
                 ready => ready,
             }
         })
         .await
     };
-    let total = clock::now() - ticket.started();
+    let took = clock::now() - ticket.started();
     let counters = &ticket.process().counters;
     match outcome {
         Ok(()) => {
             counters.finished(Status::Ok, record.response.usage());
-            tracing::debug!(target: "libllm", request = ticket.id(), to = %record.target, ms = total.as_millis() as u64, "done");
-            let json = report::done(&record, ticket.id(), job.options.message, total);
-            answer(&job, &record, ticket.id(), &json);
+            tracing::debug!(target: "libllm", request = ticket.id(), to = %record.target, ms = took.as_millis() as u64, "done");
+            let json = report::done(&record, ticket.id(), with_text, took);
+            if let Some(place) = place {
+                *crate::lock(&place) = Some(answered(&record, ticket.id(), &json));
+            }
             ticket.finish(EventType::Done, Status::Ok, &json);
         }
         Err(error) => {
@@ -97,13 +101,36 @@ pub(crate) async fn run(job: Job, mut ticket: Ticket) {
     }
 }
 
-// Attempts until one commits, or none may follow.
 async fn drive(
-    job: &Job,
+    mut job: Job,
     ticket: &mut Ticket,
     record: &mut Record,
     deadline: Option<Instant>,
 ) -> Result<()> {
+    let (live, target) = Box::pin(commit(&job, ticket, record, deadline)).await?;
+    let target = job.candidates.swap_remove(target);
+    // A stream may last for hours: what was asked is not kept for it.
+    drop(job);
+    let begun = record.begun;
+    let outcome = pump(
+        live,
+        &target.provider.id,
+        target.timeouts.consumer_stall,
+        ticket,
+        record,
+    )
+    .await;
+    record.end(&target, outcome.as_ref().err(), clock::now() - begun);
+    outcome
+}
+
+// Attempts until one commits, or none may follow; says which target it was.
+async fn commit(
+    job: &Job,
+    ticket: &mut Ticket,
+    record: &mut Record,
+    deadline: Option<Instant>,
+) -> Result<(Live, usize)> {
     let (mut current, mut attempt, mut here) = (0, 0, 0);
     let mut reason = Reason::First;
     loop {
@@ -113,18 +140,15 @@ async fn drive(
         ticket.set_attempt(attempt);
         record.begin(candidate, job.keeps_text());
         ticket.process().counters.attempted();
-        let started = clock::now();
-        let error = match open(job, candidate, ticket, record, started).await {
+        let error = match open(job, candidate, ticket, record).await {
             Ok(live) => {
                 let route = report::route(record, &candidate.model, attempt, reason);
                 ticket.route(&route, live.at);
-                let outcome = pump(live, candidate, ticket, record).await;
-                record.end(candidate, outcome.as_ref().err(), clock::now() - started);
-                return outcome;
+                return Ok((live, current));
             }
             Err(error) => error,
         };
-        record.end(candidate, Some(&error), clock::now() - started);
+        record.end(candidate, Some(&error), clock::now() - record.begun);
         let state = retry::State {
             attempt,
             tries_here: here,
@@ -168,11 +192,10 @@ async fn open(
     candidate: &Candidate,
     ticket: &mut Ticket,
     record: &mut Record,
-    started: Instant,
 ) -> Result<Live> {
     crate::fault::point("open");
     let patience = Patience::of(&candidate.timeouts, &job.options, job.stream);
-    let first_by = patience.first_token.map(|first| started + first);
+    let first_by = patience.first_token.map(|first| record.begun + first);
     let sending = send(job, candidate, record);
     let exchanged = before(first_by, sending, || patience.late("the answer's head")).await??;
     record.connect = exchanged.connected.or(record.connect);
@@ -190,7 +213,7 @@ async fn open(
         job.options.raw,
         clock::wall(),
     );
-    let mut batch = Batch::new();
+    let mut batch = spare::take();
     let mut source = Source::new(exchanged.body, patience, first_by);
     loop {
         if ticket.live().is_paused() {
@@ -199,14 +222,17 @@ async fn open(
                 .await?;
             source.touch();
         }
-        let fed = source.feed(&mut decoder, &mut batch).await;
-        let ended = match fed {
+        let read = source
+            .read()
+            .await
+            .map_err(|error| error.with_phase(Phase::FirstItem))?;
+        let ended = match source.decode(read, &mut decoder, &mut batch).await {
             Err(error) if !batch.has_item() => {
                 // The provider's names and numbers are worth telling, even of an answer without an item.
                 record.response.absorb(&batch);
                 return Err(error.with_phase(Phase::FirstItem));
             }
-            fed => fed.transpose(),
+            decoded => decoded.transpose(),
         };
         if ended.is_some() || batch.has_item() {
             let at = source.last_bytes;
@@ -225,19 +251,24 @@ async fn open(
 
 // After the first item: hand over, read on. Nothing is tried again.
 async fn pump(
-    mut live: Live,
-    candidate: &Candidate,
+    live: Live,
+    provider: &str,
+    stall: Duration,
     ticket: &mut Ticket,
     record: &mut Record,
 ) -> Result<()> {
-    let stall = candidate.timeouts.consumer_stall;
+    let Live {
+        mut source,
+        mut decoder,
+        mut batch,
+        mut at,
+        mut ended,
+    } = live;
     loop {
-        record.response.absorb(&live.batch);
-        ticket
-            .deliver(&live.batch, &candidate.provider.id, live.at, stall)
-            .await?;
-        live.batch.clear();
-        if let Some(ended) = live.ended {
+        record.response.absorb(&batch);
+        ticket.deliver(&batch, provider, at, stall).await?;
+        spare::give(batch);
+        if let Some(ended) = ended {
             let ending = ended.map_err(|error| error.with_phase(Phase::Stream))?;
             record.incomplete = ending.incomplete;
             record.response.finish(!ending.incomplete);
@@ -245,15 +276,19 @@ async fn pump(
         }
         if ticket.live().is_paused() {
             ticket.wait_while_paused(stall).await?;
-            live.source.touch();
+            source.touch();
         }
         crate::fault::point("pump");
-        live.ended = live
-            .source
-            .feed(&mut live.decoder, &mut live.batch)
+        let read = source
+            .read()
+            .await
+            .map_err(|error| error.with_phase(Phase::Stream))?;
+        batch = spare::take();
+        ended = source
+            .decode(read, &mut decoder, &mut batch)
             .await
             .transpose();
-        live.at = live.source.last_bytes;
+        at = source.last_bytes;
     }
 }
 
@@ -310,6 +345,7 @@ impl Record {
         self.provider.clone_from(&candidate.provider.id);
         self.target.clone_from(&candidate.target);
         self.request_id = None;
+        self.begun = clock::now();
     }
 
     fn end(&mut self, candidate: &Candidate, error: Option<&Error>, took: Duration) {
@@ -322,8 +358,7 @@ impl Record {
     }
 }
 
-fn answer(job: &Job, record: &Record, request: u64, done: &str) {
-    let Some(place) = &job.answer else { return };
+fn answered(record: &Record, request: u64, done: &str) -> Answered {
     let made_id = |choice, index| report::tool_id(request, choice, index);
     let created = clock::wall()
         .duration_since(UNIX_EPOCH)
@@ -334,17 +369,13 @@ fn answer(job: &Job, record: &Record, request: u64, done: &str) {
     // An object that is never empty: what only this side knows goes before its end.
     json.truncate(json.len() - 1);
     json.push_str(&format!(r#","created":{created},"libllm":{done}}}"#));
-    *crate::lock(place) = Some(Answered { text, json });
+    Answered { text, json }
 }
 
-fn out_of_time(job: &Job) -> Error {
-    let total = job
-        .candidates
-        .first()
-        .and_then(|first| first.timeouts.total)
-        .unwrap_or_default();
+fn out_of_time(total: Option<Duration>) -> Error {
+    let total = total.unwrap_or_default().as_secs_f64();
     Error::new(
         ErrorKind::Timeout,
-        format!("the request's deadline of {} s passed", total.as_secs_f64()),
+        format!("the request's deadline of {total} s passed"),
     )
 }

@@ -161,7 +161,7 @@ impl Client {
                 self.cancel_all();
             }
             // Nothing here is worth a wake-up of its own: a drain is the last thing a client does.
-            std::thread::sleep(DRAIN_STEP);
+            clock::block(DRAIN_STEP);
         }
         Ok(())
     }

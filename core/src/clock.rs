@@ -20,6 +20,11 @@ pub(crate) async fn sleep(duration: Duration) {
     tokio::time::sleep(duration).await;
 }
 
+/// Blocks the calling thread, which must be the host's.
+pub(crate) fn block(duration: Duration) {
+    std::thread::sleep(duration);
+}
+
 /// Waits until then; at once if that has passed.
 pub(crate) async fn sleep_until(at: Instant) {
     if now() < at {

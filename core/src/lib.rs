@@ -38,8 +38,8 @@ mod process;
 mod queue;
 mod report;
 mod runtime;
-mod source;
 pub mod secret;
+mod source;
 mod ticket;
 mod transport;
 
@@ -53,9 +53,9 @@ pub use error::{Error, ErrorKind, Status};
 pub use live::{cancel, pause};
 pub use metrics::MetricsFormat;
 pub use options::Options;
-pub use queue::{Delivered, EventType, MAX_BYTES_DEFAULT, Queue};
 #[doc(hidden)]
 pub use process::{forked, tells_of_forks};
+pub use queue::{Delivered, EventType, MAX_BYTES_DEFAULT, Queue};
 pub use report::{bare as error_json, parse as error_from_json};
 pub use request::Request;
 pub use runtime::on_runtime_thread;

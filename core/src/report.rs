@@ -1,6 +1,6 @@
 //! What a call says about itself: the JSON of ROUTE, DONE and ERROR events. Names here are ABI.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use libllm_proto::event::{PartKind, Usage};
 use libllm_proto::response::Response;
@@ -11,8 +11,10 @@ use serde_json::value::RawValue;
 use crate::error::{Error, ErrorKind, Retry, Status};
 
 /// Everything known about one call so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Record {
+    /// When the present attempt began.
+    pub(crate) begun: Instant,
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) provider: String,
     pub(crate) target: String,
@@ -22,6 +24,24 @@ pub(crate) struct Record {
     pub(crate) first_item: Option<Duration>,
     pub(crate) incomplete: bool,
     pub(crate) response: Response,
+}
+
+impl Record {
+    pub(crate) fn new(now: Instant) -> Record {
+        Record {
+            begun: now,
+            // Most calls need one.
+            attempts: Vec::with_capacity(1),
+            provider: String::new(),
+            target: String::new(),
+            dropped: Vec::new(),
+            request_id: None,
+            connect: None,
+            first_item: None,
+            incomplete: false,
+            response: Response::default(),
+        }
+    }
 }
 
 /// One try at one target.
@@ -260,14 +280,14 @@ pub(crate) fn failed(record: &Record, error: &Error) -> String {
         usage: usage_view(response.usage()),
         text: response.text().filter(|text| !text.is_empty()),
     };
-    failure(error, record, Some(partial))
+    failure(error, Some(record), Some(partial))
 }
 
 /// An error as JSON: the whole story if a call was made, else what is known of it.
 pub fn bare(error: &Error) -> String {
     match error.report() {
         Some(report) => report.to_owned(),
-        None => failure(error, &Record::default(), None),
+        None => failure(error, None, None),
     }
 }
 
@@ -305,8 +325,8 @@ struct Told {
     retryable: bool,
 }
 
-fn failure(error: &Error, record: &Record, partial: Option<Partial<'_>>) -> String {
-    let filled = |text: &'_ str| !text.is_empty();
+fn failure(error: &Error, record: Option<&Record>, partial: Option<Partial<'_>>) -> String {
+    let filled = |text: &&str| !text.is_empty();
     let mut failure = Failure {
         status: error.status().name(),
         kind: error.kind().name(),
@@ -314,14 +334,16 @@ fn failure(error: &Error, record: &Record, partial: Option<Partial<'_>>) -> Stri
         provider_type: error.provider_type(),
         code: error.code(),
         param: error.param(),
-        provider: Some(record.provider.as_str()).filter(|text| filled(text)),
-        target: Some(record.target.as_str()).filter(|text| filled(text)),
+        provider: record.map(|record| record.provider.as_str()).filter(filled),
+        target: record.map(|record| record.target.as_str()).filter(filled),
         http_status: error.http_status(),
         request_id: error.request_id(),
         retry_after_ms: error.retry_after().map(|wait| wait.as_millis() as u64),
         retryable: error.retry() != Retry::Never,
         phase: error.phase().name(),
-        attempts: &record.attempts,
+        attempts: record
+            .map(|record| &record.attempts[..])
+            .unwrap_or_default(),
         partial,
         body: error.body(),
     };

@@ -59,11 +59,42 @@ impl Patience {
     }
 }
 
-// Some bytes, the end, or how the connection was lost.
-type Read = Result<Option<Bytes>, String>;
+/// Some bytes, the end, or how the connection was lost.
+pub(crate) type Read = Result<Option<Bytes>, String>;
 
 // What is handed over at once at most: a fast stream must not keep its consumer waiting.
 const BATCH_MAX: usize = 16 << 10;
+
+/// Batches between two reads: a stream that waits holds none, and there are many that wait.
+pub(crate) mod spare {
+    use std::cell::RefCell;
+
+    use libllm_proto::event::Batch;
+
+    thread_local! {
+        static SPARE: RefCell<Vec<Batch>> = const { RefCell::new(Vec::new()) };
+    }
+
+    const MAX: usize = 4;
+
+    /// An empty batch.
+    pub(crate) fn take() -> Batch {
+        SPARE
+            .with(|spare| spare.borrow_mut().pop())
+            .unwrap_or_default()
+    }
+
+    /// Keeps a batch's memory for the next read on this thread.
+    pub(crate) fn give(mut batch: Batch) {
+        batch.clear();
+        SPARE.with(|spare| {
+            let mut spare = spare.borrow_mut();
+            if spare.len() < MAX {
+                spare.push(batch);
+            }
+        });
+    }
+}
 
 /// The bytes of one answer, with patience.
 pub(crate) struct Source {
@@ -102,13 +133,13 @@ impl Source {
         self.last_frame = self.last_bytes;
     }
 
-    /// Waits for bytes and decodes them, and with them whatever else is here by then; says so when the answer is over.
-    pub(crate) async fn feed(
+    /// Decodes what was read, and with it whatever else is here by now; says so when the answer is over. Never waits.
+    pub(crate) async fn decode(
         &mut self,
+        mut read: Read,
         decoder: &mut Decoder,
         batch: &mut Batch,
     ) -> Result<Option<Ending>> {
-        let mut read = self.read().await?;
         self.last_bytes = clock::now();
         loop {
             let flow = match read {
@@ -153,8 +184,8 @@ impl Source {
         .await
     }
 
-    // The outer error is ours, out of patience; the inner one is the connection's.
-    async fn read(&mut self) -> Result<Read> {
+    /// Waits for the next bytes. The outer error is ours, out of patience; the inner one is the connection's.
+    pub(crate) async fn read(&mut self) -> Result<Read> {
         let idle = self.patience.idle.map(|idle| self.last_bytes + idle);
         let keepalive = self
             .patience

@@ -31,8 +31,8 @@
 
 use std::time::SystemTime;
 
-use http::HeaderValue;
 use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Batch, Event};
@@ -85,6 +85,7 @@ pub struct Decoder {
     frames: u64,
     raw: bool,
     done: bool,
+    request_id: Option<Box<str>>,
 }
 
 /// An [`Exchange`] that lives as long as its answer.
@@ -132,7 +133,9 @@ impl Decoder {
             _ => State::Refusal(Vec::new()),
         };
         let (taken, frames, done) = (0, 0, false);
-        Decoder {
+        let request_id = head.request_id().map(Box::from);
+        let mut decoder = Decoder {
+            request_id,
             wire,
             head,
             asked,
@@ -143,7 +146,9 @@ impl Decoder {
             frames,
             raw,
             done,
-        }
+        };
+        decoder.forget_headers();
+        decoder
     }
 
     /// Takes the bytes of one read; pushes what they mean. At [`Flow::Done`] nothing more is needed: whatever follows is
@@ -180,9 +185,11 @@ impl Decoder {
         !matches!(self.state, State::Answer(_))
     }
 
-    /// The head of the answer.
-    pub fn head(&self) -> &Head {
-        &self.head
+    // An answer that has begun needs its headers no more; they would keep the buffer alive that they were read into.
+    fn forget_headers(&mut self) {
+        if matches!(&self.state, State::Answer(answer) if !answer.unproven) {
+            self.head.headers = HeaderMap::new();
+        }
     }
 
     fn take(&mut self, mut bytes: &[u8], batch: &mut Batch) -> Result<Flow> {
@@ -201,6 +208,7 @@ impl Decoder {
                 b'<' => self.state = State::Html(Vec::new()),
                 _ => {}
             }
+            self.forget_headers();
         }
         match &mut self.state {
             State::Refusal(body) | State::Html(body) => {
@@ -259,7 +267,7 @@ impl Decoder {
             error = error.with_http_status(self.head.status);
         }
         if error.request_id().is_none() {
-            error = error.with_request_id(self.head.request_id().map(str::to_owned));
+            error = error.with_request_id(self.request_id.as_deref().map(str::to_owned));
         }
         error
     }

@@ -176,7 +176,10 @@ impl Batch {
                 self.data.push_str(id.unwrap_or_default());
                 let mid = self.data.len();
                 self.data.push_str(model.unwrap_or_default());
-                let tag = Tag::Start { id: id.is_some(), model: model.is_some() };
+                let tag = Tag::Start {
+                    id: id.is_some(),
+                    model: model.is_some(),
+                };
                 return self.store(tag, choice, 0, start, mid);
             }
             Event::Text(text) => (self.text(Tag::Text, text), 0),
@@ -187,7 +190,13 @@ impl Batch {
                 let mid = self.data.len();
                 self.data.push_str(name);
                 self.items += 1;
-                return self.store(Tag::ToolCall { id: id.is_some() }, choice, index, start, mid);
+                return self.store(
+                    Tag::ToolCall { id: id.is_some() },
+                    choice,
+                    index,
+                    start,
+                    mid,
+                );
             }
             Event::ToolArgs { index, arguments } => (self.text(Tag::ToolArgs, arguments), index),
             Event::Part { kind, index, json } => (self.text(Tag::Part(kind), json), index),
@@ -203,7 +212,14 @@ impl Batch {
                 let start = self.raw.len();
                 self.raw.extend_from_slice(bytes);
                 let end = self.raw.len();
-                self.stored.push(Stored { tag: Tag::Raw, choice, index: 0, start, mid: start, end });
+                self.stored.push(Stored {
+                    tag: Tag::Raw,
+                    choice,
+                    index: 0,
+                    start,
+                    mid: start,
+                    end,
+                });
                 return;
             }
         };
@@ -212,7 +228,9 @@ impl Batch {
 
     /// The events in order, each with its choice.
     pub fn iter(&self) -> impl Iterator<Item = (u32, Event<'_>)> {
-        self.stored.iter().map(|stored| (stored.choice, self.view(stored)))
+        self.stored
+            .iter()
+            .map(|stored| (stored.choice, self.view(stored)))
     }
 
     /// How many events wait.
@@ -257,7 +275,14 @@ impl Batch {
 
     fn store(&mut self, tag: Tag, choice: u32, index: u32, start: usize, mid: usize) {
         let end = self.data.len();
-        self.stored.push(Stored { tag, choice, index, start, mid, end });
+        self.stored.push(Stored {
+            tag,
+            choice,
+            index,
+            start,
+            mid,
+            end,
+        });
     }
 
     fn view(&self, stored: &Stored) -> Event<'_> {
@@ -266,17 +291,32 @@ impl Batch {
         let second = || &self.data[stored.mid..stored.end];
         let index = stored.index;
         match stored.tag {
-            Tag::Start { id, model } => {
-                Event::Start { id: id.then(first), model: model.then(second) }
-            }
+            Tag::Start { id, model } => Event::Start {
+                id: id.then(first),
+                model: model.then(second),
+            },
             Tag::Text => Event::Text(whole()),
             Tag::Reasoning => Event::Reasoning(whole()),
             Tag::Refusal => Event::Refusal(whole()),
-            Tag::ToolCall { id } => Event::ToolCall { index, id: id.then(first), name: second() },
-            Tag::ToolArgs => Event::ToolArgs { index, arguments: whole() },
-            Tag::Part(kind) => Event::Part { kind, index, json: whole() },
+            Tag::ToolCall { id } => Event::ToolCall {
+                index,
+                id: id.then(first),
+                name: second(),
+            },
+            Tag::ToolArgs => Event::ToolArgs {
+                index,
+                arguments: whole(),
+            },
+            Tag::Part(kind) => Event::Part {
+                kind,
+                index,
+                json: whole(),
+            },
             Tag::Usage => Event::Usage(self.usages[index as usize].clone()),
-            Tag::Finish(reason, raw) => Event::Finish { reason, raw: raw.then(whole) },
+            Tag::Finish(reason, raw) => Event::Finish {
+                reason,
+                raw: raw.then(whole),
+            },
             Tag::Raw => Event::Raw(&self.raw[stored.start..stored.end]),
         }
     }

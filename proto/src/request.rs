@@ -176,7 +176,7 @@ fn index(source: Bytes) -> Result<Request> {
     let mut cursor = Cursor::new(&text);
     check::expect(&mut cursor, &Place::Root, check::OBJECT)?;
     cursor.enter_object()?;
-    let mut fields: Vec<Field> = Vec::with_capacity(16);
+    let mut fields: Vec<Field> = Vec::with_capacity(8);
     let mut found = messages::Found::default();
     let mut has_messages = false;
     let mut start = cursor.position();

@@ -216,6 +216,8 @@ impl Response {
         {
             Ok(place) => place,
             Err(place) => {
+                // Mostly there is one, and it is there for as long as the answer takes.
+                self.choices.reserve_exact(1);
                 self.choices.insert(
                     place,
                     Choice {

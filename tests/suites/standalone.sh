@@ -25,8 +25,6 @@ write_demo_config "$origin" "$LLM_CONFIG"
 prefix=$LLM_WORK/prefix
 mkdir -p "$prefix/lib/pkgconfig" "$prefix/include"
 cp "$LLM_LIB_DIR/libllm.so" "$LLM_LIB_DIR/libllm.a" "$prefix/lib/"
-# The loader looks for the soname; installing makes the same link.
-ln -s libllm.so "$prefix/lib/libllm.so.1"
 cp "$LLM_INCLUDE/llm.h" "$LLM_INCLUDE/llm.hpp" "$prefix/include/"
 cp "$root"/examples/c/*.c "$root"/examples/cpp/*.cpp "$LLM_WORK/"
 "$root/tools/pkg-config.sh" "$prefix" > "$prefix/lib/pkgconfig/libllm.pc"

@@ -71,7 +71,10 @@ pub struct Head {
 impl Head {
     /// A head without headers.
     pub fn new(status: u16) -> Head {
-        Head { status, headers: HeaderMap::new() }
+        Head {
+            status,
+            headers: HeaderMap::new(),
+        }
     }
 
     /// A header's value, if it is there and is visible ASCII.
@@ -82,12 +85,23 @@ impl Head {
     /// The media type in lower case, without parameters; empty if there is none.
     pub fn content_type(&self) -> String {
         let value = self.header("content-type").unwrap_or_default();
-        value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+        value
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase()
     }
 
     /// The provider's number for the request, from the header it uses.
     pub fn request_id(&self) -> Option<&str> {
-        const NAMES: &[&str] = &["x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "cf-ray"];
+        const NAMES: &[&str] = &[
+            "x-request-id",
+            "request-id",
+            "x-amzn-requestid",
+            "apim-request-id",
+            "cf-ray",
+        ];
         NAMES.iter().find_map(|name| self.header(name))
     }
 }
