@@ -240,14 +240,15 @@ impl Client {
         self.inner.process.counters.submitted();
         seen(id);
         let span = tracing::info_span!(target: "libllm", "request", id);
-        let call = call::run(job, ticket).instrument(span);
-        // A panic ends its call, not the shard: the ticket has said so while it unwound.
-        let guarded = AssertUnwindSafe(call).catch_unwind().map(|outcome| {
-            if outcome.is_err() {
-                tracing::error!(target: "libllm", "a call panicked");
-            }
+        self.inner.engine.run(move || {
+            let call = call::run(job, ticket).instrument(span);
+            // A panic ends its call, not the shard: the ticket has said so while it unwound.
+            runtime::spawn_here(AssertUnwindSafe(call).catch_unwind().map(|outcome| {
+                if outcome.is_err() {
+                    tracing::error!(target: "libllm", "a call panicked");
+                }
+            }));
         });
-        self.inner.engine.spawn(guarded);
         Ok(id)
     }
 

@@ -115,6 +115,8 @@ pub(crate) struct Shared {
     pub(crate) number: u64,
     pub(crate) bell: Bell,
     state: Mutex<State>,
+    /// What the consumer holds; locked for the length of a poll, by the one that polls.
+    lent: Mutex<Vec<Delivered>>,
     polling: AtomicBool,
     wakeup: AtomicBool,
     max_bytes: usize,
@@ -125,7 +127,6 @@ struct State {
     waiting: VecDeque<Delivered>,
     /// Sequence number of the front of `waiting`.
     base: u64,
-    lent: Vec<Delivered>,
     spare: Vec<Vec<u8>>,
     bytes: usize,
     live: usize,
@@ -155,6 +156,7 @@ impl Queue {
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
             bell: Bell::new()?,
             state: Mutex::default(),
+            lent: Mutex::default(),
             polling: AtomicBool::new(false),
             wakeup: AtomicBool::new(false),
             max_bytes,
@@ -190,14 +192,17 @@ impl Queue {
                 "another thread polls this queue",
             ));
         }
-        let _turn = Turn(&self.shared.polling);
+        let _turn = Turn(&self.shared);
         let until = match timeout {
             Some(Duration::ZERO) | None => None,
             Some(timeout) => crate::clock::now().checked_add(timeout),
         };
-        self.shared.reclaim();
+        let mut lent = crate::lock(&self.shared.lent);
+        let lent = &mut *lent;
         loop {
-            let taken = self.shared.take(self.process, max, deliver)?;
+            let block = timeout != Some(Duration::ZERO);
+            let taken = self.shared.take(self.process, lent, max, block)?;
+            lent.iter().for_each(&mut *deliver);
             let woken = self.shared.wakeup.swap(false, Ordering::SeqCst);
             if taken > 0 || max == 0 || woken || timeout == Some(Duration::ZERO) {
                 return Ok(taken);
@@ -231,7 +236,7 @@ impl Queue {
             && let Some(engine) = self.process.runtime.get()
         {
             let shared = self.shared.clone();
-            engine.spawn(async move { shared.ring_if_waiting() });
+            engine.run(move || shared.ring_if_waiting());
         }
         Ok(())
     }
@@ -264,19 +269,19 @@ impl Queue {
         // Removing the callback waits for one that is running elsewhere; inside it, it is the caller's own.
         let _ = self.shared.bell.set_wake(None);
         let number = self.shared.number;
-        let (waiting, lent) = {
+        let waiting = {
             let mut state = crate::lock(&self.shared.state);
             state.closed = true;
             state.released = true;
             self.process.memory.sub(std::mem::take(&mut state.bytes));
             state.base += state.waiting.len() as u64;
             state.spare.clear();
-            (
-                std::mem::take(&mut state.waiting),
-                std::mem::take(&mut state.lent),
-            )
+            std::mem::take(&mut state.waiting)
         };
-        drop((waiting, lent));
+        drop(waiting);
+        if let Ok(mut lent) = self.shared.lent.try_lock() {
+            lent.clear();
+        }
         self.process
             .live
             .matching(|live| live.queue == number)
@@ -326,11 +331,12 @@ impl Queue {
 }
 
 /// The consumer's turn ends with its call.
-struct Turn<'a>(&'a AtomicBool);
+struct Turn<'a>(&'a Shared);
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
+        self.0.bell.sleeping.store(false, Ordering::SeqCst);
+        self.0.polling.store(false, Ordering::Release);
     }
 }
 
@@ -364,13 +370,21 @@ impl Shared {
         }
     }
 
+    // Moves up to `max` events to `lent`, whose last contents are given back. Finds nothing and is going to `block`: the bell
+    // rings from here on for a sleeper.
     fn take(
         &self,
         process: &Process,
+        lent: &mut Vec<Delivered>,
         max: usize,
-        deliver: &mut dyn FnMut(&Delivered),
+        block: bool,
     ) -> Result<usize> {
         let mut state = crate::lock(&self.state);
+        for event in lent.drain(..) {
+            if state.spare.len() < SPARE_MAX && event.data.capacity() <= SPARE_BYTES_MAX {
+                state.spare.push(event.data);
+            }
+        }
         let count = state.waiting.len().min(max);
         if count == 0 && max > 0 {
             self.bell.clear();
@@ -381,14 +395,10 @@ impl Shared {
                     "the queue is closed and empty",
                 ));
             }
+            self.bell.sleeping.store(block, Ordering::SeqCst);
             return Ok(0);
         }
-        let State {
-            waiting,
-            lent,
-            base,
-            ..
-        } = &mut *state;
+        let State { waiting, base, .. } = &mut *state;
         *base += count as u64;
         let mut freed = 0;
         for mut event in waiting.drain(..count) {
@@ -412,38 +422,15 @@ impl Shared {
             self.bell.clear();
             self.bell.arm();
         }
-        // Nothing of the host runs under the lock, and the lent events are the consumer's alone until its next poll.
-        let lent = std::mem::take(&mut state.lent);
         drop(state);
         process.memory.sub(freed);
         blocked.iter().for_each(|live| live.wake());
-        lent.iter().for_each(&mut *deliver);
-        crate::lock(&self.state).lent = lent;
         Ok(count)
-    }
-
-    fn reclaim(&self) {
-        let mut state = crate::lock(&self.state);
-        let State { lent, spare, .. } = &mut *state;
-        for event in lent.drain(..) {
-            if spare.len() < SPARE_MAX && event.data.capacity() <= SPARE_BYTES_MAX {
-                spare.push(event.data);
-            }
-        }
     }
 
     // False when a signal handler ran.
     fn sleep(&self, timeout: Option<Duration>) -> Result<bool> {
-        self.bell.sleeping.store(true, Ordering::SeqCst);
-        // Whoever pushed before this line was seen may not have rung.
-        let wait = {
-            let state = crate::lock(&self.state);
-            state.waiting.is_empty() && !(state.closed && state.live == 0)
-        };
-        let woken = match wait {
-            true => self.bell.wait(timeout),
-            false => Ok(true),
-        };
+        let woken = self.bell.wait(timeout);
         self.bell.sleeping.store(false, Ordering::SeqCst);
         woken
     }
