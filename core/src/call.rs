@@ -213,7 +213,7 @@ async fn open(
         job.options.raw,
         clock::wall(),
     );
-    let mut batch = spare::take();
+    let mut batch = spare::take(ticket.joins());
     let mut source = Source::new(exchanged.body, patience, first_by);
     loop {
         if ticket.live().is_paused() {
@@ -283,7 +283,7 @@ async fn pump(
             .read()
             .await
             .map_err(|error| error.with_phase(Phase::Stream))?;
-        batch = spare::take();
+        batch = spare::take(ticket.joins());
         ended = source
             .decode(read, &mut decoder, &mut batch)
             .await

@@ -77,11 +77,13 @@ pub(crate) mod spare {
 
     const MAX: usize = 4;
 
-    /// An empty batch.
-    pub(crate) fn take() -> Batch {
-        SPARE
+    /// An empty batch, which joins deltas or does not.
+    pub(crate) fn take(joins: bool) -> Batch {
+        let mut batch = SPARE
             .with(|spare| spare.borrow_mut().pop())
-            .unwrap_or_default()
+            .unwrap_or_default();
+        batch.set_joining(joins);
+        batch
     }
 
     /// Keeps a batch's memory for the next read on this thread.

@@ -60,6 +60,11 @@ impl Ticket {
         self.lane.live.id
     }
 
+    /// Whether deltas may be joined.
+    pub(crate) fn joins(&self) -> bool {
+        self.lane.join
+    }
+
     /// The process it belongs to.
     pub(crate) fn process(&self) -> &'static Process {
         self.lane.process

@@ -134,6 +134,7 @@ pub struct Batch {
     raw: Vec<u8>,
     usages: Vec<Usage>,
     items: usize,
+    joins: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -166,8 +167,17 @@ impl Batch {
         Batch::default()
     }
 
+    /// Whether a delta is joined to the one before it, if that is of the same kind, choice and index: for whoever does not
+    /// care where one ended and the next began.
+    pub fn set_joining(&mut self, joins: bool) {
+        self.joins = joins;
+    }
+
     /// Copies one event of answer number `choice` in. An empty delta says nothing and is not kept.
     pub fn push(&mut self, choice: u32, event: Event<'_>) {
+        if self.joins && self.joined(choice, &event) {
+            return;
+        }
         let start = self.data.len();
         let (tag, index) = match event {
             Event::Text("") | Event::Reasoning("") | Event::Refusal("") => return,
@@ -271,6 +281,28 @@ impl Batch {
         self.data.push_str(text);
         self.items += 1;
         tag
+    }
+
+    // A delta ends where the data does, so joining is appending.
+    fn joined(&mut self, choice: u32, event: &Event<'_>) -> bool {
+        let Some(last) = self.stored.last_mut() else {
+            return false;
+        };
+        let text = match (last.tag, event) {
+            (Tag::Text, Event::Text(text))
+            | (Tag::Reasoning, Event::Reasoning(text))
+            | (Tag::Refusal, Event::Refusal(text)) => text,
+            (Tag::ToolArgs, Event::ToolArgs { index, arguments }) if *index == last.index => {
+                arguments
+            }
+            _ => return false,
+        };
+        if last.choice != choice {
+            return false;
+        }
+        self.data.push_str(text);
+        last.end = self.data.len();
+        true
     }
 
     fn store(&mut self, tag: Tag, choice: u32, index: u32, start: usize, mid: usize) {

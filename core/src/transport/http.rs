@@ -226,9 +226,7 @@ impl HttpBody {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        if let ready @ Poll::Ready(_) = Pin::new(&mut self.body).poll_frame(cx) {
-            return ready;
-        }
+        // The connection first: mostly it is what has something to say, and the body's own wait costs more than a turn.
         if let Some((connection, _)) = &mut self.connection {
             connection.turn(cx);
         }
