@@ -112,14 +112,9 @@ async fn drive(
     // A stream may last for hours: what was asked is not kept for it.
     drop(job);
     let begun = record.begun;
-    let outcome = pump(
-        live,
-        &target.provider.id,
-        target.timeouts.consumer_stall,
-        ticket,
-        record,
-    )
-    .await;
+    let (provider, stall) = (&target.provider.id, target.timeouts.consumer_stall);
+    // Boxed, as the beginning was: a call that waits for its answer is not as large as one that has it.
+    let outcome = Box::pin(pump(live, provider, stall, ticket, record)).await;
     record.end(&target, outcome.as_ref().err(), clock::now() - begun);
     outcome
 }

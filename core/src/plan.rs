@@ -59,10 +59,11 @@ pub(crate) fn candidates(
                 .map_err(|error| error.context("fallbacks"))?,
         );
     }
-    named
-        .into_iter()
-        .map(|target| plan.candidate(target, &home))
-        .collect()
+    let mut candidates = Vec::with_capacity(named.len());
+    for target in named {
+        candidates.push(plan.candidate(target, &home)?);
+    }
+    Ok(candidates)
 }
 
 /// A provider's id, a model there, and the target's own limits.
