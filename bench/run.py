@@ -259,7 +259,7 @@ def main():
         print(f"failed: {line}")
     if not failures and not args.quick and not args.no_micro:
         # The same profile again: what the load harness built is not built anew.
-        subprocess.run([os.environ.get("CARGO", "cargo"), "bench", "-q", "--profile", args.profile, "-p", "libllm-bench", "--benches"],
+        subprocess.run([os.environ.get("CARGO", "cargo"), "bench", "-q", "--profile", args.profile, "-p", "libllm-bench"],
                        cwd=ROOT, env=dict(os.environ, CARGO_TARGET_DIR=str(bins.parent)) | ({"BENCH_CHECK": "1"} if args.check else {}), check=True)
     if args.quick and not failures:
         print("every answer exact")

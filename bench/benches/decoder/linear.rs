@@ -43,6 +43,7 @@ fn in_child(mib: usize) -> Duration {
     let this = std::env::current_exe().expect("this program");
     let done = Command::new(this)
         .env(SIZE, mib.to_string())
+        .env("MALLOC_MMAP_THRESHOLD_", "131072")
         .output()
         .expect("this program runs");
     let nanos = String::from_utf8_lossy(&done.stdout).trim().parse();
