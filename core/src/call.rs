@@ -27,7 +27,7 @@ use crate::transport::{Exchanged, Route, Sent, Transport};
 /// One call, ready to run.
 pub(crate) struct Job {
     pub(crate) request: Request,
-    pub(crate) options: Options,
+    pub(crate) asked: Asked,
     pub(crate) candidates: Vec<Candidate>,
     pub(crate) stream: bool,
     pub(crate) retry: retry::Policy,
@@ -40,7 +40,33 @@ pub(crate) struct Job {
 
 impl Job {
     fn keeps_text(&self) -> bool {
-        self.options.message || self.answer.is_some()
+        self.asked.message || self.answer.is_some()
+    }
+}
+
+/// What of a request's options matters while it runs; the rest went into its candidates.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    /// Deliver the provider's own chunks too.
+    pub(crate) raw: bool,
+    /// Give the whole text in the last event.
+    pub(crate) message: bool,
+    /// The caller set the time to the first token, or between tokens: then they hold for unary answers too.
+    pub(crate) first_token: bool,
+    pub(crate) idle: bool,
+    /// Merged into the request's body last.
+    pub(crate) extra_body: Option<String>,
+}
+
+impl Asked {
+    pub(crate) fn of(options: &Options) -> Asked {
+        Asked {
+            raw: options.raw,
+            message: options.message,
+            first_token: options.first_token_timeout.is_some(),
+            idle: options.idle_timeout.is_some(),
+            extra_body: options.extra_body.clone(),
+        }
     }
 }
 
@@ -54,7 +80,7 @@ pub(crate) struct Answered {
 /// Runs one call to its end and says how it ended.
 pub(crate) async fn run(job: Job, mut ticket: Ticket) {
     let mut record = Record::new(ticket.started());
-    let (with_text, place) = (job.options.message, job.answer.clone());
+    let (with_text, place) = (job.asked.message, job.answer.clone());
     let total = job
         .candidates
         .first()
@@ -189,7 +215,7 @@ async fn open(
     record: &mut Record,
 ) -> Result<Live> {
     crate::fault::point("open");
-    let patience = Patience::of(&candidate.timeouts, &job.options, job.stream);
+    let patience = Patience::of(&candidate.timeouts, &job.asked, job.stream);
     let first_by = patience.first_token.map(|first| record.begun + first);
     let sending = send(job, candidate, record);
     let exchanged = before(first_by, sending, || patience.late("the answer's head")).await??;
@@ -205,7 +231,7 @@ async fn open(
         &exchange,
         exchanged.head,
         job.limits,
-        job.options.raw,
+        job.asked.raw,
         clock::wall(),
     );
     let mut batch = spare::take(ticket.joins());
@@ -318,7 +344,7 @@ fn encode(job: &Job, candidate: &Candidate, record: &mut Record) -> Result<http:
         operation: Operation::Chat,
         quirks: &candidate.provider.quirks,
         unsupported: candidate.unsupported,
-        extra_body: job.options.extra_body.as_deref().map(str::as_bytes),
+        extra_body: job.asked.extra_body.as_deref().map(str::as_bytes),
     };
     let encoded = candidate.provider.wire.encode(&job.request, &target)?;
     record.dropped = encoded.dropped;

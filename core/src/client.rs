@@ -10,7 +10,7 @@ use futures::FutureExt;
 use libllm_proto::decoder::Limits;
 use tracing::Instrument;
 
-use crate::call::{self, Answered, Job};
+use crate::call::{self, Answered, Asked, Job};
 use crate::chat::Chat;
 use crate::clock;
 use crate::config::{Config, SystemEnvironment};
@@ -232,7 +232,7 @@ impl Client {
                 answer: config.memory.max_answer as u64,
                 ..Limits::default()
             },
-            options: options.clone(),
+            asked: Asked::of(options),
             sockets: crate::lock(&self.inner.sockets).clone(),
             scripts: self.inner.scripts.clone(),
             answer,

@@ -10,10 +10,10 @@ use libllm_proto::decoder::{Decoder, End};
 use libllm_proto::event::Batch;
 use libllm_proto::wire::{Ending, Flow};
 
+use crate::call::Asked;
 use crate::clock::{self, Alarm};
 use crate::config::Timeouts;
 use crate::error::{Error, ErrorKind, Phase, Result};
-use crate::options::Options;
 use crate::transport::Body;
 
 /// How long to wait for what.
@@ -26,7 +26,7 @@ pub(crate) struct Patience {
 
 impl Patience {
     /// What one target's limits mean for this request.
-    pub(crate) fn of(timeouts: &Timeouts, options: &Options, stream: bool) -> Patience {
+    pub(crate) fn of(timeouts: &Timeouts, asked: &Asked, stream: bool) -> Patience {
         let Timeouts {
             first_token,
             idle,
@@ -36,11 +36,11 @@ impl Patience {
         // A unary answer comes when it is whole: only the total counts, unless the caller said otherwise.
         let streams = |limit| stream.then_some(limit);
         Patience {
-            first_token: match options.first_token_timeout.is_some() {
+            first_token: match asked.first_token {
                 true => Some(first_token),
                 false => streams(first_token),
             },
-            idle: match options.idle_timeout.is_some() {
+            idle: match asked.idle {
                 true => Some(idle),
                 false => streams(idle),
             },
