@@ -66,11 +66,11 @@ impl Client {
         let config = Config::parse(config, &SystemEnvironment)?;
         crate::log::from_environment(&SystemEnvironment);
         let process = process::current();
-        let first = process.runtime.get().is_none();
         let engine = process.runtime.start(config.threads)?;
-        if first && let Some(max) = config.memory.per_process {
-            process.memory.set_max(max);
-        }
+        process
+            .memory
+            .configure(config.memory.per_process, config.memory.per_queue)?;
+        process.clients.fetch_add(1, Ordering::AcqRel);
         let inner = Inner {
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
             process,
@@ -91,6 +91,10 @@ impl Client {
         self.inner.process.check("client")?;
         let config = Config::parse(config, &SystemEnvironment)?;
         self.inner.process.runtime.start(config.threads)?;
+        self.inner
+            .process
+            .memory
+            .configure(config.memory.per_process, config.memory.per_queue)?;
         // New connections under new TLS settings; the old ones close when their requests end.
         *crate::lock(&self.inner.sockets) = Arc::new(Http::new(self.inner.engine.threads()));
         *crate::lock(&self.inner.config) = Arc::new(config);
@@ -220,6 +224,9 @@ impl Client {
             config.memory.per_stream,
         )?;
         let id = ticket.id();
+        if self.inner.draining.load(Ordering::Acquire) {
+            ticket.live().cancel();
+        }
         let job = Job {
             request,
             candidates,
@@ -263,6 +270,12 @@ impl Client {
     }
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.process.clients.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Client({})", self.inner.number)
@@ -270,12 +283,21 @@ impl std::fmt::Debug for Client {
 }
 
 /// Frees [`crate::invoke`]'s client and stops the library's threads, waiting up to `timeout` (`None`: for ever). For leak
-/// checkers; a process may just as well exit. Clients that still exist cannot be used afterwards.
+/// checkers; a process may just as well exit.
+///
+/// # Errors
+/// [`ErrorKind::Busy`] while clients exist, [`ErrorKind::Timeout`].
 pub fn shutdown(timeout: Option<Duration>) -> Result<()> {
     runtime::refuse_blocking("shutting the library down")?;
     let process = process::current();
     if let Some(client) = crate::lock(&process.default_client).take() {
         client.close();
+    }
+    if process.clients.load(Ordering::Acquire) > 0 {
+        return Err(Error::new(
+            ErrorKind::Busy,
+            "clients still exist: free them first",
+        ));
     }
     process.runtime.stop(timeout)
 }

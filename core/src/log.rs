@@ -16,7 +16,6 @@
 //! ```
 
 use std::cell::Cell;
-use std::io::Write;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 
@@ -153,7 +152,9 @@ impl Slot {
             Deliver::Stderr => {
                 let name = LEVELS.get(level as usize).copied().unwrap_or_default();
                 // Nobody is left to tell when standard error is gone.
-                let _ = writeln!(std::io::stderr(), "{name} {target}: {}", redact(message));
+                // Past std's lock: a child forked while it was held would wait for it for ever.
+                let line = format!("{name} {target}: {}\n", redact(message));
+                let _ = rustix::io::write(rustix::stdio::stderr(), line.as_bytes());
             }
         }
     }

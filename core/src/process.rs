@@ -27,6 +27,8 @@ pub(crate) struct Process {
     pub(crate) counters: Counters,
     /// The client behind `invoke`.
     pub(crate) default_client: Mutex<Option<Client>>,
+    /// How many clients exist.
+    pub(crate) clients: AtomicUsize,
     /// Bytes that wait in all queues.
     pub(crate) memory: Memory,
     // A forked child's own state hangs off its parent's.
@@ -111,6 +113,9 @@ impl std::fmt::Debug for Process {
 pub(crate) struct Memory {
     bytes: AtomicUsize,
     max: AtomicUsize,
+    // As clients asked for; 0 until one does.
+    asked_max: AtomicUsize,
+    asked_queue: AtomicUsize,
 }
 
 impl Default for Memory {
@@ -119,14 +124,33 @@ impl Default for Memory {
         Memory {
             bytes: AtomicUsize::new(0),
             max: AtomicUsize::new(max),
+            asked_max: AtomicUsize::new(0),
+            asked_queue: AtomicUsize::new(0),
         }
     }
 }
 
 impl Memory {
-    /// Sets the bound; the first client of the process does.
-    pub(crate) fn set_max(&self, max: usize) {
-        self.max.store(max, Ordering::Relaxed);
+    /// Sets the bounds of the process: the first client that names one does, and one that asks for another is refused.
+    pub(crate) fn configure(
+        &self,
+        per_process: Option<usize>,
+        per_queue: Option<usize>,
+    ) -> Result<()> {
+        settle(&self.asked_max, per_process, "memory.per_process")?;
+        settle(&self.asked_queue, per_queue, "memory.per_queue")?;
+        if let Some(max) = per_process {
+            self.max.store(max, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// The bound of a queue whose maker names none.
+    pub(crate) fn per_queue(&self) -> usize {
+        match self.asked_queue.load(Ordering::Relaxed) {
+            0 => crate::queue::MAX_BYTES_DEFAULT,
+            asked => asked,
+        }
     }
 
     /// Whether more may wait.
@@ -142,5 +166,16 @@ impl Memory {
     /// Counts bytes that were taken or thrown away.
     pub(crate) fn sub(&self, bytes: usize) {
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+fn settle(place: &AtomicUsize, asked: Option<usize>, key: &str) -> Result<()> {
+    let Some(asked) = asked else { return Ok(()) };
+    match place.compare_exchange(0, asked, Ordering::Relaxed, Ordering::Relaxed) {
+        Err(before) if before != asked => {
+            let message = format!("{key} = {asked}: the process's first client set it to {before}");
+            Err(Error::new(ErrorKind::Config, message))
+        }
+        _ => Ok(()),
     }
 }

@@ -118,8 +118,16 @@ pub(crate) struct Shared {
     /// What the consumer holds; locked for the length of a poll, by the one that polls.
     lent: Mutex<Vec<Delivered>>,
     polling: AtomicBool,
-    wakeup: AtomicBool,
     max_bytes: usize,
+    process: &'static Process,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if self.process.is_current() {
+            self.process.memory.sub(crate::lock(&self.state).bytes);
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -139,6 +147,8 @@ struct State {
 pub const MAX_BYTES_DEFAULT: usize = 64 << 20;
 // A request's share never falls below this, however many there are: CONTRACTS 9.
 const SHARE_MIN: usize = 64 << 10;
+// What an event costs beside its payload.
+const EVENT_COST: usize = size_of::<Delivered>();
 // Buffers that are kept for reuse; a larger or further one goes back to the allocator.
 const SPARE_MAX: usize = 1024;
 const SPARE_BYTES_MAX: usize = 4 << 10;
@@ -147,10 +157,10 @@ impl Queue {
     /// Makes a queue; `max_bytes` bounds what waits in it (0: 64 MiB). It may serve several clients.
     pub fn new(max_bytes: usize) -> Result<Queue> {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
-        let max_bytes = if max_bytes == 0 {
-            MAX_BYTES_DEFAULT
-        } else {
-            max_bytes
+        let process = process::current();
+        let max_bytes = match max_bytes {
+            0 => process.memory.per_queue(),
+            bytes => bytes,
         };
         let shared = Shared {
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
@@ -158,12 +168,12 @@ impl Queue {
             state: Mutex::default(),
             lent: Mutex::default(),
             polling: AtomicBool::new(false),
-            wakeup: AtomicBool::new(false),
             max_bytes,
+            process,
         };
         Ok(Queue {
             shared: Arc::new(shared),
-            process: process::current(),
+            process,
         })
     }
 
@@ -203,7 +213,7 @@ impl Queue {
             let block = timeout != Some(Duration::ZERO);
             let taken = self.shared.take(self.process, lent, max, block)?;
             lent.iter().for_each(&mut *deliver);
-            let woken = self.shared.wakeup.swap(false, Ordering::SeqCst);
+            let woken = self.shared.bell.wakeup.swap(false, Ordering::SeqCst);
             if taken > 0 || max == 0 || woken || timeout == Some(Duration::ZERO) {
                 return Ok(taken);
             }
@@ -232,18 +242,13 @@ impl Queue {
         self.process.check("queue")?;
         self.shared.bell.set_wake(wake.map(Arc::from))?;
         // Events that wait already are told of by a library thread, as all others are.
-        if !crate::lock(&self.shared.state).waiting.is_empty()
-            && let Some(engine) = self.process.runtime.get()
-        {
-            let shared = self.shared.clone();
-            engine.run(move || shared.ring_if_waiting());
-        }
+        bell::announce(&self.shared);
         Ok(())
     }
 
     /// Makes the present (or else the next) poll return early. Async-signal-safe.
     pub fn wakeup(&self) {
-        self.shared.wakeup.store(true, Ordering::SeqCst);
+        self.shared.bell.wakeup.store(true, Ordering::SeqCst);
         self.shared.bell.write();
     }
 
@@ -258,6 +263,7 @@ impl Queue {
             .iter()
             .for_each(|live| live.cancel());
         self.shared.bell.write();
+        bell::announce(&self.shared);
         Ok(())
     }
 
@@ -301,13 +307,14 @@ impl Queue {
             return false;
         }
         let mut state = crate::lock(&self.shared.state);
-        if state.closed || state.bytes + text.len() > self.shared.max_bytes {
+        let size = text.len() + EVENT_COST;
+        if state.closed || state.bytes + size > self.shared.max_bytes {
             return false;
         }
         let mut data = state.buffer();
         data.extend_from_slice(text.as_bytes());
-        state.bytes += text.len();
-        self.process.memory.add(text.len());
+        state.bytes += size;
+        self.process.memory.add(size);
         state.waiting.push_back(Delivered {
             request: 0,
             user_data: 0,
@@ -359,6 +366,11 @@ impl Shared {
         }
     }
 
+    /// Whether it takes no more requests.
+    pub(crate) fn is_closed(&self) -> bool {
+        crate::lock(&self.state).closed
+    }
+
     /// Rings if events wait.
     pub(crate) fn ring_if_waiting(&self) {
         let waits = {
@@ -387,8 +399,7 @@ impl Shared {
         }
         let count = state.waiting.len().min(max);
         if count == 0 && max > 0 {
-            self.bell.clear();
-            self.bell.arm();
+            self.settle(&state);
             if state.closed && state.live == 0 {
                 return Err(Error::new(
                     ErrorKind::Closed,
@@ -403,12 +414,13 @@ impl Shared {
         let mut freed = 0;
         for mut event in waiting.drain(..count) {
             if !event.kind.is_free() || event.kind == EventType::Log {
-                freed += event.data.len();
+                freed += event.data.len() + EVENT_COST;
             }
             if let Some(live) = event.live.take()
                 && !event.kind.is_free()
             {
-                live.held.fetch_sub(event.data.len(), Ordering::Relaxed);
+                live.held
+                    .fetch_sub(event.data.len() + EVENT_COST, Ordering::Relaxed);
             }
             event.data.push(0);
             lent.push(event);
@@ -419,13 +431,21 @@ impl Shared {
             false => VecDeque::new(),
         };
         if count < max {
-            self.bell.clear();
-            self.bell.arm();
+            self.settle(&state);
         }
         drop(state);
         process.memory.sub(freed);
         blocked.iter().for_each(|live| live.wake());
         Ok(count)
+    }
+
+    // Everything was taken: the bell is quiet until something comes. That the queue is over is for ever something to be told.
+    fn settle(&self, state: &State) {
+        match state.closed && state.live == 0 && state.waiting.is_empty() {
+            true => self.bell.write(),
+            false => self.bell.clear(),
+        }
+        self.bell.arm();
     }
 
     // False when a signal handler ran.
@@ -462,7 +482,8 @@ impl Inlet<'_> {
             return true;
         }
         if !event.kind.is_free() {
-            let size = event.data.len();
+            let joins = lane.last_waiting(&event, state).is_some();
+            let size = event.data.len() + if joins { 0 } else { EVENT_COST };
             let held = lane.live.held.load(Ordering::Relaxed);
             let share = (self.max_bytes / state.live.max(1))
                 .max(SHARE_MIN)

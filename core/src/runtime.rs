@@ -67,10 +67,11 @@ impl Slot {
 
     /// Stops the engine and joins its threads, if they stop within the time.
     pub(crate) fn stop(&self, timeout: Option<Duration>) -> Result<()> {
-        let Some(engine) = crate::lock(&self.0).take() else {
-            return Ok(());
-        };
-        engine.stop(timeout)
+        let mut slot = crate::lock(&self.0);
+        let Some(engine) = &*slot else { return Ok(()) };
+        engine.stop(timeout)?;
+        *slot = None;
+        Ok(())
     }
 }
 

@@ -14,6 +14,7 @@ use crate::call::Asked;
 use crate::clock::{self, Alarm};
 use crate::config::Timeouts;
 use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::live::Live;
 use crate::transport::Body;
 
 /// How long to wait for what.
@@ -76,6 +77,7 @@ pub(crate) mod spare {
     }
 
     const MAX: usize = 4;
+    const MEMORY_MAX: usize = 64 << 10;
 
     /// An empty batch, which joins deltas or does not.
     pub(crate) fn take(joins: bool) -> Batch {
@@ -91,7 +93,7 @@ pub(crate) mod spare {
         batch.clear();
         SPARE.with(|spare| {
             let mut spare = spare.borrow_mut();
-            if spare.len() < MAX {
+            if spare.len() < MAX && batch.memory() <= MEMORY_MAX {
                 spare.push(batch);
             }
         });
@@ -186,8 +188,9 @@ impl Source {
         .await
     }
 
-    /// Waits for the next bytes. The outer error is ours, out of patience; the inner one is the connection's.
-    pub(crate) async fn read(&mut self) -> Result<Read> {
+    /// Waits for the next bytes; `None` if the request was paused meanwhile. The outer error is ours, out of patience; the
+    /// inner one is the connection's.
+    pub(crate) async fn read(&mut self, live: &Live) -> Result<Option<Read>> {
         let idle = self.patience.idle.map(|idle| self.last_bytes + idle);
         let keepalive = self
             .patience
@@ -196,11 +199,14 @@ impl Source {
         let until = [self.first_by, idle, keepalive].into_iter().flatten().min();
         let (body, alarm) = (&mut self.body, &mut self.alarm);
         let read = poll_fn(|cx| {
+            if live.is_paused() {
+                return Poll::Ready(Some(None));
+            }
             let Some(body) = body else {
-                return Poll::Ready(Some(Ok(None)));
+                return Poll::Ready(Some(Some(Ok(None))));
             };
             match body.poll_read(cx) {
-                Poll::Ready(read) => Poll::Ready(Some(read.transpose())),
+                Poll::Ready(read) => Poll::Ready(Some(Some(read.transpose()))),
                 Poll::Pending => alarm.poll(cx, until).map(|()| None),
             }
         })

@@ -37,6 +37,10 @@ impl Ticket {
         let process = queue.process();
         queue.shared.enter()?;
         let live = process.live.enter(client, queue.shared.number);
+        // Whoever closed it meanwhile did not see this request.
+        if queue.shared.is_closed() {
+            live.cancel();
+        }
         let lane = Lane {
             live,
             process,

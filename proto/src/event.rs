@@ -268,6 +268,11 @@ impl Batch {
         self.raw.len()
     }
 
+    /// Bytes of memory it holds for payloads, used or not.
+    pub fn memory(&self) -> usize {
+        self.data.capacity() + self.raw.capacity()
+    }
+
     /// Forgets the events, keeps the memory.
     pub fn clear(&mut self) {
         self.stored.clear();

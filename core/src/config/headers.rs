@@ -15,6 +15,15 @@ pub(crate) fn header_name(name: &str) -> Result<HeaderName, String> {
     }
 }
 
+/// A name for a header of one request, which every target of it gets: none that carries a key, which belongs to one origin.
+pub(crate) fn request_header_name(name: &str) -> Result<HeaderName, String> {
+    let parsed = header_name(name)?;
+    match KEYS.contains(&parsed.as_str()) {
+        true => Err("credentials go into api_key, or into the provider's own headers".to_owned()),
+        false => Ok(parsed),
+    }
+}
+
 /// A header's value. Marked sensitive, because users put tokens there: no log of headers shows it.
 pub(crate) fn header_value(value: &str) -> Result<HeaderValue, String> {
     // The error of `http` is dropped on purpose: nothing near a secret is printed.
@@ -23,6 +32,9 @@ pub(crate) fn header_value(value: &str) -> Result<HeaderValue, String> {
     parsed.set_sensitive(true);
     Ok(parsed)
 }
+
+/// Headers in which providers take keys, and cookies.
+const KEYS: &[&str] = &["api-key", "cookie", "x-api-key", "x-goog-api-key"];
 
 /// Framing and hop-by-hop headers (RFC 9110 7.6.1, RFC 9112 6), and those that a wire or the transport sets.
 const OURS: &[&str] = &[
@@ -57,6 +69,10 @@ mod tests {
             assert!(header_name(name).is_err(), "{name}");
         }
         assert_eq!(header_name("X-Team").unwrap(), "x-team");
+        assert_eq!(request_header_name("X-Team").unwrap(), "x-team");
+        for name in ["X-Api-Key", "cookie", "api-key", "authorization", "host"] {
+            assert!(request_header_name(name).is_err(), "{name}");
+        }
         for value in ["canary\r\nb: c", "canary\0", "canary\u{7f}"] {
             assert!(!header_value(value).unwrap_err().contains("canary"));
         }

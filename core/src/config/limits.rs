@@ -44,7 +44,7 @@ pub struct Memory {
     /// That wait for the consumer, of one request.
     pub per_stream: usize,
     /// Of one queue that was made without a bound of its own.
-    pub per_queue: usize,
+    pub per_queue: Option<usize>,
     /// Of all queues; `None` leaves it to the process's other clients, then to [`PER_PROCESS_DEFAULT`].
     pub per_process: Option<usize>,
     /// One event of a provider.
@@ -58,7 +58,7 @@ impl Default for Memory {
     fn default() -> Memory {
         Memory {
             per_stream: 256 << 10,
-            per_queue: 64 << 20,
+            per_queue: None,
             per_process: None,
             max_event: 32 << 20,
             max_answer: 256 << 20,
@@ -89,7 +89,7 @@ impl Memory {
         };
         Ok(Memory {
             per_stream: bytes("per_stream")?.unwrap_or(plain.per_stream),
-            per_queue: bytes("per_queue")?.unwrap_or(plain.per_queue),
+            per_queue: bytes("per_queue")?,
             per_process: bytes("per_process")?,
             max_event: bytes("max_event")?.unwrap_or(plain.max_event),
             max_answer: bytes("max_answer")?.unwrap_or(plain.max_answer),

@@ -31,7 +31,7 @@ pub use provider::{Key, Provider, Tls};
 pub use timeouts::{Limit, Timeouts, TimeoutsOverride};
 
 pub(crate) use document::Document;
-pub(crate) use headers::{header_name, header_value};
+pub(crate) use headers::{header_value, request_header_name};
 pub(crate) use limits::{ON_PARTIAL, ON_PARTIAL_LATER, max_attempts, unsupported_word};
 pub(crate) use models::{MOCK, split_model};
 pub(crate) use scope::{Table, shown};

@@ -105,8 +105,8 @@ fn a_panic_in_a_sink_does_not_keep_it_running() {
 #[test]
 fn a_full_queue_loses_lines_and_the_next_one_says_how_many() {
     let slot = Slot::default();
-    let queue = Queue::new(64).unwrap();
-    let line = "x".repeat(40);
+    let queue = Queue::new(600).unwrap();
+    let line = "x".repeat(400);
     for _ in 0..3 {
         slot.push(&queue, 2, &line);
     }
