@@ -141,6 +141,7 @@ async fn drive(
     let (provider, stall) = (&target.provider.id, target.timeouts.consumer_stall);
     // Boxed, as the beginning was: a call that waits for its answer is not as large as one that has it.
     let outcome = Box::pin(pump(live, provider, stall, ticket, record)).await;
+    let outcome = outcome.map_err(|error| discreet(error, &target));
     record.end(&target, outcome.as_ref().err(), clock::now() - begun);
     outcome
 }
@@ -167,7 +168,7 @@ async fn commit(
                 ticket.route(&route, live.at);
                 return Ok((live, current));
             }
-            Err(error) => error,
+            Err(error) => discreet(error, candidate),
         };
         record.end(candidate, Some(&error), clock::now() - record.begun);
         let state = retry::State {
@@ -243,10 +244,10 @@ async fn open(
                 .await?;
             source.touch();
         }
-        let read = source
-            .read()
-            .await
-            .map_err(|error| error.with_phase(Phase::FirstItem))?;
+        let read = source.read(ticket.live()).await;
+        let Some(read) = read.map_err(|error| error.with_phase(Phase::FirstItem))? else {
+            continue;
+        };
         let ended = match source.decode(read, &mut decoder, &mut batch).await {
             Err(error) if !batch.has_item() => {
                 // The provider's names and numbers are worth telling, even of an answer without an item.
@@ -295,15 +296,17 @@ async fn pump(
             record.response.finish(!ending.incomplete);
             return Ok(());
         }
-        if ticket.live().is_paused() {
-            ticket.wait_while_paused(stall).await?;
-            source.touch();
-        }
         crate::fault::point("pump");
-        let read = source
-            .read()
-            .await
-            .map_err(|error| error.with_phase(Phase::Stream))?;
+        let read = loop {
+            if ticket.live().is_paused() {
+                ticket.wait_while_paused(stall).await?;
+                source.touch();
+            }
+            let read = source.read(ticket.live()).await;
+            if let Some(read) = read.map_err(|error| error.with_phase(Phase::Stream))? {
+                break read;
+            }
+        };
         batch = spare::take(ticket.joins());
         ended = source
             .decode(read, &mut decoder, &mut batch)
@@ -391,6 +394,14 @@ fn answered(record: &Record, request: u64, done: &str) -> Answered {
     json.truncate(json.len() - 1);
     json.push_str(&format!(r#","created":{created},"libllm":{done}}}"#));
     Answered { text, json }
+}
+
+// A provider may repeat the key that it refuses.
+fn discreet(error: Error, candidate: &Candidate) -> Error {
+    match &candidate.key {
+        Some(key) => error.without(key.expose()),
+        None => error,
+    }
 }
 
 fn out_of_time(total: Option<Duration>) -> Error {

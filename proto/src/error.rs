@@ -494,14 +494,14 @@ impl Error {
         code: Option<String>,
         param: Option<String>,
     ) -> Error {
-        self.0.provider_type = provider_type.map(Into::into);
-        self.0.code = code.map(Into::into);
-        self.0.param = param.map(Into::into);
+        self.0.provider_type = provider_type.map(word);
+        self.0.code = code.map(word);
+        self.0.param = param.map(word);
         self
     }
     /// Adds the provider's number for the request.
     pub fn with_request_id(mut self, id: Option<String>) -> Error {
-        self.0.request_id = id.map(Into::into);
+        self.0.request_id = id.map(word);
         self
     }
     /// Adds how long the provider asked to wait; does not change the retry decision.
@@ -514,11 +514,44 @@ impl Error {
         self.0.body = Some(body.into().into());
         self
     }
+    /// Takes a secret out of every text, wherever the provider repeated it.
+    pub fn without(mut self, secret: &str) -> Error {
+        // Shorter ones are no secrets, and would be found in ordinary words.
+        if secret.len() < SECRET_MIN {
+            return self;
+        }
+        let hide = |text: &mut Box<str>| {
+            if text.contains(secret) {
+                *text = text.replace(secret, "***").into();
+            }
+        };
+        let inner = &mut *self.0;
+        hide(&mut inner.message);
+        let optional = [
+            &mut inner.provider_type,
+            &mut inner.code,
+            &mut inner.param,
+            &mut inner.request_id,
+            &mut inner.body,
+        ];
+        optional.into_iter().flatten().for_each(hide);
+        self
+    }
+
     /// Adds the whole story of the call as JSON.
     pub fn with_report(mut self, json: impl Into<String>) -> Error {
         self.0.report = Some(json.into().into());
         self
     }
+}
+
+// A provider's word is a word; what is longer is cut, because a terminal event is never held back and must be small.
+const WORD_MAX: usize = 512;
+const SECRET_MIN: usize = 8;
+
+fn word(mut text: String) -> Box<str> {
+    text.truncate(text.floor_char_boundary(WORD_MAX));
+    text.into()
 }
 
 impl fmt::Display for Error {

@@ -304,10 +304,14 @@ impl ToolCall {
     }
 }
 
+const WORD_MAX: usize = 512;
+
 /// Keeps the first word that says something.
 fn first(place: &mut Option<Box<str>>, word: Option<&str>) {
     if place.is_none() {
-        *place = word.filter(|word| !word.is_empty()).map(Box::from);
+        // A name, not a novel: it travels in a terminal event.
+        let word = word.filter(|word| !word.is_empty());
+        *place = word.map(|word| Box::from(&word[..word.floor_char_boundary(WORD_MAX)]));
     }
 }
 
