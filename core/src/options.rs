@@ -121,7 +121,7 @@ fn read(table: &Table<'_>) -> Result<Options> {
     }
     if let Some(item) = table.get("headers") {
         for (name, item) in item.table()?.items() {
-            let name = config::header_name(name).map_err(|why| item.fail(why))?;
+            let name = config::request_header_name(name).map_err(|why| item.fail(why))?;
             let value = config::header_value(item.text()?).map_err(|why| item.fail(why))?;
             options.headers.push((name, value));
         }

@@ -186,7 +186,7 @@ where
     S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
 {
     let (sender, connection) = http1::Builder::new()
-        .read_buf_exact_size(Some(READ_BUFFER))
+        .max_buf_size(HEAD_MAX)
         .handshake(stream)
         .await?;
     // What went wrong reaches the request; an idle connection may die in peace.
@@ -398,6 +398,5 @@ fn words(error: &(dyn std::error::Error + 'static)) -> String {
     }
     text
 }
-// One page: at 9,500 slow streams 24.1 KiB of RSS each against 25.2 with hyper's own 8 KiB (bench/run.py --scenarios slow,
-// 2026-11-21).
-const READ_BUFFER: usize = 4096;
+// BEHAVIOUR 9: a header block; hyper bounds it by its read buffer.
+const HEAD_MAX: usize = 64 << 10;
