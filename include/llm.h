@@ -490,8 +490,8 @@ LLM_API llm_status llm_error_status(const llm_error *error);
 LLM_API const char *llm_error_message(const llm_error *error, size_t *len);
 
 /**
- * Everything known, as JSON: status, message, code, type, param, provider, model, http_status, request_id, retry_after_ms, attempts,
- * partial_text, raw_body (at most 64 KiB in all). Borrowed from the error.
+ * Everything known, as JSON: status, kind, message, type, code, param, provider, target, http_status, request_id, retry_after_ms,
+ * retryable, phase, attempts, partial, body (at most 64 KiB in all). Borrowed from the error.
  */
 LLM_API const char *llm_error_json(const llm_error *error, size_t *len);
 

@@ -56,8 +56,8 @@ pub unsafe extern "C" fn llm_error_message(
     unsafe { lent("llm_error_message", error, len, |error| &error.message) }
 }
 
-/// Everything known, as JSON: status, message, code, type, param, provider, model, http_status, request_id, retry_after_ms, attempts,
-/// partial_text, raw_body (at most 64 KiB in all). Borrowed from the error.
+/// Everything known, as JSON: status, kind, message, type, code, param, provider, target, http_status, request_id, retry_after_ms,
+/// retryable, phase, attempts, partial, body (at most 64 KiB in all). Borrowed from the error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn llm_error_json(error: *const llm_error, len: *mut usize) -> *const c_char {
     // SAFETY: NULL or a live error, and NULL or a place for a length.
