@@ -51,17 +51,17 @@ pub(crate) fn candidates(
         options,
         stream,
     };
-    let mut named = plan.primary()?;
+    let named = plan.primary()?;
+    let mut candidates = Vec::with_capacity(named.len() + options.fallbacks.len());
     let home = named[0].provider.clone();
-    for name in &options.fallbacks {
-        named.extend(
-            plan.targets(name)
-                .map_err(|error| error.context("fallbacks"))?,
-        );
-    }
-    let mut candidates = Vec::with_capacity(named.len());
     for target in named {
         candidates.push(plan.candidate(target, &home)?);
+    }
+    let said = |error: Error| error.context("fallbacks");
+    for name in &options.fallbacks {
+        for target in plan.targets(name).map_err(said)? {
+            candidates.push(plan.candidate(target, &home).map_err(said)?);
+        }
     }
     Ok(candidates)
 }

@@ -140,10 +140,10 @@ fn a_missing_key_names_its_variable() {
     assert_eq!(kind, ErrorKind::Auth);
     let expected = "provider groq has no key: set GROQ_API_KEY, or api_key in [providers.groq]";
     assert_eq!(message, expected);
-    let (kind, _) = refused("house/m", &options(r#"{"fallbacks":["groq/m"]}"#));
+    let (kind, message) = refused("house/m", &options(r#"{"fallbacks":["groq/m"]}"#));
     assert_eq!(
-        kind,
-        ErrorKind::Auth,
+        (kind, message),
+        (ErrorKind::Auth, format!("fallbacks: {expected}")),
         "a fallback that cannot work is told at once"
     );
     assert_eq!(
