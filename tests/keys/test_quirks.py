@@ -1,0 +1,161 @@
+"""`providers.P.quirks`: how a service differs from its wire. A closed list; each name changes what is sent or understood."""
+
+from llm import AUTH, CONFIG, Client, refused
+from server import Server
+from suite import config, test
+
+NAMES = ("terminal_marker", "stream_usage", "max_tokens_name", "moderation_403", "system_role", "tool_ids", "reasoning_field",
+         "no_parallel_tools")
+
+
+def quirk(name, says):
+    return test(f"providers.P.quirks.{name}", says=says)
+
+
+def sent(quirks, body):
+    """What a service with these quirks gets, and what the caller is told of it."""
+    server = Server()
+    answer = Client(config(server, provider={"quirks": quirks})).ask("house/m", body=body).succeeds("ok")
+    return server.only.json, {one["param"]: one["action"] for one in answer.last["dropped"]}
+
+
+def heard(quirks, answer, wire="openai_chat"):
+    server = Server(answer)
+    return Client(config(server, provider={"quirks": quirks, "wire": wire})).ask("house/m", body={"max_tokens": 5})
+
+
+def without_done(exchange):
+    exchange.head()
+    exchange.delta("ok")
+    exchange.finish()
+    exchange.wait()
+
+
+def without_finish(exchange):
+    exchange.head()
+    exchange.delta("ok")
+    exchange.send("0\r\n\r\n")
+
+
+@quirk("terminal_marker", "finish_reason ends an answer at its finish reason")
+def _():
+    answer = heard({"terminal_marker": "finish_reason"}, without_done).succeeds("ok")
+    assert answer.last["incomplete"] is False
+
+
+@quirk("terminal_marker", "none takes a clean end for one, and says that the answer may be incomplete")
+def _():
+    answer = heard({"terminal_marker": "none"}, without_finish).succeeds("ok")
+    assert answer.last["incomplete"] is True, answer.last
+
+
+@quirk("terminal_marker", "format, the default, knows an answer without its marker for cut")
+def _():
+    for quirks in {}, {"terminal_marker": "format"}:
+        heard(quirks, without_finish).fails("stream_truncated")
+
+
+@quirk("terminal_marker", "counts for Messages as well")
+def _():
+    def cut(exchange):
+        exchange.head()
+        start = {"id": "m", "type": "message", "role": "assistant", "model": "m", "content": [], "usage": {"input_tokens": 1}}
+        exchange.event({"type": "message_start", "message": start})
+        exchange.event({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}})
+        exchange.event({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "ok"}})
+        exchange.send("0\r\n\r\n")
+
+    assert heard({"terminal_marker": "none"}, cut, "anthropic").succeeds("ok").last["incomplete"] is True
+    heard({}, cut, "anthropic").fails("stream_truncated")
+
+
+@quirk("stream_usage", "false never asks for usage in a stream")
+def _():
+    body, _ = sent({}, {})
+    assert body["stream_options"] == {"include_usage": True}
+    body, _ = sent({"stream_usage": False}, {})
+    assert "stream_options" not in body
+    body, dropped = sent({"stream_usage": False}, {"stream_options": {"include_usage": True}})
+    assert "stream_options" not in body and dropped == {"stream_options": "dropped"}, dropped
+
+
+@quirk("max_tokens_name", "is how the limit is called")
+def _():
+    for quirk_value, written, name in [
+        ("max_tokens", "max_completion_tokens", "max_tokens"),
+        ("max_completion_tokens", "max_tokens", "max_completion_tokens"),
+        ("as_written", "max_tokens", "max_tokens"),
+        ("as_written", "max_completion_tokens", "max_completion_tokens"),
+    ]:
+        body, dropped = sent({"max_tokens_name": quirk_value}, {written: 7})
+        assert {key: value for key, value in body.items() if key.startswith("max_")} == {name: 7}, body
+        assert dropped == ({} if name == written else {written: "converted"}), dropped
+
+
+@quirk("moderation_403", "takes a 403 for a verdict")
+def _():
+    refuse = lambda exchange: exchange.fail(403)
+    assert heard({"moderation_403": True}, refuse).fails("content_filter").status == "LLM_ERR_CONTENT_FILTER"
+    assert heard({}, refuse).fails("auth").status == AUTH
+
+
+@quirk("system_role", "is the role of system text")
+def _():
+    said = [{"role": "system", "content": "a"}, {"role": "developer", "content": "b"}, {"role": "user", "content": "c"}]
+    for role, roles in [("system", ["system", "system", "user"]), ("developer", ["developer", "developer", "user"]),
+                        ("user", ["user", "user", "user"]), ("as_written", ["system", "developer", "user"])]:
+        body, dropped = sent({"system_role": role}, {"messages": said})
+        assert [message["role"] for message in body["messages"]] == roles, (role, body)
+        assert [message["content"] for message in body["messages"]] == ["a", "b", "c"]
+        assert (dropped == {}) == (role == "as_written"), dropped
+
+
+@quirk("tool_ids", "alnum9 makes ids of nine letters and digits, the same for a call and its answer")
+def _():
+    call = {"id": "call_a-long-id", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    said = [{"role": "user", "content": "a"}, {"role": "assistant", "content": None, "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "call_a-long-id", "content": "r"}]
+    body, dropped = sent({"tool_ids": "alnum9"}, {"messages": said})
+    made = body["messages"][1]["tool_calls"][0]["id"]
+    assert len(made) == 9 and made.isalnum() and made == body["messages"][2]["tool_call_id"], body
+    assert dropped, "it is told"
+    body, dropped = sent({"tool_ids": "any"}, {"messages": said})
+    assert body["messages"] == said and dropped == {}
+
+
+@quirk("reasoning_field", "is where earlier reasoning goes back")
+def _():
+    earlier = {"role": "assistant", "content": "b", "reasoning": "why"}
+    said = [{"role": "user", "content": "a"}, earlier, {"role": "user", "content": "c"}]
+    for quirk_value, field in ("reasoning_content", "reasoning_content"), ("reasoning", "reasoning"), ("none", None):
+        body, _ = sent({"reasoning_field": quirk_value}, {"messages": said})
+        found = {key: value for key, value in body["messages"][1].items() if key.startswith("reasoning")}
+        assert found == ({field: "why"} if field else {}), (quirk_value, found)
+
+
+@quirk("no_parallel_tools", "leaves parallel_tool_calls out")
+def _():
+    body, dropped = sent({"no_parallel_tools": True}, {"parallel_tool_calls": True})
+    assert "parallel_tool_calls" not in body and dropped == {"parallel_tool_calls": "dropped"}
+    body, dropped = sent({}, {"parallel_tool_calls": True})
+    assert body["parallel_tool_calls"] is True and dropped == {}
+
+
+@test("providers.P.quirks", says="are laid over the built-in provider's own")
+def _():
+    server = Server()
+    place = {"base_url": server.url, "api_key": "k", "quirks": {"stream_usage": True}}
+    Client({"providers": {"mistral": place}}).ask("mistral/m", body={"max_completion_tokens": 7}).succeeds("ok")
+    body = server.only.json
+    assert body["stream_options"] == {"include_usage": True}, "what is said counts"
+    assert body["max_tokens"] == 7, "the rest stays as the row has it"
+
+
+@test("providers.P.quirks", says="are a closed list of names and words")
+def _():
+    def said(text):
+        return lambda: Client(f'[providers.house]\nwire = "openai_chat"\nbase_url = "http://h"\nquirks = {{ {text} }}')
+
+    refused(said("stream_usages = false"), CONFIG, "line 4, column", "providers.house.quirks.stream_usages", *NAMES)
+    for name in NAMES:
+        refused(said(f'{name} = "nonsense"'), CONFIG, "line 4, column", f"providers.house.quirks.{name}")

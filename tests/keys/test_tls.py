@@ -1,0 +1,71 @@
+"""`providers.P.tls` and the variables that name certificates: whom the library trusts, and under which name."""
+
+import os
+import pathlib
+import shutil
+import tempfile
+
+import suite
+from llm import CONFIG, Client, refused
+from server import HOST, Relay
+from suite import test
+
+
+def port():
+    return int(suite.TLS.rsplit(":", 1)[1])
+
+
+def ask(host=HOST, at=None, **tls):
+    place = {"wire": "openai_chat", "base_url": f"https://{host}:{at or port()}/v1", "tls": tls}
+    return Client({"providers": {"house": place}, "retry": {"max_attempts": 1}}).ask("house/text=ok")
+
+
+@test("providers.P.tls.ca_file", "providers.P.tls", says="is trusted beside the platform's, and nobody else is")
+def _():
+    ask(ca_file=suite.CA).succeeds("ok")
+    answer = ask().fails("connect", "certificate")
+    assert answer.status == "LLM_ERR_CONNECT" and answer.last["phase"] == "connect", answer.last
+
+
+@test("providers.P.tls.ca_file", says="counts for its own provider")
+def _():
+    place = {"wire": "openai_chat", "base_url": f"{suite.TLS}/v1"}
+    providers = {"trusting": {**place, "tls": {"ca_file": suite.CA}}, "wary": place}
+    client = Client({"providers": providers, "retry": {"max_attempts": 1}})
+    for _ in range(2):
+        client.ask("trusting/text=ok").succeeds("ok")
+        client.ask("wary/text=ok").fails("connect", "certificate")
+
+
+@test("providers.P.tls.ca_file", says="that cannot be read, or holds no certificate, is refused")
+def _():
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write("no certificate")
+        file.flush()
+        for path, words in ("/no/such.pem", "cannot read /no/such.pem"), (file.name, "holds no certificate"):
+            refused(lambda: ask(ca_file=path), CONFIG, "providers.house.tls.ca_file", words)
+
+
+@test("providers.P.tls.server_name", says="is the name that the certificate must hold")
+def _():
+    # The certificate is for localhost and 127.0.0.1, not for this other address of the same machine.
+    relay = Relay(port(), host="127.0.0.2")
+    ask(host="127.0.0.2", at=relay.port, ca_file=suite.CA).fails("connect", "certificate")
+    ask(host="127.0.0.2", at=relay.port, ca_file=suite.CA, server_name="localhost").succeeds("ok")
+    ask(ca_file=suite.CA, server_name="house.example").fails("connect", "certificate")
+    refused(lambda: ask(server_name="a b"), CONFIG, "providers.house.tls.server_name", "expected a host name")
+
+
+@test("SSL_CERT_FILE", says="is trusted instead of the platform's certificates")
+def _():
+    os.environ["SSL_CERT_FILE"] = suite.CA
+    ask().succeeds("ok")
+
+
+@test("SSL_CERT_DIR", says="is a folder of such files")
+def _():
+    with tempfile.TemporaryDirectory() as folder:
+        # OpenSSL's way to name them: a hash and a number.
+        shutil.copy(suite.CA, pathlib.Path(folder, "0123abcd.0"))
+        os.environ["SSL_CERT_DIR"] = folder
+        ask().succeeds("ok")
