@@ -270,6 +270,16 @@ def _():
     assert 1 <= len(server.requests) < 10, len(server.requests)
 
 
+@test("timeouts.total_unary", says="of several targets the first one's counts")
+def _():
+    down, slow = Server(lambda exchange: exchange.unavailable()), Server(TotalUnary().for_a_while)
+    for first, second, outcome in (LONG, SHORT, "LLM_OK"), (SHORT, LONG, "LLM_ERR_TIMEOUT"):
+        providers = {"down": house(down, timeouts={"total_unary": first}), "slow": house(slow, timeouts={"total_unary": second})}
+        client = Client({"providers": providers, "models": {"m": {"targets": [{"model": "down/m"}, {"model": "slow/m"}]}}})
+        answer = client.ask("m", body={"stream": False})
+        assert answer.status == outcome, answer.last
+
+
 @test("timeouts.consumer_stall", says="a paused request stalls as well")
 def _():
     begun = threading.Event()
