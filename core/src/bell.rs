@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -22,8 +22,8 @@ pub(crate) struct Bell {
     watched: AtomicBool,
     /// Whether the consumer sleeps.
     pub(crate) sleeping: AtomicBool,
-    /// Whether the descriptor is readable: [`QUIET`], [`RINGING`] while it is being written, [`RUNG`].
-    rung: AtomicU8,
+    /// Whether the descriptor was written since it was read last. Set after the write, so that no write is left unread.
+    written: AtomicBool,
     /// Somebody asked for an early return from poll.
     pub(crate) wakeup: AtomicBool,
     /// Whether this turn already means to ring.
@@ -34,10 +34,6 @@ pub(crate) struct Bell {
     armed: AtomicBool,
 }
 
-const QUIET: u8 = 0;
-const RINGING: u8 = 1;
-const RUNG: u8 = 2;
-
 impl Bell {
     pub(crate) fn new() -> Result<Bell> {
         let fd = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
@@ -46,7 +42,7 @@ impl Bell {
             fd,
             watched: AtomicBool::new(false),
             sleeping: AtomicBool::new(false),
-            rung: AtomicU8::new(QUIET),
+            written: AtomicBool::new(false),
             wakeup: AtomicBool::new(false),
             marked: AtomicBool::new(false),
             wake: Mutex::new(None),
@@ -69,29 +65,19 @@ impl Bell {
         }
     }
 
-    /// Makes the descriptor readable. Async-signal-safe.
+    /// Makes the descriptor readable, and each time a new edge of it. Async-signal-safe.
     pub(crate) fn write(&self) {
-        // Whoever finds it ringing or rung need not write: it is readable, or is about to be.
-        let rings = self
-            .rung
-            .compare_exchange(QUIET, RINGING, Ordering::SeqCst, Ordering::SeqCst);
-        if rings.is_ok() {
-            // A full counter is readable too, which is all that is wanted.
-            let _ = rustix::io::write(&self.fd, &1u64.to_ne_bytes());
-            self.rung.store(RUNG, Ordering::SeqCst);
-        }
+        // A full counter is readable too, which is all that is wanted.
+        let _ = rustix::io::write(&self.fd, &1u64.to_ne_bytes());
+        self.written.store(true, Ordering::SeqCst);
     }
 
-    /// Makes the descriptor unreadable: everything was taken. Called under the queue's lock, so that whoever adds an event
-    /// later also rings later. One that is ringing at this moment is left to ring, for nothing.
+    /// Makes the descriptor unreadable: everything was taken. A write at this very moment stays, for nothing, and is read
+    /// the next time.
     pub(crate) fn clear(&self) {
-        if self.rung.load(Ordering::SeqCst) == RUNG {
+        if self.written.swap(false, Ordering::SeqCst) {
+            // Empty means that somebody was faster.
             let _ = rustix::io::read(&self.fd, &mut [0u8; 8]);
-            self.rung.store(QUIET, Ordering::SeqCst);
-            // A wake-up knows no lock: it may have found the bell rung just before.
-            if self.wakeup.load(Ordering::SeqCst) {
-                self.write();
-            }
         }
     }
 
@@ -209,7 +195,7 @@ pub(crate) fn announce(queue: &Arc<Shared>) {
         && let Some(engine) = crate::process::current().runtime.get()
     {
         let queue = queue.clone();
-        engine.run(move || queue.ring_if_waiting());
+        engine.run(move || queue.ring_again());
     }
 }
 

@@ -139,6 +139,8 @@ struct State {
     bytes: usize,
     live: usize,
     blocked: VecDeque<Arc<Live>>,
+    /// The consumer was rung for since it last found nothing more to take.
+    told: bool,
     closed: bool,
     released: bool,
 }
@@ -371,15 +373,22 @@ impl Shared {
         crate::lock(&self.state).closed
     }
 
-    /// Rings if events wait.
+    /// Rings if events wait of which the consumer was not told.
     pub(crate) fn ring_if_waiting(&self) {
-        let waits = {
-            let state = crate::lock(&self.state);
-            !state.waiting.is_empty() || state.closed
+        let rings = {
+            let mut state = crate::lock(&self.state);
+            let waits = !state.waiting.is_empty() || state.closed;
+            waits && !std::mem::replace(&mut state.told, waits)
         };
-        if waits {
+        if rings {
             self.bell.ring();
         }
+    }
+
+    /// Rings if events wait, whatever was told: somebody else listens now.
+    pub(crate) fn ring_again(&self) {
+        crate::lock(&self.state).told = false;
+        self.ring_if_waiting();
     }
 
     // Moves up to `max` events to `lent`, whose last contents are given back. Finds nothing and is going to `block`: the bell
@@ -399,7 +408,7 @@ impl Shared {
         }
         let count = state.waiting.len().min(max);
         if count == 0 && max > 0 {
-            self.settle(&state);
+            self.settle(&mut state);
             if state.closed && state.live == 0 {
                 return Err(Error::new(
                     ErrorKind::Closed,
@@ -431,7 +440,7 @@ impl Shared {
             false => VecDeque::new(),
         };
         if count < max {
-            self.settle(&state);
+            self.settle(&mut state);
         }
         drop(state);
         process.memory.sub(freed);
@@ -440,7 +449,8 @@ impl Shared {
     }
 
     // Everything was taken: the bell is quiet until something comes. That the queue is over is for ever something to be told.
-    fn settle(&self, state: &State) {
+    fn settle(&self, state: &mut State) {
+        state.told = false;
         match state.closed && state.live == 0 && state.waiting.is_empty() {
             true => self.bell.write(),
             false => self.bell.clear(),
