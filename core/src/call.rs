@@ -78,7 +78,7 @@ pub(crate) struct Answered {
 }
 
 /// Runs one call to its end and says how it ended.
-pub(crate) async fn run(job: Job, mut ticket: Ticket) {
+pub(crate) async fn run(job: Box<Job>, mut ticket: Ticket) {
     let mut record = Record::new(ticket.started());
     let (with_text, place) = (job.asked.message, job.answer.clone());
     let total = job
@@ -128,7 +128,7 @@ pub(crate) async fn run(job: Job, mut ticket: Ticket) {
 }
 
 async fn drive(
-    mut job: Job,
+    mut job: Box<Job>,
     ticket: &mut Ticket,
     record: &mut Record,
     deadline: Option<Instant>,

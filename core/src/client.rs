@@ -227,7 +227,7 @@ impl Client {
         if self.inner.draining.load(Ordering::Acquire) {
             ticket.live().cancel();
         }
-        let job = Job {
+        let job = Box::new(Job {
             request,
             candidates,
             stream,
@@ -243,7 +243,7 @@ impl Client {
             sockets: crate::lock(&self.inner.sockets).clone(),
             scripts: self.inner.scripts.clone(),
             answer,
-        };
+        });
         self.inner.process.counters.submitted();
         seen(id);
         let span = tracing::info_span!(target: "libllm", "request", id);
