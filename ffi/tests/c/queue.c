@@ -180,7 +180,9 @@ static void epoll_both_ways(void)
             CHECK(words(all[i].text, all[i].len, 20, 1));
             forget(&all[i]);
         }
-        IS(epoll_wait(poller, &ready, 1, 0), 0);
+        /* Readiness may be spurious (llm.h): a ring on its way when the last event was taken. Then there is nothing behind it. */
+        if (epoll_wait(poller, &ready, 1, 0) == 1)
+            IS(llm_queue_poll(queue, events, 4, 0), 0);
         CHECK(llm_queue_close(queue) == LLM_OK);
         IS(epoll_wait(poller, &ready, 1, 5000), 1);
         close(poller);
