@@ -67,6 +67,8 @@ impl Bell {
 
     /// Makes the descriptor readable, and each time a new edge of it. Async-signal-safe.
     pub(crate) fn write(&self) {
+        // Before, so that whoever wakes at once reads it; after, in case it was read in between.
+        self.written.store(true, Ordering::SeqCst);
         // A full counter is readable too, which is all that is wanted.
         let _ = rustix::io::write(&self.fd, &1u64.to_ne_bytes());
         self.written.store(true, Ordering::SeqCst);
@@ -75,7 +77,9 @@ impl Bell {
     /// Makes the descriptor unreadable: everything was taken. A write at this very moment stays, for nothing, and is read
     /// the next time.
     pub(crate) fn clear(&self) {
-        if self.written.swap(false, Ordering::SeqCst) {
+        let written = self.written.swap(false, Ordering::SeqCst);
+        // Whoever watches or slept must find it quiet, or would spin while a writer is between its two lines.
+        if written || self.watched.load(Ordering::SeqCst) || self.sleeping.load(Ordering::SeqCst) {
             // Empty means that somebody was faster.
             let _ = rustix::io::read(&self.fd, &mut [0u8; 8]);
         }

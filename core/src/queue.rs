@@ -461,6 +461,7 @@ impl Shared {
     // False when a signal handler ran.
     fn sleep(&self, timeout: Option<Duration>) -> Result<bool> {
         let woken = self.bell.wait(timeout);
+        self.bell.clear();
         self.bell.sleeping.store(false, Ordering::SeqCst);
         woken
     }
