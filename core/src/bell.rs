@@ -170,7 +170,7 @@ struct Due {
 /// At the latest after this many bytes: a busy turn must not starve its consumers.
 const BYTES_MAX: usize = 64 * 1024;
 /// At the latest after this long, for the same reason. Shorter would wake a consumer several times in a turn that serves a
-/// hundred streams: measured on paced tokens, 1.5 x bare hyper at 250 us and 1.05 x at 1 ms (bench/run.py, 2026-11-21).
+/// hundred streams.
 const WAIT_MAX: Duration = Duration::from_micros(1000);
 
 /// Remembers that `queue` has events, to be rung at the end of this turn; off the engine's threads, at once.
