@@ -299,7 +299,7 @@ impl Answer {
         let (framing, reader) = wire.reader(exchange, head);
         let frame_max = match framing {
             Framing::Body => usize::try_from(limits.answer).unwrap_or(usize::MAX),
-            Framing::Sse | Framing::Ndjson => limits.event,
+            _ => limits.event,
         };
         let framer = Framer::new(framing, frame_max);
         Answer {

@@ -1,4 +1,5 @@
-//! Bytes to frames: server-sent events, lines of JSON, whole bodies. A framer knows no wire.
+//! Bytes to frames: server-sent events, lines of JSON, elements of a JSON array, AWS event streams, whole bodies. A framer knows
+//! no wire.
 //!
 //! A framer gives the same frames however the bytes are cut, lends what lies whole in one read straight from that read, and
 //! does work in proportion to the bytes.
@@ -20,10 +21,14 @@
 //! ```
 
 mod body;
+mod event_stream;
+mod json_array;
 mod ndjson;
 mod sse;
 
 pub use body::Body;
+pub use event_stream::{EventStream, Header, Headers, Message, Value};
+pub use json_array::JsonArray;
 pub use ndjson::Ndjson;
 pub use sse::Sse;
 
@@ -33,9 +38,10 @@ use crate::wire::Flow;
 /// One frame of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame<'a> {
-    /// The event's name (`event:` of SSE); empty where the framing has none or it was not sent.
+    /// The event's name (`event:` of SSE, `:event-type` of an AWS event stream); empty where the framing has none or it was not
+    /// sent.
     pub name: &'a [u8],
-    /// The payload: an event's data, a line, a body. Any bytes.
+    /// The payload: an event's data, a line, an element, a body. Any bytes.
     pub data: &'a [u8],
 }
 
@@ -46,6 +52,10 @@ pub enum Framing {
     Sse,
     /// One JSON value a line.
     Ndjson,
+    /// The elements of one JSON array.
+    JsonArray,
+    /// Binary messages of AWS.
+    EventStream,
     /// The whole body is one frame.
     Body,
 }
@@ -56,6 +66,8 @@ pub enum Framing {
 pub enum Framer {
     Sse(Sse),
     Ndjson(Ndjson),
+    JsonArray(JsonArray),
+    EventStream(EventStream),
     Body(Body),
 }
 
@@ -65,6 +77,8 @@ impl Framer {
         match framing {
             Framing::Sse => Framer::Sse(Sse::new(frame_max)),
             Framing::Ndjson => Framer::Ndjson(Ndjson::new(frame_max)),
+            Framing::JsonArray => Framer::JsonArray(JsonArray::new(frame_max)),
+            Framing::EventStream => Framer::EventStream(EventStream::new(frame_max)),
             Framing::Body => Framer::Body(Body::new(frame_max)),
         }
     }
@@ -78,6 +92,8 @@ impl Framer {
         match self {
             Framer::Sse(sse) => sse.push(bytes, sink),
             Framer::Ndjson(ndjson) => ndjson.push(bytes, sink),
+            Framer::JsonArray(array) => array.push(bytes, sink),
+            Framer::EventStream(events) => events.push(bytes, sink),
             Framer::Body(body) => body.push(bytes),
         }
     }
@@ -87,6 +103,8 @@ impl Framer {
         match self {
             Framer::Sse(sse) => sse.finish(sink),
             Framer::Ndjson(ndjson) => ndjson.finish(sink),
+            Framer::JsonArray(array) => array.finish(),
+            Framer::EventStream(events) => events.finish(),
             Framer::Body(body) => body.finish(sink),
         }
     }
@@ -96,6 +114,8 @@ impl Framer {
         match self {
             Framer::Sse(sse) => sse.has_partial(),
             Framer::Ndjson(ndjson) => ndjson.has_partial(),
+            Framer::JsonArray(array) => array.has_partial(),
+            Framer::EventStream(events) => events.has_partial(),
             Framer::Body(body) => body.has_partial(),
         }
     }
