@@ -1,7 +1,7 @@
 # The doors to everything that the project does by command. `make` alone lists them.
 #
-# CARGO_TARGET_DIR, CC, CXX, PREFIX, DESTDIR are honoured. One build with fat LTO (`make build`) is what ships; tests, examples and
-# conformance run on profile `ci`, which is close to it and quick to build.
+# CARGO_TARGET_DIR, CC, CXX, PREFIX, LIBDIR, INCLUDEDIR, BINDIR and DESTDIR are honoured. One build with fat LTO (`make build`) is
+# what ships; tests, examples and conformance run on profile `ci`, which is close to it and quick to build.
 
 CARGO  ?= cargo
 CC     ?= cc
@@ -9,10 +9,9 @@ CXX    ?= c++
 PREFIX ?= /usr/local
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
-LIBDIR       = $(DESTDIR)$(PREFIX)/lib
-INCLUDEDIR   = $(DESTDIR)$(PREFIX)/include
-BINDIR       = $(DESTDIR)$(PREFIX)/bin
-PKGCONFIGDIR = $(LIBDIR)/pkgconfig
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+BINDIR     ?= $(PREFIX)/bin
 
 export CARGO CC CXX
 export LLM_TARGET = $(TARGET)
@@ -28,7 +27,7 @@ help:
 	@echo 'make conformance       recorded providers through the C ABI   [CORPUS=dir OUT=file JUDGE=path CHUNK=1]'
 	@echo 'make bench             load and micro benchmarks against bare hyper'
 	@echo 'make live              a few calls to the real providers whose keys are in the environment'
-	@echo 'make install           to PREFIX=$(PREFIX)   [DESTDIR=]'
+	@echo 'make install           to PREFIX=$(PREFIX)   [LIBDIR= DESTDIR=]'
 	@echo 'make fmt  make clean'
 
 demo: ci-build
@@ -63,12 +62,8 @@ live: ci-build
 	tools/live.sh
 
 install: build
-	install -d $(LIBDIR) $(INCLUDEDIR) $(BINDIR) $(PKGCONFIGDIR)
-	install -m 755 $(TARGET)/release/libllm.so $(LIBDIR)/libllm.so
-	install -m 644 $(TARGET)/release/libllm.a $(LIBDIR)/libllm.a
-	install -m 644 include/llm.h include/llm.hpp $(INCLUDEDIR)
-	install -m 755 $(TARGET)/release/libllm $(BINDIR)/libllm
-	tools/pkg-config.sh $(PREFIX) > $(PKGCONFIGDIR)/libllm.pc
+	DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' LIBDIR='$(LIBDIR)' INCLUDEDIR='$(INCLUDEDIR)' BINDIR='$(BINDIR)' \
+	  packaging/install.sh $(TARGET)/release
 
 fmt:
 	$(CARGO) fmt --all
