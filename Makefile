@@ -16,7 +16,7 @@ BINDIR     ?= $(PREFIX)/bin
 export CARGO CC CXX
 export LLM_TARGET = $(TARGET)
 
-.PHONY: help demo test check build ci-build header conformance bench install fmt clean live
+.PHONY: help demo test check build ci-build header conformance bench install deb fmt clean live
 
 help:
 	@echo 'make demo [MODEL=p/m]  build, then run the examples: on a scripted provider with a failover, or with your key'
@@ -28,6 +28,7 @@ help:
 	@echo 'make bench             load and micro benchmarks against bare hyper'
 	@echo 'make live              a few calls to the real providers whose keys are in the environment'
 	@echo 'make install           to PREFIX=$(PREFIX)   [LIBDIR= DESTDIR=]'
+	@echo 'make deb               Debian packages, in $(TARGET)/debs'
 	@echo 'make fmt  make clean'
 
 demo: ci-build
@@ -64,6 +65,9 @@ live: ci-build
 install: build
 	DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' LIBDIR='$(LIBDIR)' INCLUDEDIR='$(INCLUDEDIR)' BINDIR='$(BINDIR)' \
 	  packaging/install.sh $(TARGET)/release
+
+deb: build
+	packaging/deb.sh $(TARGET)/release $(TARGET)/debs
 
 fmt:
 	$(CARGO) fmt --all

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what a build made: usage install.sh BUILT, where BUILT holds cargo's libllm.a and the command libllm.
 #
-# From the environment: DESTDIR (put before every path), PREFIX (/usr/local), LIBDIR, INCLUDEDIR, BINDIR (below PREFIX unless said).
+# From the environment: DESTDIR (put before every path), PREFIX (/usr/local), LIBDIR, INCLUDEDIR, BINDIR, MANDIR (below PREFIX
+# unless said).
 # Paths that are written into files are those without DESTDIR. CC, LD, OBJCOPY and AR as for link.sh.
 set -euo pipefail
 built=$(realpath "${1:?usage: install.sh BUILT}")
@@ -10,7 +11,8 @@ prefix=${PREFIX:-/usr/local}
 libdir=${LIBDIR:-$prefix/lib}
 includedir=${INCLUDEDIR:-$prefix/include}
 bindir=${BINDIR:-$prefix/bin}
-for path in "$prefix" "$libdir" "$includedir" "$bindir"; do
+mandir=${MANDIR:-$prefix/share/man}
+for path in "$prefix" "$libdir" "$includedir" "$bindir" "$mandir"; do
     [ "${path#/}" != "$path" ] || { printf 'install: %s is not an absolute path\n' "$path" >&2; exit 1; }
 done
 abi=$(sed -n 's/^#define LLM_ABI_VERSION //p' include/llm.h)
@@ -18,13 +20,14 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 packaging/link.sh "$built/libllm.a" "$work"
-lib=${DESTDIR:-}$libdir include=${DESTDIR:-}$includedir bin=${DESTDIR:-}$bindir
-install -d "$lib/pkgconfig" "$lib/cmake/libllm" "$include" "$bin"
+lib=${DESTDIR:-}$libdir include=${DESTDIR:-}$includedir bin=${DESTDIR:-}$bindir man=${DESTDIR:-}$mandir
+install -d "$lib/pkgconfig" "$lib/cmake/libllm" "$include" "$bin" "$man/man1"
 install -m 755 "$work/libllm.so.$abi" "$lib/libllm.so.$abi"
 ln -sfn "libllm.so.$abi" "$lib/libllm.so"
 install -m 644 "$work/libllm.a" "$lib/libllm.a"
 install -m 644 include/llm.h include/llm.hpp "$include/"
 install -m 755 "$built/libllm" "$bin/libllm"
+install -m 644 packaging/libllm.1 "$man/man1/libllm.1"
 
 tools/pkg-config.sh "$prefix" "$libdir" "$includedir" > "$work/libllm.pc"
 tools/pkg-config.sh --static "$prefix" "$libdir" "$includedir" > "$work/libllm-static.pc"
