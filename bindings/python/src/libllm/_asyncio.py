@@ -1,0 +1,185 @@
+"""The client for asyncio: any number of streams, no thread of its own."""
+
+from __future__ import annotations
+
+from asyncio import get_running_loop
+
+from . import _abi, _native
+from ._errors import from_status
+from ._handle import Handle, Settings, joins, request_text
+from ._hub import AsyncCall, Hub, hub_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import AsyncIterator
+
+    from typing_extensions import Self, Unpack
+
+    from ._answer import Response
+    from ._events import Event
+    from ._handle import ConfigLike, MessagesLike, RequestLike
+    from .types import RequestOptions
+
+
+class AsyncClient:
+    """Answers from any provider, for asyncio. One client serves every event loop of the process.
+
+    `config` is a mapping, TOML or JSON text, or a path; None reads the environment (LLM_CONFIG, provider keys).
+    Options given here are the defaults of every request.
+    """
+
+    def __init__(self, config: ConfigLike = None, **options: Unpack[RequestOptions]) -> None:
+        self._settings = Settings(options)
+        self._handle = Handle(config)
+
+    async def chat(
+        self, request: RequestLike, messages: MessagesLike = None, /, **options: Unpack[RequestOptions]
+    ) -> Response:
+        """The whole answer to a chat request (OpenAI's shape), or to a model's name and a prompt."""
+        stream = self._open(request_text(request, messages, False), options)
+        try:
+            return await stream.final()
+        finally:
+            stream.cancel()
+
+    def stream(
+        self, request: RequestLike, messages: MessagesLike = None, /, **options: Unpack[RequestOptions]
+    ) -> AsyncStream:
+        """The answer's events as they come; call it in a coroutine. A cancelled task closes the stream upstream, and
+        so does dropping it."""
+        return self._open(request_text(request, messages, True), options)
+
+    def with_options(self, **options: Unpack[RequestOptions]) -> Self:
+        """The same client with other defaults."""
+        other = type(self).__new__(type(self))
+        other._settings = Settings({**self._settings.given, **options})
+        other._handle = self._handle
+        return other
+
+    def reload(self, config: ConfigLike) -> None:
+        """Replaces keys, routes and limits at once; requests in flight keep theirs."""
+        self._handle.reload(config)
+
+    def metrics(self, format: str = "json") -> str:
+        """Counters and histograms as "json" or "prometheus" text."""
+        return self._handle.metrics(format)
+
+    async def aclose(self) -> None:
+        """Cancels what is in flight."""
+        self._handle.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def _open(self, request: bytes, options: RequestOptions) -> AsyncStream:
+        loop = get_running_loop()
+        hub = hub_of(loop)
+        compiled = self._settings.compiled(options)
+        call = AsyncCall(joins(compiled))
+        self._handle.submit(hub.queue, request, compiled, call)
+        hub.calls[call.request] = call
+        return AsyncStream(call, hub, loop)
+
+
+class AsyncStream:
+    """One answer's events, in order, for one task of the loop it was made in."""
+
+    __slots__ = ("_call", "_closed", "_hub", "_loop")
+
+    def __init__(self, call: AsyncCall, hub: Hub, loop: AbstractEventLoop) -> None:
+        self._call = call
+        self._hub = hub
+        self._loop = loop
+        self._closed = False
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        return self
+
+    async def __anext__(self) -> Event:
+        call = self._call
+        while not call.over:
+            event = call.take()
+            if event is not None:
+                if call.paused:
+                    call.lag()
+                return event
+            await self._wait()
+        raise StopAsyncIteration
+
+    @property
+    def text(self) -> AsyncIterator[str]:
+        """Only the text of the first choice, piece by piece: the cheapest way to read."""
+        return _Texts(self)
+
+    async def final(self) -> Response:
+        """Reads to the end; the whole answer. Raises what the stream would have raised."""
+        async for _ in self:
+            pass
+        if self._call.done is None:
+            raise self._call.error or from_status(_abi.ERR_CANCELED)
+        return self._call.response()
+
+    def cancel(self) -> None:
+        """Closes the stream upstream, so that no more is generated and paid for. Again is harmless."""
+        if not self._closed:
+            self._closed = True
+            self._hub.forget(self._call)
+
+    async def aclose(self) -> None:
+        """As cancel()."""
+        self.cancel()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.cancel()
+
+    def __del__(self) -> None:
+        self.cancel()
+
+    async def _wait(self) -> None:
+        call = self._call
+        if call.failed is not None:
+            raise call.failed
+        if self._closed:
+            raise from_status(_abi.ERR_CANCELED)
+        if call.paused:
+            call.resume()
+        call.held = 0
+        waiter = call.waiter = self._loop.create_future()
+        try:
+            await waiter
+        except BaseException:
+            # A cancelled task: nobody will read on.
+            self.cancel()
+            raise
+        finally:
+            call.waiter = None
+
+
+class _Texts:
+    __slots__ = ("_stream",)
+
+    def __init__(self, stream: AsyncStream) -> None:
+        self._stream = stream
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        return self
+
+    async def __anext__(self) -> str:
+        stream = self._stream
+        call = stream._call
+        while not call.over:
+            text = call.take_text()
+            if text is not None:
+                if call.paused:
+                    call.lag()
+                return text
+            if not call.over:
+                await stream._wait()
+        raise StopAsyncIteration

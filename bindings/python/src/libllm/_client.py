@@ -1,0 +1,241 @@
+"""The blocking client. Each open answer has a queue to itself, taken from the client's spare ones and given back:
+no thread is made, nobody pumps for others, and a stream that is not read is held back by the library's own bound."""
+
+from __future__ import annotations
+
+from _thread import allocate_lock
+from collections import deque
+
+from . import _abi, _log, _native
+from ._call import Call
+from ._errors import from_status
+from ._handle import Handle, Settings, joins, request_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from ctypes import c_void_p
+    from types import TracebackType
+
+    from typing_extensions import Self, Unpack
+
+    from ._answer import Response
+    from ._errors import LLMError
+    from ._events import Event
+    from ._handle import ConfigLike, MessagesLike, RequestLike
+    from .types import RequestOptions
+
+# Queues kept for the next answer; more are made when more answers are open at once.
+_SPARE_MAX = 64
+
+
+class Client:
+    """Answers from any provider; blocks the calling thread only. Safe to share between threads.
+
+    `config` is a mapping, TOML or JSON text, or a path; None reads the environment (LLM_CONFIG, provider keys).
+    Options given here are the defaults of every request.
+    """
+
+    def __init__(self, config: ConfigLike = None, **options: Unpack[RequestOptions]) -> None:
+        self._settings = Settings(options)
+        self._handle = Handle(config)
+        self._spare: deque[_Reader] = deque(maxlen=_SPARE_MAX)
+
+    def chat(
+        self, request: RequestLike, messages: MessagesLike = None, /, **options: Unpack[RequestOptions]
+    ) -> Response:
+        """The whole answer to a chat request (OpenAI's shape), or to a model's name and a prompt."""
+        with self._open(request_text(request, messages, False), options) as stream:
+            return stream.final()
+
+    def stream(
+        self, request: RequestLike, messages: MessagesLike = None, /, **options: Unpack[RequestOptions]
+    ) -> Stream:
+        """The answer's events as they come. Leaving the loop early and dropping the stream closes it upstream."""
+        return self._open(request_text(request, messages, True), options)
+
+    def with_options(self, **options: Unpack[RequestOptions]) -> Self:
+        """The same client with other defaults."""
+        other = type(self).__new__(type(self))
+        other._settings = Settings({**self._settings.given, **options})
+        other._handle, other._spare = self._handle, self._spare
+        return other
+
+    def reload(self, config: ConfigLike) -> None:
+        """Replaces keys, routes and limits at once; requests in flight keep theirs."""
+        self._handle.reload(config)
+
+    def metrics(self, format: str = "json") -> str:
+        """Counters and histograms as "json" or "prometheus" text."""
+        return self._handle.metrics(format)
+
+    def drain(self, timeout: float | None = None) -> None:
+        """Refuses new requests and waits for those in flight, `timeout` seconds at most; then cancels the rest."""
+        milliseconds = -1 if timeout is None else max(1, round(timeout * 1000))
+        _native.check(_native.client_drain(self._handle.pointer, milliseconds))
+
+    def close(self) -> None:
+        """Cancels what is in flight. Never blocks."""
+        self._handle.close()
+        self._spare.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _open(self, request: bytes, options: RequestOptions) -> Stream:
+        compiled = self._settings.compiled(options)
+        try:
+            reader = self._spare.pop()
+        except IndexError:
+            reader = _Reader()
+        call = Call(joins(compiled))
+        self._handle.submit(reader.queue, request, compiled, call)
+        return Stream(call, reader, self._spare)
+
+
+class _Reader:
+    """A queue and the memory to read it with."""
+
+    __slots__ = ("batch", "lock", "queue")
+
+    def __init__(self) -> None:
+        self.queue: c_void_p = _native.new_queue()
+        self.batch = _native.Batch()
+        # Held from the poll to the last byte read of it: the next poll frees what this one lent.
+        self.lock = allocate_lock()
+
+    def pull(self, call: Call) -> None:
+        """Waits for events; takes those of `call`. None may come: a signal was handled."""
+        count = _native.queue_wait(self.queue, self.batch.address, _native.BATCH, -1)
+        if count < 0:
+            _native.check(count)
+        text_at, items, request = _native.text_at, call.items, call.request
+        for owner, _, data, size, kind, _, choice, _, _, index, _ in self.batch.read(count):
+            # The last events of a cancelled request may still come to the queue's next user.
+            if owner == request:
+                read = _native.bytes_at if kind in _abi.BINARY else text_at
+                items.append((kind, read(data, size), choice, index))
+
+    def __del__(self) -> None:
+        if getattr(self, "queue", None):
+            _native.queue_free(self.queue)
+
+
+class Stream:
+    """One answer's events, in order. One thread at a time reads it; any thread may close it."""
+
+    __slots__ = ("_call", "_closed", "_reader", "_spare")
+
+    def __init__(self, call: Call, reader: _Reader, spare: deque[_Reader]) -> None:
+        self._call = call
+        self._reader: _Reader | None = reader
+        self._spare = spare
+        self._closed = False
+
+    def __iter__(self) -> Iterator[Event]:
+        return self
+
+    def __next__(self) -> Event:
+        call = self._call
+        while not call.over:
+            try:
+                event = call.take()
+            except BaseException:
+                self._release()
+                raise
+            if event is not None:
+                if call.over:
+                    self._release()
+                return event
+            self._pull()
+        raise StopIteration
+
+    @property
+    def text(self) -> Iterator[str]:
+        """Only the text of the first choice, piece by piece: the cheapest way to read."""
+        return _Texts(self)
+
+    def final(self) -> Response:
+        """Reads to the end; the whole answer. Raises what the stream would have raised."""
+        for _ in self:
+            pass
+        if self._call.done is None:
+            raise self._call.error or _aborted()
+        return self._call.response()
+
+    def close(self) -> None:
+        """Closes the stream upstream, so that no more is generated and paid for. Again is harmless."""
+        if not self._call.over and not self._closed:
+            self._closed = True
+            _native.cancel(self._call.request)
+            reader = self._reader
+            # Whoever reads in another thread still needs the queue, and gets the end from it.
+            if reader is not None and reader.lock.acquire(False):
+                reader.lock.release()
+                self._release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _pull(self) -> None:
+        reader = self._reader
+        if reader is None:
+            raise _aborted()
+        if not reader.lock.acquire(False):
+            raise from_status(_abi.ERR_BUSY)
+        try:
+            reader.pull(self._call)
+        except BaseException:
+            # An interrupt may have lost events, the last one among them: nothing more can be waited for.
+            self._closed = True
+            _native.cancel(self._call.request)
+            raise
+        finally:
+            reader.lock.release()
+
+    def _release(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            self._spare.append(reader)
+            _log.drain()
+
+
+class _Texts:
+    __slots__ = ("_stream",)
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        stream = self._stream
+        call = stream._call
+        while not call.over:
+            try:
+                text = call.take_text()
+            except BaseException:
+                stream._release()
+                raise
+            if text is not None:
+                return text
+            if not call.over:
+                stream._pull()
+        stream._release()
+        raise StopIteration
+
+
+def _aborted() -> LLMError:
+    return from_status(_abi.ERR_CANCELED)

@@ -1,0 +1,120 @@
+"""The engine's handle, and how a request gets to it: what Client and AsyncClient share."""
+
+from __future__ import annotations
+
+import os
+from ctypes import byref, c_size_t, c_uint64, c_void_p
+
+from . import _abi, _native
+from ._call import Call
+from ._options import Compiled
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any, TypeAlias
+
+    from .types import ChatRequest, MessageParam
+
+    ConfigLike: TypeAlias = "Mapping[str, Any] | str | os.PathLike[str] | None"
+    RequestLike: TypeAlias = "ChatRequest | Mapping[str, Any] | str"
+    MessagesLike: TypeAlias = "str | Sequence[MessageParam | Mapping[str, Any]] | None"
+
+
+class Handle:
+    """llm_client, freed with the last reference."""
+
+    __slots__ = ("closed", "pointer")
+
+    def __init__(self, config: ConfigLike) -> None:
+        self.closed = False
+        self.pointer = c_void_p()
+        text, error = config_text(config), c_void_p()
+        _native.check(_native.client_new(text, len(text), byref(self.pointer), byref(error)), error)
+
+    def reload(self, config: ConfigLike) -> None:
+        """Replaces the configuration; requests in flight keep theirs."""
+        text, error = config_text(config), c_void_p()
+        _native.check(_native.client_reload(self.pointer, text, len(text), byref(error)), error)
+
+    def submit(self, queue: c_void_p, request: bytes, options: Compiled | None, call: Call) -> None:
+        """Starts `call`, or raises what the library refused."""
+        if self.closed:
+            from ._errors import from_status
+
+            raise from_status(_abi.ERR_CLOSED)
+        number, error = c_uint64(), c_void_p()
+        pointer = None if options is None else options.pointer
+        status = _native.submit(
+            self.pointer, queue, request, len(request), pointer, None, byref(number), byref(error)
+        )
+        if status < 0:
+            _native.check(status, error)
+        call.request = number.value
+
+    def metrics(self, format: str) -> str:
+        """Counters and histograms."""
+        size = c_size_t()
+        text = _native.client_metrics(self.pointer, {"json": 0, "prometheus": 1}[format], byref(size))
+        if not text:
+            return ""
+        try:
+            return _native.bytes_at(text, size.value).decode()
+        finally:
+            _native.string_free(text)
+
+    def close(self) -> None:
+        """Cancels what is in flight; never blocks."""
+        if not self.closed:
+            self.closed = True
+            _native.client_free(self.pointer)
+
+    def __del__(self) -> None:
+        # A handle whose making failed has no pointer.
+        if not self.closed and self.pointer:
+            self.close()
+
+
+def config_text(config: ConfigLike) -> bytes:
+    """JSON of a mapping, a text as it is, `@PATH` for a path; empty reads the environment."""
+    if config is None:
+        return b""
+    if isinstance(config, str):
+        return config.encode()
+    if isinstance(config, os.PathLike):
+        return b"@" + os.fsencode(config)
+    import json
+
+    return json.dumps(dict(config)).encode()
+
+
+def request_text(request: RequestLike, messages: MessagesLike, stream: bool) -> bytes:
+    """The request as JSON. A model's name and a prompt make one as well."""
+    import json
+
+    body: dict[str, Any] = {"model": request} if isinstance(request, str) else dict(request)
+    if messages is not None:
+        said = [{"role": "user", "content": messages}] if isinstance(messages, str) else list(messages)
+        body["messages"] = said
+    if not stream:
+        body.setdefault("stream", False)
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+class Settings:
+    """A client's default options, compiled once, and each request's on top."""
+
+    __slots__ = ("_compiled", "given")
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self.given = dict(given)
+        self._compiled = Compiled(given) if given else None
+
+    def compiled(self, more: Mapping[str, Any]) -> Compiled | None:
+        """None if all is default."""
+        return Compiled({**self.given, **more}) if more else self._compiled
+
+
+def joins(options: Compiled | None) -> bool:
+    """Whether deltas that wait together may be joined."""
+    return options is None or not options.flags & _abi.OPT_NO_COALESCE
