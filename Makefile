@@ -23,7 +23,7 @@ help:
 	@echo 'make test              every test of every language'
 	@echo 'make check             formats, lints, docs, header, architecture, licences, exported symbols'
 	@echo 'make build             libllm.so, libllm.a and the command libllm, as they ship, in $(TARGET)/release'
-	@echo 'make header            include/llm.h from ffi/src'
+	@echo 'make header            include/llm.h from ffi/src, and the ABI snapshot ffi/llm.abi'
 	@echo 'make conformance       recorded providers through the C ABI   [CORPUS=dir OUT=file JUDGE=path CHUNK=1]'
 	@echo 'make bench             load and micro benchmarks against bare hyper'
 	@echo 'make live              a few calls to the real providers whose keys are in the environment'
@@ -50,6 +50,7 @@ ci-build:
 
 header:
 	$(CARGO) run -q -p libllm-tools -- header
+	$(CARGO) run -q -p libllm-tools -- abi
 
 conformance: ci-build
 	tests/conformance/run.py --lib-dir $(TARGET)/ci \

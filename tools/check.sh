@@ -14,6 +14,10 @@ step 'architecture and header'
 "$cargo" run -q -p libllm-tools -- arch
 "$cargo" run -q -p libllm-tools -- header --check
 
+step 'binary interface'
+"$cargo" run -q -p libllm-tools -- abi --check
+tools/abi.sh
+
 step 'licences, sources, bans'
 deny=$(command -v cargo-deny || true)
 if [ -z "$deny" ]; then

@@ -1,6 +1,7 @@
 //! The project's own machinery: what `make header` and `make check` run that no ready-made tool does.
 #![forbid(unsafe_code)]
 
+mod abi;
 mod arch;
 mod header;
 mod symbols;
@@ -9,9 +10,10 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: libllm-tools header [--check] [--out FILE] | arch | symbols LIBRARY
+const USAGE: &str = "usage: libllm-tools header [--check] [--out FILE] | abi [--check] | arch | symbols LIBRARY
 
   header   writes include/llm.h from ffi/src; with --check only says whether it is up to date
+  abi      writes ffi/llm.abi from include/llm.h, unless that broke compiled programs; with --check only compares
   arch     checks the rules of ARCHITECTURE.md and STYLE.md that no compiler checks
   symbols  checks that LIBRARY exports the functions of include/llm.h and nothing else";
 
@@ -36,6 +38,8 @@ fn run(root: &Path, words: &[&str]) -> Result<String, String> {
         ["header"] => header::write(root, &root.join(header::PLACE)),
         ["header", "--out", file] => header::write(root, Path::new(file)),
         ["header", "--check"] => header::check(root),
+        ["abi"] => abi::write(root),
+        ["abi", "--check"] => abi::check(root),
         ["arch"] => arch::check(root),
         ["symbols", library] => symbols::check(root, Path::new(library)),
         _ => Err(USAGE.to_owned()),
