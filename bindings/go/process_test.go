@@ -1,0 +1,164 @@
+package llm_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/libllm/libllm/bindings/go"
+)
+
+// exitInMidStream is another process: it leaves while its streams are being read.
+func exitInMidStream(origin string) {
+	config := (&mock{origin: origin}).config()
+	client, err := llm.New(llm.FromConfig(config))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(3)
+	}
+	tokens := make(chan bool)
+	for range 8 {
+		go func() {
+			for event := range client.Stream(context.Background(), ask("scripted/tokens=100000;pace=200us")) {
+				if _, ok := event.(llm.TextDelta); ok {
+					tokens <- true
+				}
+			}
+		}()
+	}
+	for range 40 {
+		<-tokens
+	}
+	os.Exit(0)
+}
+
+func TestAProcessMayExitInMidStream(t *testing.T) {
+	provider.forget(t)
+	const exits = 20
+	for range exits {
+		child := exec.Command(os.Args[0], "exit-in-mid-stream", provider.origin)
+		child.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
+		if said, err := child.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, said)
+		}
+	}
+	provider.until(t, func(seen stats) bool { return seen.Live == 0 && seen.Requests == exits*8 })
+}
+
+// A process that was started while streams were live must hold neither their sockets nor the queue's descriptor.
+func TestChildrenInheritNoDescriptor(t *testing.T) {
+	client := newClient(t)
+	stream := client.NewStream(context.Background(), ask("scripted/tokens=1000;pace=20ms"))
+	defer stream.Close()
+	for stream.Next() {
+		if _, ok := stream.Current().(llm.TextDelta); ok {
+			break
+		}
+	}
+	listed, err := exec.Command("ls", "-l", "/proc/self/fd").Output()
+	if err != nil {
+		t.Skip("no /proc here")
+	}
+	if strings.Contains(string(listed), "socket:") || strings.Contains(string(listed), "eventfd") {
+		t.Errorf("%s", listed)
+	}
+}
+
+func TestAThousandSlowStreamsNeedNoThousandThreads(t *testing.T) {
+	const streams = 1000
+	client := newClient(t)
+	provider.forget(t)
+	var group sync.WaitGroup
+	errors := make(chan error, streams)
+	for range streams {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			answer, err := client.NewStream(context.Background(), ask("scripted/tokens=10;ttft=2s;pace=20ms")).Final()
+			if err == nil && answer.Text() != words(10) {
+				err = fmt.Errorf("said %q", answer.Text())
+			}
+			errors <- err
+		}()
+	}
+	provider.until(t, func(seen stats) bool { return seen.LivePeak == streams })
+	threads := threadCount(t)
+	group.Wait()
+	for range streams {
+		if err := <-errors; err != nil {
+			t.Fatal(err)
+		}
+	}
+	if threads > 12 {
+		t.Errorf("%d threads", threads)
+	}
+}
+
+func threadCount(t *testing.T) (count int) {
+	file, err := os.Open("/proc/self/status")
+	if err != nil {
+		t.Skip("no /proc here")
+	}
+	defer file.Close()
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		fmt.Sscanf(lines.Text(), "Threads: %d", &count)
+	}
+	return count
+}
+
+func TestManyRequestsAtOnceAndManyEnds(t *testing.T) {
+	client := newClient(t)
+	var group sync.WaitGroup
+	for worker := range 32 {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			for turn := range 40 {
+				ctx, cancel := context.WithCancel(context.Background())
+				stream := client.NewStream(ctx, ask("mock/tokens=50"))
+				switch (worker + turn) % 4 {
+				case 0: // read to its end
+					if answer, err := stream.Final(); err != nil || answer.Text() != words(50) {
+						t.Error(err)
+					}
+				case 1: // left at once
+				case 2: // left by another goroutine while this one reads
+					go stream.Close()
+					for stream.Next() {
+					}
+				case 3: // cancelled while it reads
+					stream.Next()
+					cancel()
+					for stream.Next() {
+					}
+				}
+				stream.Close()
+				cancel()
+			}
+		}()
+	}
+	group.Wait()
+	if err := client.Drain(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+// A client that nobody closed is closed by the collector, its goroutine with it: TestMain looks for one that is left.
+func TestAForgottenClientIsCollected(t *testing.T) {
+	func() {
+		client, err := llm.New(llm.FromConfig(provider.config()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer, err := client.Chat(context.Background(), ask("mock/echo")); err != nil || answer.Text() != "hi" {
+			t.Fatal(err)
+		}
+	}()
+	runtime.GC()
+}

@@ -1,0 +1,202 @@
+package llm
+
+import (
+	"os"
+	"sync"
+	"syscall"
+)
+
+// queue is a completion queue and the one goroutine that takes events out of it, the pump.
+//
+//	library --llm_queue_poll, up to 256 at once--> pump --Stream.push--> each stream's own buffer --Next--> consumers
+//
+// The pump is parked in the network poller on a duplicate of the queue's descriptor, which the library keeps readable while events
+// wait. The poller is edge-triggered, so the pump polls until fewer than a full batch come back: after that the next event is an edge.
+type queue struct {
+	raw    cQueue
+	bell   *os.File
+	events []cEvent
+	texts  chunks
+	onLog  func(level int, line string)
+	over   chan struct{} // closed when the pump has ended
+
+	mu     sync.Mutex
+	slots  []*Stream // by the number that the library has as user_data
+	free   []uint32
+	live   int
+	idle   chan struct{} // closed when nothing is live any more, for who waits
+	broken Status        // why the pump ended before it was told to
+}
+
+// A batch is as large as what a turn of the library brings of a thousand streams in a millisecond or two; 64 bytes an event.
+const batchMax = 256
+
+func newQueue(bytesMax int, onLog func(level int, line string)) (*queue, error) {
+	raw, err := queueNew(bytesMax)
+	if err != nil {
+		return nil, err
+	}
+	bell, conn, err := listen(raw)
+	if err != nil {
+		queueFree(raw)
+		return nil, err
+	}
+	q := &queue{raw: raw, bell: bell, events: eventsNew(batchMax), onLog: onLog, over: make(chan struct{})}
+	go q.pump(conn)
+	return q, nil
+}
+
+// listen makes a file of the queue's descriptor. The queue closes its own, so Go gets a duplicate; both say the same.
+func listen(raw cQueue) (*os.File, syscall.RawConn, error) {
+	fd, err := queueFD(raw)
+	if err != nil {
+		return nil, nil, err
+	}
+	syscall.ForkLock.RLock() // dup and close-on-exec are two steps; nobody forks between them
+	own, err := syscall.Dup(fd)
+	if err == nil {
+		syscall.CloseOnExec(own)
+	}
+	syscall.ForkLock.RUnlock()
+	if err != nil {
+		return nil, nil, newError(StatusNoMemory, "no descriptor for a queue: "+err.Error())
+	}
+	// It is non-blocking, which is how os.NewFile knows that the poller can wait for it.
+	bell := os.NewFile(uintptr(own), "llm-queue")
+	conn, err := bell.SyscallConn()
+	if err != nil {
+		bell.Close()
+		return nil, nil, newError(StatusInternal, "no poller for a queue: "+err.Error())
+	}
+	return bell, conn, nil
+}
+
+// pump runs until the queue is closed and empty.
+func (q *queue) pump(conn syscall.RawConn) {
+	defer close(q.over)
+	status := StatusClosed
+	err := conn.Read(func(uintptr) bool {
+		var going bool
+		going, status = q.drain()
+		return !going // false parks this goroutine until the next edge
+	})
+	if err != nil {
+		status = StatusInternal
+	}
+	q.fail(status)
+}
+
+// drain hands on everything that waits; false when nothing more will ever come, and why.
+func (q *queue) drain() (bool, Status) {
+	for {
+		count, status := queuePoll(q.raw, q.events)
+		if status != StatusOK {
+			return false, status
+		}
+		q.deliver(q.events[:count])
+		if count < len(q.events) {
+			return true, StatusOK
+		}
+	}
+}
+
+// deliver gives a batch to its streams; their slots are taken back with their last events.
+func (q *queue) deliver(events []cEvent) {
+	var of [batchMax]*Stream
+	q.mu.Lock()
+	for i := range events {
+		if events[i].request != 0 {
+			of[i] = q.slots[events[i].slot]
+			if events[i].kind >= kindDone {
+				q.leave(uint32(events[i].slot))
+			}
+		}
+	}
+	q.mu.Unlock()
+	for i := range events {
+		event := &events[i]
+		switch {
+		case of[i] != nil:
+			of[i].push(event, q.texts.keep)
+		case event.kind == kindLog && q.onLog != nil:
+			q.onLog(int(event.index), string(lent(event)))
+		}
+	}
+}
+
+// enter makes room for a stream, before its request is submitted: its first event may come before that call returns.
+func (q *queue) enter(stream *Stream) (uint32, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.broken != StatusOK {
+		return 0, newError(q.broken, "")
+	}
+	q.live++
+	if last := len(q.free) - 1; last >= 0 {
+		slot := q.free[last]
+		q.free = q.free[:last]
+		q.slots[slot] = stream
+		return slot, nil
+	}
+	q.slots = append(q.slots, stream)
+	return uint32(len(q.slots) - 1), nil
+}
+
+// refused takes back the slot of a request that was not accepted: no event of it will come.
+func (q *queue) refused(slot uint32) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.leave(slot)
+}
+
+// leave frees a slot; the caller holds the lock.
+func (q *queue) leave(slot uint32) {
+	q.slots[slot] = nil
+	q.free = append(q.free, slot)
+	q.live--
+	if q.live == 0 && q.idle != nil {
+		close(q.idle)
+		q.idle = nil
+	}
+}
+
+// whenIdle is closed once no request is live.
+func (q *queue) whenIdle() <-chan struct{} {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.idle == nil {
+		q.idle = make(chan struct{})
+	}
+	idle := q.idle
+	if q.live == 0 {
+		close(idle)
+		q.idle = nil
+	}
+	return idle
+}
+
+// fail ends what is still live when the pump is over: nothing after an orderly end, everything after fork.
+func (q *queue) fail(status Status) {
+	q.mu.Lock()
+	q.broken = status
+	left := make([]*Stream, 0, q.live)
+	for slot, stream := range q.slots {
+		if stream != nil {
+			left = append(left, stream)
+			q.leave(uint32(slot))
+		}
+	}
+	q.mu.Unlock()
+	for _, stream := range left {
+		stream.end(newError(status, ""))
+	}
+}
+
+// close cancels what is live, waits until every stream has its end, and gives everything back. Once, and not from the pump.
+func (q *queue) close() {
+	queueClose(q.raw)
+	<-q.over
+	q.bell.Close()
+	queueFree(q.raw)
+	eventsFree(q.events)
+}
