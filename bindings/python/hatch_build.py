@@ -17,7 +17,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 NAME = "libllm.so"
 
 
-class LibraryHook(BuildHookInterface):  # type: ignore[misc]
+class LibraryHook(BuildHookInterface[Any]):
     """Called by hatchling before a wheel is written."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:

@@ -43,6 +43,7 @@ from ._errors import (
     UnsupportedError,
 )
 from ._events import (
+    Event,
     Part,
     Raw,
     ReasoningDelta,
@@ -53,6 +54,7 @@ from ._events import (
     ToolCallStart,
     Unknown,
 )
+
 from ._answer import Attempt, Choice, Done, Message, Response, ToolCall, Usage  # isort: skip
 from ._log import drain_log, log_to_logging
 from ._version import __version__
@@ -60,7 +62,6 @@ from ._version import __version__
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._asyncio import AsyncClient, AsyncStream
-    from ._events import Event
 
 __all__ = [
     "APIConnectionError",
@@ -110,8 +111,8 @@ __all__ = [
     "ToolArgsDelta",
     "ToolCall",
     "ToolCallStart",
-    "UnprocessableEntityError",
     "Unknown",
+    "UnprocessableEntityError",
     "UnsupportedError",
     "Usage",
     "__version__",
@@ -133,8 +134,4 @@ def __getattr__(name: str) -> object:
         from . import _asyncio
 
         return getattr(_asyncio, name)
-    if name == "Event":
-        from . import _events
-
-        return _events._Item
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

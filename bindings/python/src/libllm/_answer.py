@@ -19,6 +19,10 @@ class _View:
         """Everything known, as it was told."""
         return self._told
 
+    def _text(self, key: str) -> str:
+        text: str = self._told.get(key) or ""
+        return text
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._told!r})"
 
@@ -69,7 +73,7 @@ class Usage(_View):
     @property
     def source(self) -> str:
         """Who says so: reported, estimated or unknown."""
-        return self._told.get("source", "unknown")
+        return self._text("source") or "unknown"
 
 
 class Attempt(_View):
@@ -80,17 +84,17 @@ class Attempt(_View):
     @property
     def provider(self) -> str:
         """Whom it asked."""
-        return self._told.get("provider", "")
+        return self._text("provider")
 
     @property
     def model(self) -> str:
         """For which model."""
-        return self._told.get("model", "")
+        return self._text("model")
 
     @property
     def llm_status(self) -> str:
         """How it ended: LLM_OK or a constant such as LLM_ERR_TIMEOUT."""
-        return self._told.get("status", "")
+        return self._text("status")
 
     @property
     def kind(self) -> str | None:
@@ -105,7 +109,8 @@ class Attempt(_View):
     @property
     def ms(self) -> float:
         """How long it took."""
-        return self._told.get("ms", 0.0)
+        took: float = self._told.get("ms", 0.0)
+        return took
 
     @property
     def message(self) -> str | None:
@@ -121,17 +126,19 @@ class ToolCall(_View):
     @property
     def id(self) -> str:
         """Goes back in the tool message's `tool_call_id`."""
-        return self._told.get("id", "")
+        return self._text("id")
 
     @property
     def name(self) -> str:
         """The function's name."""
-        return self._told["function"].get("name", "")
+        text: str = self._told["function"].get("name", "")
+        return text
 
     @property
     def arguments(self) -> str:
         """JSON text, as the model wrote it."""
-        return self._told["function"].get("arguments", "")
+        text: str = self._told["function"].get("arguments", "")
+        return text
 
     def parse(self) -> Any:
         """The arguments, parsed; ValueError if the model wrote no JSON."""
@@ -148,7 +155,7 @@ class Message(_View):
     @property
     def role(self) -> str:
         """Always "assistant"."""
-        return self._told.get("role", "assistant")
+        return self._text("role") or "assistant"
 
     @property
     def content(self) -> str | None:
@@ -179,7 +186,8 @@ class Choice(_View):
     @property
     def index(self) -> int:
         """Which."""
-        return self._told.get("index", 0)
+        index: int = self._told.get("index", 0)
+        return index
 
     @property
     def message(self) -> Message:
@@ -208,6 +216,10 @@ class _Account:
 
             self._parsed = json.loads(self.raw_json)
         return self._parsed.get(key)
+
+    def _took(self, key: str) -> float | None:
+        timing: dict[str, float | None] = self._of("timing") or {}
+        return timing.get(key)
 
     @property
     def id(self) -> str | None:
@@ -258,12 +270,12 @@ class _Account:
     @property
     def ttft_ms(self) -> float | None:
         """Milliseconds to the first token."""
-        return (self._of("timing") or {}).get("ttft_ms")  # type: ignore[no-any-return]
+        return self._took("ttft_ms")
 
     @property
     def total_ms(self) -> float | None:
         """Milliseconds to the end."""
-        return (self._of("timing") or {}).get("total_ms")  # type: ignore[no-any-return]
+        return self._took("total_ms")
 
     @property
     def dropped(self) -> list[dict[str, Any]]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from asyncio import get_running_loop
 
-from . import _abi, _native
+from . import _abi
 from ._errors import from_status
+from ._events import TextDelta
 from ._handle import Handle, Settings, joins, request_text
 from ._hub import AsyncCall, Hub, hub_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
+    from asyncio import AbstractEventLoop, Future
     from collections.abc import AsyncIterator
 
     from typing_extensions import Self, Unpack
@@ -101,14 +102,31 @@ class AsyncStream:
 
     async def __anext__(self) -> Event:
         call = self._call
-        while not call.over:
+        items = call.items
+        while True:
+            # Nearly every turn: one piece of text, and nothing behind it. Spelled out, it costs a third less.
+            if len(items) == 1 and items[0][0] == 1:
+                item = items.popleft()
+                call.see(item)
+                if call.paused:
+                    call.lag()
+                return TextDelta(item[1], item[2])
+            if call.over:
+                raise StopAsyncIteration
             event = call.take()
             if event is not None:
                 if call.paused:
                     call.lag()
                 return event
-            await self._wait()
-        raise StopAsyncIteration
+            waiter = self._waiter()
+            try:
+                await waiter
+            except BaseException:
+                # A cancelled task: nobody will read on.
+                self.cancel()
+                raise
+            finally:
+                call.waiter = None
 
     @property
     def text(self) -> AsyncIterator[str]:
@@ -142,7 +160,7 @@ class AsyncStream:
     def __del__(self) -> None:
         self.cancel()
 
-    async def _wait(self) -> None:
+    def _waiter(self) -> Future[None]:
         call = self._call
         if call.failed is not None:
             raise call.failed
@@ -152,14 +170,7 @@ class AsyncStream:
             call.resume()
         call.held = 0
         waiter = call.waiter = self._loop.create_future()
-        try:
-            await waiter
-        except BaseException:
-            # A cancelled task: nobody will read on.
-            self.cancel()
-            raise
-        finally:
-            call.waiter = None
+        return waiter
 
 
 class _Texts:
@@ -180,6 +191,13 @@ class _Texts:
                 if call.paused:
                     call.lag()
                 return text
-            if not call.over:
-                await stream._wait()
+            if call.over:
+                break
+            try:
+                await stream._waiter()
+            except BaseException:
+                stream.cancel()
+                raise
+            finally:
+                call.waiter = None
         raise StopAsyncIteration

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 from . import _abi
 from ._answer import Done, Response
 from ._events import (
@@ -20,6 +18,7 @@ from ._events import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections import deque
     from typing import Any, TypeAlias
 
     from ._errors import LLMError
@@ -28,6 +27,10 @@ if TYPE_CHECKING:
     # type, data (text; bytes where the kind is binary), choice, index
     Item: TypeAlias = tuple[int, Any, int, int]
 
+else:
+    # `collections` imports half a dozen modules more: a tenth of this package's start.
+    from _collections import deque
+
 # Items remembered before neighbours are joined: bounds what a long answer costs beyond its text.
 _SEEN_MAX = 256
 
@@ -35,11 +38,13 @@ _SEEN_MAX = 256
 class Call:
     """What has come of one request and was not taken yet, and what it said so far."""
 
-    __slots__ = ("_seen", "_seen_max", "done", "error", "items", "joins", "request")
+    __slots__ = ("_seen", "_seen_max", "done", "error", "items", "joins", "over", "request")
 
     def __init__(self, joins: bool) -> None:
         self.request = 0
         self.joins = joins
+        #: Whether the terminal event was taken.
+        self.over = False
         self.items: deque[Item] = deque()
         self.done: Done | None = None
         self.error: LLMError | None = None
@@ -55,7 +60,7 @@ class Call:
             if items and self.joins and kind in _abi.JOINED:
                 item = self._joined(item)
             if kind == 1:  # TEXT, by far the most
-                self._see(item)
+                self.see(item)
                 return TextDelta(item[1], item[2])
             event = self._event(item)
             if event is not None:
@@ -70,17 +75,21 @@ class Call:
             if items and self.joins and item[0] in _abi.JOINED:
                 item = self._joined(item)
             if item[0] == 1:
-                self._see(item)
+                self.see(item)
                 if item[2] == 0:
                     return item[1]  # type: ignore[no-any-return]
             else:
                 self._event(item)
         return None
 
-    @property
-    def over(self) -> bool:
-        """Whether the terminal event was taken."""
-        return self.done is not None or self.error is not None
+    def see(self, item: Item) -> None:
+        """Remembers what was taken, for the whole answer."""
+        seen = self._seen
+        seen.append(item)
+        if len(seen) >= self._seen_max:
+            self._seen = _compact(seen)
+            # What cannot be joined (choices in turns) must not be tried again at each event.
+            self._seen_max = max(_SEEN_MAX, 2 * len(self._seen))
 
     def text(self) -> str:
         """Text of the first choice that was taken."""
@@ -100,16 +109,9 @@ class Call:
             texts.append(items.popleft()[1])
         return item if len(texts) == 1 else (kind, "".join(texts), choice, index)
 
-    def _see(self, item: Item) -> None:
-        seen = self._seen
-        seen.append(item)
-        if len(seen) >= self._seen_max:
-            self._seen = _compact(seen)
-            # What cannot be joined (choices in turns) must not be tried again at each event.
-            self._seen_max = max(_SEEN_MAX, 2 * len(self._seen))
-
     def _event(self, item: Item) -> Event | None:
         kind, data, choice, index = item
+        self.over = kind >= _abi.DONE
         if kind == _abi.DONE:
             self.done = Done(data)
             return self.done
@@ -122,7 +124,7 @@ class Call:
             return self._rerouted(data)
         if kind == _abi.RAW:
             return Raw(data)
-        self._see(item)
+        self.see(item)
         if kind == _abi.REASONING:
             return ReasoningDelta(data, choice)
         if kind == _abi.TOOL_ARGS:

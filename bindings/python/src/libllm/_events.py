@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
+from ._answer import Done
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, ClassVar, Literal, TypeAlias
-
-    from ._answer import Done
-
-    Event: TypeAlias = (
-        "TextDelta | ReasoningDelta | RefusalDelta | ToolCallStart | ToolArgsDelta | Part | Raw | Rerouted | Done | Unknown"
-    )
 
 
 class _Item:
@@ -160,3 +156,8 @@ class Unknown(_Item):
     def __init__(self, number: int, data: str) -> None:
         self.number = number
         self.data = data
+
+
+Event: TypeAlias = (
+    TextDelta | ReasoningDelta | RefusalDelta | ToolCallStart | ToolArgsDelta | Part | Raw | Rerouted | Done | Unknown
+)

@@ -45,9 +45,7 @@ class Handle:
             raise from_status(_abi.ERR_CLOSED)
         number, error = c_uint64(), c_void_p()
         pointer = None if options is None else options.pointer
-        status = _native.submit(
-            self.pointer, queue, request, len(request), pointer, None, byref(number), byref(error)
-        )
+        status = _native.submit(self.pointer, queue, request, len(request), pointer, None, byref(number), byref(error))
         if status < 0:
             _native.check(status, error)
         call.request = number.value

@@ -149,4 +149,4 @@ class Batch:
 
     def read(self, count: int) -> Iterator[Event]:
         """The first `count` events; their data are valid until the queue's next poll."""
-        return _EVENT.iter_unpack(self._view[: count * _EVENT.size])  # type: ignore[return-value]
+        return _EVENT.iter_unpack(self._view[: count * _EVENT.size])
