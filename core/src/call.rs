@@ -47,6 +47,7 @@ impl Job {
 /// What of a request's options matters while it runs; the rest went into its candidates.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
+    pub(crate) operation: Operation,
     /// Deliver the provider's own chunks too.
     pub(crate) raw: bool,
     /// Give the whole text in the last event.
@@ -61,6 +62,8 @@ pub(crate) struct Asked {
 impl Asked {
     pub(crate) fn of(options: &Options) -> Asked {
         Asked {
+            // The plan has refused what is unknown.
+            operation: options.operation().unwrap_or_default(),
             raw: options.raw,
             message: options.message,
             first_token: options.first_token_timeout.is_some(),
@@ -224,7 +227,7 @@ async fn open(
     record.request_id = exchanged.head.request_id().map(str::to_owned);
     let exchange = Exchange {
         stream: job.stream,
-        operation: Operation::Chat,
+        operation: job.asked.operation,
         quirks: &candidate.provider.quirks,
     };
     let mut decoder = Decoder::new(
@@ -344,7 +347,7 @@ fn encode(job: &Job, candidate: &Candidate, record: &mut Record) -> Result<http:
         model: &candidate.model,
         base_url: &candidate.base_url,
         stream: job.stream,
-        operation: Operation::Chat,
+        operation: job.asked.operation,
         quirks: &candidate.provider.quirks,
         unsupported: candidate.unsupported,
         extra_body: job.asked.extra_body.as_deref().map(str::as_bytes),

@@ -89,11 +89,10 @@ impl Options {
     pub(crate) fn operation(&self) -> Result<Operation> {
         match self.operation.as_deref() {
             None | Some("") => Ok(Operation::Chat),
-            Some(name) if name == Operation::Chat.name() => Ok(Operation::Chat),
-            Some(name) => {
+            Some(name) => Operation::find(name).ok_or_else(|| {
                 let message = format!("operation {:?} is not in this build", shown(name));
-                Err(Error::new(ErrorKind::Unsupported, message))
-            }
+                Error::new(ErrorKind::Unsupported, message)
+            }),
         }
     }
 }
@@ -319,7 +318,9 @@ mod tests {
             operation: Some(name.into()),
             ..Options::default()
         };
-        assert_eq!(asks("chat").operation().unwrap(), Operation::Chat);
+        for operation in [Operation::Chat, Operation::Completion] {
+            assert_eq!(asks(operation.name()).operation().unwrap(), operation);
+        }
         let error = asks("embeddings").operation().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
     }

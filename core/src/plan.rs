@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::header::{HeaderName, HeaderValue};
 use libllm_proto::provider::base_url;
-use libllm_proto::wire::{self, Unsupported};
+use libllm_proto::wire::{self, Operation, Unsupported};
 
 use crate::config::{Config, Key, Limit, MOCK, Provider, Timeouts, TimeoutsOverride, split_model};
 use crate::error::{Error, ErrorKind, Result};
@@ -44,8 +44,9 @@ pub(crate) fn candidates(
     options: &Options,
     stream: bool,
 ) -> Result<Vec<Candidate>> {
-    options.operation()?;
+    let operation = options.operation()?;
     let plan = Plan {
+        operation,
         config,
         request,
         options,
@@ -74,6 +75,7 @@ struct Named {
 }
 
 struct Plan<'p> {
+    operation: Operation,
     config: &'p Config,
     request: &'p Request,
     options: &'p Options,
@@ -120,7 +122,7 @@ impl Plan<'_> {
     fn candidate(&self, target: Named, home: &str) -> Result<Candidate> {
         let mock = target.provider == MOCK;
         let mut provider = if mock {
-            mock_provider()?
+            mock_provider(self.operation)?
         } else {
             self.provider(&target.provider)?
         };
@@ -205,10 +207,15 @@ impl Named {
     }
 }
 
-/// A script speaks any wire; the first that is in this build reads it.
-fn mock_provider() -> Result<Arc<Provider>> {
-    let wire = wire::KNOWN.iter().find_map(|name| wire::find(name));
-    let wire = wire.ok_or_else(|| wrong("no wire is in this build".to_owned()))?;
+/// A script speaks any wire; the first that is in this build and knows the operation reads it.
+fn mock_provider(operation: Operation) -> Result<Arc<Provider>> {
+    let mut wires = wire::KNOWN.iter().filter_map(|name| wire::find(name));
+    let wire = wires.find(|wire| wire.speaks(operation)).ok_or_else(|| {
+        wrong(format!(
+            "no wire of this build knows operation {}",
+            operation.name()
+        ))
+    })?;
     Ok(Arc::new(Provider::mock(wire)))
 }
 

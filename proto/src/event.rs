@@ -66,6 +66,7 @@ pub enum PartKind {
     ServerTool,
     Image,
     Audio,
+    Plan,
 }
 
 impl PartKind {
@@ -79,6 +80,7 @@ impl PartKind {
             PartKind::ServerTool => "server_tool",
             PartKind::Image => "image",
             PartKind::Audio => "audio",
+            PartKind::Plan => "plan",
         }
     }
 }

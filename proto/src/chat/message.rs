@@ -63,7 +63,7 @@ pub struct ToolCall {
 /// A part of an earlier answer that goes back as it came.
 #[derive(Debug, Deserialize)]
 pub struct Kept {
-    /// `signature`, `redacted`, `encrypted`, `citation`, `server_tool`, `image` or `audio`.
+    /// `signature`, `redacted`, `encrypted`, `citation`, `server_tool`, `image`, `audio` or `plan`.
     pub kind: String,
     /// Who said it, and alone understands it.
     #[serde(default)]

@@ -6,13 +6,11 @@
 
 use std::time::SystemTime;
 
-use bytes::Bytes;
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE};
-use http::{HeaderValue, Method};
-use serde_json::value::RawValue;
+use http::HeaderValue;
 
+use crate::chat::body::Body;
 use crate::chat::{Chat, Report};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::frame::Framing;
 use crate::refusal;
 use crate::request::Request;
@@ -33,7 +31,6 @@ mod usage;
 mod whole;
 
 use generation::Generation;
-use options::Body;
 use reader::MessagesReader;
 
 /// The Messages format.
@@ -46,23 +43,18 @@ impl Wire for Anthropic {
     }
 
     fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded> {
+        super::check_operation(self, target.operation)?;
         let mut report = Report::new(target.unsupported);
         let body = body(request, target, &mut report)?;
-        let mut http = http::Request::new(Bytes::from(body));
-        *http.method_mut() = Method::POST;
-        *http.uri_mut() = format!("{}/v1/messages", target.base_url)
-            .parse()
-            .map_err(|_| Error::new(ErrorKind::Config, "base URL is no URL"))?;
         let accept = if target.stream {
             "text/event-stream"
         } else {
             "application/json"
         };
-        let headers = http.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(ACCEPT, HeaderValue::from_static(accept));
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        headers.insert("anthropic-version", HeaderValue::from_static(VERSION));
+        let url = format!("{}/v1/messages", target.base_url);
+        let mut http = super::post(&url, accept, body)?;
+        http.headers_mut()
+            .insert("anthropic-version", HeaderValue::from_static(VERSION));
         Ok(Encoded {
             http,
             dropped: report.finish(),
@@ -113,45 +105,9 @@ fn body(request: &Request, target: &Target<'_>, report: &mut Report) -> Result<V
     }
     let own = chat.extra_body.as_deref().map(|json| json.get().as_bytes());
     for extra in [own, target.extra_body].into_iter().flatten() {
-        merge(&mut body, extra)?;
+        body.merge(extra)?;
     }
     Ok(body.into_bytes())
-}
-
-/// Puts the members of an object over those of the body.
-fn merge(body: &mut Body, extra: &[u8]) -> Result<()> {
-    let members: Extra = serde_json::from_slice(extra)
-        .map_err(|error| Error::new(ErrorKind::InvalidArgument, format!("extra_body: {error}")))?;
-    for (name, value) in members.0 {
-        body.set(&name, value);
-    }
-    Ok(())
-}
-
-/// Members in the order they were written.
-struct Extra(Vec<(String, Box<RawValue>)>);
-
-impl<'de> serde::Deserialize<'de> for Extra {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> std::result::Result<Extra, D::Error> {
-        struct Members;
-        impl<'de> serde::de::Visitor<'de> for Members {
-            type Value = Extra;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: serde::de::MapAccess<'de>>(
-                self,
-                mut map: A,
-            ) -> std::result::Result<Extra, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Extra(members))
-            }
-        }
-        from.deserialize_map(Members)
-    }
 }
 
 /// The version whose sampling parameters and key header this wire speaks; a configured header may ask for another.

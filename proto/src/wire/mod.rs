@@ -3,9 +3,10 @@
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::event::Batch;
 use crate::frame::{Frame, Framing};
 use crate::provider::Quirks;
@@ -13,6 +14,10 @@ use crate::request::Request;
 
 #[cfg(feature = "anthropic")]
 pub mod anthropic;
+#[cfg(feature = "cohere")]
+pub mod cohere;
+#[cfg(feature = "ollama")]
+pub mod ollama;
 #[cfg(feature = "openai")]
 pub mod openai_chat;
 
@@ -20,6 +25,11 @@ pub mod openai_chat;
 pub trait Wire: Sync + std::fmt::Debug {
     /// The name that rows and configuration use, such as `openai_chat`.
     fn name(&self) -> &'static str;
+
+    /// Whether this can be asked in the format; every one has conversations.
+    fn speaks(&self, operation: Operation) -> bool {
+        operation == Operation::Chat
+    }
 
     /// Says the request in this format, for this target. What did not fit is in [`Encoded::dropped`], or an error, as the
     /// target's [`Unsupported`] says.
@@ -145,13 +155,22 @@ pub enum Operation {
     /// A conversation's next turn.
     #[default]
     Chat,
+    /// The text that follows a prompt, without a conversation's template where the provider has such an operation.
+    Completion,
 }
 
 impl Operation {
+    /// The operation of this name, if it is in this build.
+    pub fn find(name: &str) -> Option<Operation> {
+        let all = [Operation::Chat, Operation::Completion];
+        all.into_iter().find(|operation| operation.name() == name)
+    }
+
     /// Its name in `llm_options.operation`.
     pub fn name(self) -> &'static str {
         match self {
             Operation::Chat => "chat",
+            Operation::Completion => "completion",
         }
     }
 }
@@ -188,6 +207,32 @@ pub struct Dropped {
     pub why: String,
 }
 
+/// Refuses what a wire has no words for; another target may have them.
+#[allow(dead_code)] // a build may have no wire at all
+fn check_operation(wire: &dyn Wire, operation: Operation) -> Result<()> {
+    if wire.speaks(operation) {
+        return Ok(());
+    }
+    let (operation, wire) = (operation.name(), wire.name());
+    let message = format!("operation {operation} is not known to wire {wire}");
+    Err(Error::new(ErrorKind::Unsupported, message).with_retry(Retry::Elsewhere))
+}
+
+/// A JSON body on its way to `url`; `accept` is the media type of the answer that is asked for.
+#[allow(dead_code)] // a build may have no wire at all
+fn post(url: &str, accept: &'static str, body: Vec<u8>) -> Result<http::Request<Bytes>> {
+    let mut http = http::Request::new(Bytes::from(body));
+    *http.method_mut() = Method::POST;
+    *http.uri_mut() = url
+        .parse()
+        .map_err(|_| Error::new(ErrorKind::Config, "base URL is no URL"))?;
+    let headers = http.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(ACCEPT, HeaderValue::from_static(accept));
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    Ok(http)
+}
+
 /// The wire of this name, if it is in this build.
 pub fn find(name: &str) -> Option<&'static dyn Wire> {
     match name {
@@ -195,6 +240,12 @@ pub fn find(name: &str) -> Option<&'static dyn Wire> {
         "openai_chat" => Some(&openai_chat::OpenaiChat),
         #[cfg(feature = "anthropic")]
         "anthropic" => Some(&anthropic::Anthropic),
+        #[cfg(feature = "cohere")]
+        "cohere" => Some(&cohere::Cohere),
+        #[cfg(feature = "cohere")]
+        "cohere_v1" => Some(&cohere::CohereV1),
+        #[cfg(feature = "ollama")]
+        "ollama" => Some(&ollama::Ollama),
         _ => None,
     }
 }

@@ -34,6 +34,7 @@ impl Wire for OpenaiChat {
     }
 
     fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded> {
+        super::check_operation(self, target.operation)?;
         encode::encode(request, target)
     }
 

@@ -3,55 +3,15 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::effort::{Granted, Wish};
 use super::generation::Generation;
 use super::turns::Conversation;
+use crate::chat::body::{Body, raw};
 use crate::chat::{Chat, Params, Report, ResponseFormat, Standing, standing};
-use crate::error::{Error, ErrorKind, Result};
-
-/// A request's body, member by member, in the order they are sent.
-#[derive(Default)]
-pub(super) struct Body(Vec<(String, Box<RawValue>)>);
-
-impl Body {
-    /// Sets a member; the last word counts.
-    pub(super) fn set(&mut self, name: &str, value: Box<RawValue>) {
-        match self.0.iter_mut().find(|(known, _)| known == name) {
-            Some((_, old)) => *old = value,
-            None => self.0.push((name.to_string(), value)),
-        }
-    }
-
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|(known, _)| known == name)
-    }
-
-    pub(super) fn say(&mut self, name: &str, value: &impl serde::Serialize) -> Result<()> {
-        self.set(name, raw(value)?);
-        Ok(())
-    }
-
-    pub(super) fn into_bytes(self) -> Vec<u8> {
-        let mut bytes = Vec::from(*b"{");
-        for (number, (name, value)) in self.0.iter().enumerate() {
-            if number > 0 {
-                bytes.push(b',');
-            }
-            bytes.extend_from_slice(Value::from(name.as_str()).to_string().as_bytes());
-            bytes.push(b':');
-            bytes.extend_from_slice(value.get().as_bytes());
-        }
-        bytes.push(b'}');
-        bytes
-    }
-}
-
-pub(super) fn raw(value: &impl serde::Serialize) -> Result<Box<RawValue>> {
-    to_raw_value(value).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))
-}
+use crate::error::Result;
 
 /// Puts `max_tokens` and everything that bears on it into the body: thinking, effort, the answer's format, sampling.
 pub(super) fn limits(

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::options::{Body, raw};
+use crate::chat::body::{Body, raw};
 use crate::chat::{Chat, Report, Tool, ToolChoice};
 use crate::error::Result;
 
