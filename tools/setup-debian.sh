@@ -13,6 +13,8 @@ need node nodejs
 need pkg-config pkg-config
 need valgrind valgrind
 need redis-server redis-server
+[ -x /usr/sbin/nginx ] || need nginx nginx-light
+need openssl openssl
 
 if [ "${#missing[@]}" -eq 0 ]; then
     exit 0

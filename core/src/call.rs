@@ -319,7 +319,7 @@ async fn pump(
     }
 }
 
-// A connection out of the pool may have died unseen: that costs one free try on a new one, never more.
+// What was provably not seen, on a connection that had died or was closing unseen, costs one free try, never more.
 async fn send(job: &Job, candidate: &Candidate, record: &mut Record) -> Result<Exchanged> {
     let transport = if candidate.mock {
         &job.scripts
@@ -335,7 +335,9 @@ async fn send(job: &Job, candidate: &Candidate, record: &mut Record) -> Result<E
     loop {
         let http = encode(job, candidate, record)?;
         match transport.send(http, &route).await {
-            Err(failed) if failed.pooled && failed.sent == Sent::No => route.fresh = true,
+            Err(failed) if failed.free && failed.sent == Sent::No && !route.fresh => {
+                route.fresh = true;
+            }
             outcome => return outcome.map_err(|failed| failed.error),
         }
     }

@@ -7,6 +7,7 @@ import importlib
 import os
 import pathlib
 import select
+import shutil
 import signal
 import sys
 import time
@@ -18,6 +19,8 @@ import suite
 TEST_SECONDS = 30
 # Most of a test is waiting.
 AT_ONCE = 6
+# Servers are where only administrators look.
+PATH = os.environ["PATH"] + ":/usr/sbin"
 KEPT = ("PATH", "HOME", "TMPDIR", "LLM_ROOT", "LLM_LIB_DIR", "LLM_INCLUDE", "LLM_BIN", "LLM_WORK")
 
 
@@ -91,6 +94,10 @@ def main():
     for module in sorted(pathlib.Path(__file__).parent.glob("test_*.py")):
         importlib.import_module(module.stem)
     chosen = [test for test in suite.TESTS if not sys.argv[1:] or any(part in test.name for part in sys.argv[1:])]
+    missing = {test.needs for test in chosen if test.needs and not shutil.which(test.needs, path=PATH)}
+    for command in sorted(missing):
+        print(f"skipped: {command} not found", flush=True)
+    chosen = [test for test in chosen if test.needs not in missing]
     mocks = suite.servers(os.environ["LLM_WORK"])
     try:
         good = run_all(chosen)

@@ -9,16 +9,16 @@ MOCK = TLS = CA = None
 
 
 class Test:
-    def __init__(self, keys, sentence, run):
-        self.keys, self.run = keys, run
+    def __init__(self, keys, sentence, run, needs):
+        self.keys, self.run, self.needs = keys, run, needs
         self.name = f"{', '.join(keys)}: {sentence}"
 
 
-def test(*keys, says):
-    """Registers a test of these keys; `says` is what the library is held to."""
+def test(*keys, says, needs=None):
+    """Registers a test of these keys; `says` is what the library is held to, `needs` a command that it runs."""
 
     def register(run):
-        TESTS.append(Test(keys, says, run))
+        TESTS.append(Test(keys, says, run, needs))
         return run
 
     return register

@@ -17,6 +17,7 @@ use libllm_proto::wire::Unsupported;
 mod document;
 mod environment;
 mod headers;
+mod http2;
 mod limits;
 mod models;
 mod provider;
@@ -25,6 +26,7 @@ mod scope;
 mod timeouts;
 
 pub use environment::{Environment, SystemEnvironment};
+pub use http2::{Http2, Speak};
 pub use limits::{Memory, PER_PROCESS_DEFAULT, Retry};
 pub use models::{Alias, Target};
 pub use provider::{Key, Provider, Tls};

@@ -7,7 +7,7 @@ use http::header::{HeaderName, HeaderValue};
 use libllm_proto::provider::{Auth, Quirks};
 use libllm_proto::wire::Wire;
 
-use super::TimeoutsOverride;
+use super::{Http2, TimeoutsOverride};
 use crate::secret::Secret;
 use crate::transport::tls::Trust;
 
@@ -32,8 +32,12 @@ pub struct Provider {
     pub quirks: Quirks,
     /// How its certificate is checked.
     pub tls: Tls,
+    /// Which HTTP it is spoken to in.
+    pub http2: Http2,
     /// How long an idle connection is kept.
     pub idle_pool: Duration,
+    /// How long a connection takes new requests.
+    pub connection_age: Duration,
     /// Limits in time that differ from the client's.
     pub timeouts: TimeoutsOverride,
 }
@@ -104,7 +108,9 @@ impl Provider {
             row_headers: 0,
             quirks: Quirks::PLAIN,
             tls: Tls::default(),
+            http2: Http2::default(),
             idle_pool: Duration::ZERO,
+            connection_age: Duration::ZERO,
             timeouts: TimeoutsOverride::default(),
         }
     }

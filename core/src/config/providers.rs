@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::headers::{header_name, header_value};
 use super::models::MOCK;
 use super::scope::{Item, Table, shown};
-use super::{Environment, Key, Provider, TimeoutsOverride, Tls};
+use super::{Environment, Http2, Key, Provider, TimeoutsOverride, Tls};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 use crate::transport::tls::{self, Trust};
@@ -99,7 +99,9 @@ impl<'d> Source<'_, 'd> {
             row_headers,
             quirks: self.quirks()?,
             tls: self.tls(platform)?,
+            http2: self.http2()?,
             idle_pool: self.idle_pool()?,
+            connection_age: self.connection_age()?,
             timeouts,
         })
     }
@@ -297,6 +299,21 @@ impl<'d> Source<'_, 'd> {
         Ok(tls)
     }
 
+    fn http2(&self) -> Result<Http2> {
+        match self.get("http2") {
+            Some(item) => Http2::read(&item.table()?),
+            None => Ok(Http2::default()),
+        }
+    }
+
+    fn connection_age(&self) -> Result<Duration> {
+        let said = match self.said {
+            Some((_, table)) => table.seconds("connection_age_s")?,
+            None => None,
+        };
+        Ok(said.unwrap_or(CONNECTION_AGE))
+    }
+
     fn idle_pool(&self) -> Result<Duration> {
         let said = match self.said {
             Some((_, table)) => table.seconds_or_none("idle_pool_s")?,
@@ -345,7 +362,9 @@ const KEYS: &[&str] = &[
     "organization",
     "quirks",
     "tls",
+    "http2",
     "idle_pool_s",
+    "connection_age_s",
     "timeouts",
 ];
 const LATER: &[&str] = &["limits", "api_keys", "proxy"];
@@ -353,3 +372,5 @@ const LATER: &[&str] = &["limits", "api_keys", "proxy"];
 const OPENAI_ORGANIZATION: &str = "openai-organization";
 /// Node and uvicorn close idle connections after 5 s; a server of one's own is likely one of them.
 const OWN_IDLE_POOL: Duration = Duration::from_secs(4);
+/// nginx's `keepalive_time`: a connection that lives for ever never notices that its name has moved.
+const CONNECTION_AGE: Duration = Duration::from_secs(3600);

@@ -1,48 +1,33 @@
-//! Model calls over HTTP/1.1: hyper connections out of our own pool, which knows whether a request was sent, and keeps a
-//! connection whose answer is over though its body is not.
+//! Model calls over sockets: finds or opens a connection, in HTTP/1.1 or HTTP/2, and gives the request the form that it takes.
 
-use std::collections::HashMap;
-use std::future::poll_fn;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::future::{Future as _, poll_fn};
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures::FutureExt as _;
 use http_body_util::Full;
-use hyper::body::{Body as _, Frame, Incoming};
-use hyper::client::conn::http1;
-use hyper_rustls::{
-    DefaultServerNameResolver, FixedServerNameResolver, HttpsConnector, ResolveServerName,
-};
-use hyper_util::client::legacy::connect::HttpConnector;
-use libllm_proto::wire::Head;
-use tower_service::Service;
 
 use crate::clock::{self, Alarm};
-use crate::config::{Provider, Tls};
-use crate::error::{Error, ErrorKind, Phase};
-use crate::runtime;
-use crate::transport::dns::Resolver;
-use crate::transport::pool::{Connection, Origin, Pool, Slot};
-use crate::transport::{Body, BoxFuture, Exchanged, Route, SendError, Sent, Transport, tls};
-
-type Secure = HttpsConnector<HttpConnector<Resolver>>;
+use crate::config::{Provider, Speak};
+use crate::error::{Error, ErrorKind};
+use crate::transport::dial::{self, Dialer};
+use crate::transport::http1::Connection;
+use crate::transport::http2::{self, Shared};
+use crate::transport::pool::{Found, Keeping, Lease, Open, Opened, Opening, Origin, Pool};
+use crate::transport::{BoxFuture, Exchanged, Route, SendError, Sent, Transport};
 
 /// One client's connections.
 pub(crate) struct Http {
     pool: Pool,
-    resolver: Resolver,
-    secure: Mutex<HashMap<Tls, Secure>>,
+    dialer: Dialer,
 }
 
 impl Http {
     pub(crate) fn new(shards: usize) -> Http {
         Http {
             pool: Pool::new(shards),
-            resolver: Resolver::default(),
-            secure: Mutex::default(),
+            dialer: Dialer::default(),
         }
     }
 
@@ -53,144 +38,107 @@ impl Http {
     ) -> Result<Exchanged, SendError> {
         let uri = std::mem::take(request.uri_mut());
         let origin = Arc::new(origin(&uri, &route.provider).map_err(SendError::unsent)?);
-        make_relative(&mut request, &uri).map_err(SendError::unsent)?;
-        let request = request.map(Full::new);
-        if !route.fresh
-            && let Some(connection) = self.pool.take(&origin)
-        {
-            return self
-                .send_on(connection, request, &origin, route, None)
-                .await;
+        let (found, connected) = match self.pool.take(&origin, route.fresh) {
+            Some(found) => (found, None),
+            None => {
+                // Boxed, because most calls find a connection and need not carry this around.
+                Box::pin(self.find(&origin, route))
+                    .await
+                    .map_err(SendError::unsent)?
+            }
+        };
+        match found {
+            Found::One(connection) => {
+                let request = for_one(request, &uri).map_err(SendError::unsent)?;
+                let slot = self.pool.slot(origin, Keeping::of(&route.provider));
+                connection.send(request, slot, connected).await
+            }
+            Found::Two(lease) => http2::send(lease, for_two(request, uri), connected).await,
         }
-        let started = clock::now();
-        // Boxed, because most calls find a connection and need not carry this around.
-        let connection = Box::pin(self.connect(&uri, route))
-            .await
-            .map_err(SendError::unsent)?;
-        let connected = clock::now() - started;
-        self.send_on(connection, request, &origin, route, Some(connected))
-            .await
     }
 
-    async fn send_on(
+    // Opens a connection, or waits for one that somebody else opens; with how long it took, if it is this request's own.
+    async fn find(
         &self,
-        mut connection: Connection,
-        request: ::http::Request<Full<Bytes>>,
         origin: &Arc<Origin>,
         route: &Route,
-        connected: Option<Duration>,
-    ) -> Result<Exchanged, SendError> {
-        let sending = connection.sender.try_send_request(request);
-        let mut sending = std::pin::pin!(sending);
-        let answer = poll_fn(|cx| {
-            // What the connection does may be what the answer waits for, and the other way round.
-            if let ready @ Poll::Ready(_) = sending.as_mut().poll(cx) {
-                return ready;
+    ) -> Result<(Found, Option<Duration>), Error> {
+        let started = clock::now();
+        let speak = route.provider.http2.speak;
+        let mut opening = None;
+        if speak == Speak::Two || speak == Speak::Best && origin.scheme == "https" {
+            match self.turn(origin, route, started + route.connect).await? {
+                Turn::Found(found) => return Ok((found, None)),
+                Turn::Lead(duty) => opening = Some(duty),
+                Turn::Alone => {}
             }
-            connection.turn(cx);
-            sending.as_mut().poll(cx)
-        })
-        .await
-        .map_err(|mut failed| {
-            let pooled = connected.is_none();
-            let unsent = failed.take_message().is_some();
-            let error = failed.into_error();
-            // A pooled connection that died before the first byte of an answer: the server closed it while it idled.
-            let sent = match unsent || pooled && died_silently(&error) {
-                true => Sent::No,
-                false => Sent::Maybe,
-            };
-            SendError {
-                error: lost(&error),
-                sent,
-                pooled,
-            }
-        })?;
-        let (parts, body) = answer.into_parts();
-        let head = Head {
-            status: parts.status.as_u16(),
-            headers: parts.headers,
-        };
-        let slot = self.pool.slot(origin.clone(), route.provider.idle_pool);
-        let body = Box::new(HttpBody {
-            body,
-            connection: Some((connection, slot)),
-        });
-        Ok(Exchanged {
-            head,
-            body,
-            connected,
-        })
-    }
-
-    async fn connect(&self, uri: &::http::Uri, route: &Route) -> Result<Connection, Error> {
-        let failed = |error: &(dyn std::error::Error + 'static)| connect_failed(uri, error);
-        let connecting = async {
-            if uri.scheme() == Some(&::http::uri::Scheme::HTTP) {
-                let stream = self
-                    .plain()
-                    .call(uri.clone())
-                    .await
-                    .map_err(|error| failed(&error))?;
-                return handshake(stream).await.map_err(|error| failed(&error));
-            }
-            let mut connector = self.secure(&route.provider)?;
-            let stream = connector
-                .call(uri.clone())
-                .await
-                .map_err(|error| failed(&*error))?;
-            handshake(stream).await.map_err(|error| failed(&error))
-        };
-        let mut connecting = std::pin::pin!(connecting);
-        let (mut alarm, until) = (Alarm::default(), clock::now() + route.connect);
-        poll_fn(|cx| match connecting.as_mut().poll(cx) {
-            Poll::Pending => alarm
-                .poll(cx, Some(until))
-                .map(|()| Err(connect_timed_out(uri, route))),
-            ready => ready,
-        })
-        .await
-    }
-
-    fn plain(&self) -> HttpConnector<Resolver> {
-        let mut http = HttpConnector::new_with_resolver(self.resolver.clone());
-        http.enforce_http(false);
-        http.set_nodelay(true);
-        http
-    }
-
-    // Made at the first connection that needs it: roots take milliseconds to read.
-    fn secure(&self, provider: &Provider) -> Result<Secure, Error> {
-        let mut secure = crate::lock(&self.secure);
-        if let Some(connector) = secure.get(&provider.tls) {
-            return Ok(connector.clone());
         }
-        let names: Arc<dyn ResolveServerName + Send + Sync> = match tls::server_name(&provider.tls)?
-        {
-            Some(name) => Arc::new(FixedServerNameResolver::new(name)),
-            None => Arc::new(DefaultServerNameResolver::default()),
+        let found = self.dial(origin, route, opening).await?;
+        Ok((found, Some(clock::now() - started)))
+    }
+
+    // Whose turn it is to open a connection that may be one for many requests.
+    async fn turn(
+        &self,
+        origin: &Arc<Origin>,
+        route: &Route,
+        until: Instant,
+    ) -> Result<Turn, Error> {
+        loop {
+            let mut opened = match self.pool.open(origin) {
+                Open::Alone => return Ok(Turn::Alone),
+                Open::Lead(duty) => return Ok(Turn::Lead(duty)),
+                Open::Wait(opened) => opened,
+            };
+            let mut waiting = std::pin::pin!(opened.wait_for(|now| *now == Opened::Alone));
+            let mut alarm = Alarm::default();
+            let alone = poll_fn(|cx| match waiting.as_mut().poll(cx) {
+                Poll::Ready(told) => Poll::Ready(Ok(told.is_ok())),
+                Poll::Pending => alarm
+                    .poll(cx, Some(until))
+                    .map(|()| Err(dial::timed_out(origin, route))),
+            });
+            if alone.await? {
+                return Ok(Turn::Alone);
+            }
+            if let Some(found) = self.pool.take(origin, true) {
+                return Ok(Turn::Found(found));
+            }
+        }
+    }
+
+    async fn dial(
+        &self,
+        origin: &Arc<Origin>,
+        route: &Route,
+        opening: Option<Opening>,
+    ) -> Result<Found, Error> {
+        let dialed = match self.dialer.dial(origin, route).await {
+            Ok(dialed) => dialed,
+            Err(error) => {
+                opening.into_iter().for_each(|opening| opening.alone(false));
+                return Err(error);
+            }
         };
-        let connector = HttpsConnector::new(
-            self.plain(),
-            tls::client_config(&provider.tls)?,
-            true,
-            names,
-        );
-        secure.insert(provider.tls.clone(), connector.clone());
-        Ok(connector)
+        if !dialed.two {
+            opening.into_iter().for_each(|opening| opening.alone(true));
+            return Connection::new(dialed.stream).await.map(Found::One);
+        }
+        let shared = Shared::open(dialed.stream, &route.provider.http2, opening).await?;
+        let keeping = Keeping::of(&route.provider);
+        let lease: Lease = self.pool.share(shared, origin, keeping);
+        Ok(Found::Two(lease))
     }
 }
 
-async fn handshake<S>(stream: S) -> Result<Connection, hyper::Error>
-where
-    S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
-{
-    let (sender, connection) = http1::Builder::new()
-        .max_buf_size(HEAD_MAX)
-        .handshake(stream)
-        .await?;
-    // What went wrong reaches the request; an idle connection may die in peace.
-    Ok(Connection::new(sender, Box::pin(connection.map(drop))))
+/// What a request does that found no connection.
+enum Turn {
+    /// Takes one that was opened meanwhile.
+    Found(Found),
+    /// Opens one, and tells those that wait.
+    Lead(Opening),
+    /// Opens one for itself.
+    Alone,
 }
 
 impl Transport for Http {
@@ -208,88 +156,10 @@ impl SendError {
         SendError {
             error,
             sent: Sent::No,
-            pooled: false,
+            free: false,
         }
     }
 }
-
-struct HttpBody {
-    body: Incoming,
-    connection: Option<(Connection, Slot)>,
-}
-
-impl HttpBody {
-    fn park(&mut self) {
-        if let Some((connection, slot)) = self.connection.take() {
-            slot.park(connection);
-        }
-    }
-
-    fn poll_frame(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        // The connection first: mostly it is what has something to say, and the body's own wait costs more than a turn.
-        if let Some((connection, _)) = &mut self.connection {
-            connection.turn(cx);
-        }
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-}
-
-impl Body for HttpBody {
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, String>>> {
-        loop {
-            match std::task::ready!(self.poll_frame(cx)) {
-                None => {
-                    self.park();
-                    return Poll::Ready(None);
-                }
-                Some(Ok(frame)) => {
-                    // Trailers carry nothing of the answer.
-                    if let Ok(data) = frame.into_data() {
-                        return Poll::Ready(Some(Ok(data)));
-                    }
-                }
-                Some(Err(error)) => return Poll::Ready(Some(Err(words(&error)))),
-            }
-        }
-    }
-
-    fn release(mut self: Box<Self>) {
-        if self.connection.is_none() {
-            return;
-        }
-        let mut cx = Context::from_waker(std::task::Waker::noop());
-        let mut drained = 0;
-        // The end mostly came with the last bytes; only otherwise a task has to wait for it.
-        while let Poll::Ready(read) = self.poll_read(&mut cx) {
-            match read {
-                Some(Ok(data)) if drained + data.len() <= DRAIN_MAX => drained += data.len(),
-                _ => return,
-            }
-        }
-        runtime::spawn_here(drain(self, drained, clock::now() + DRAIN_TIME));
-    }
-}
-
-async fn drain(mut body: Box<HttpBody>, mut drained: usize, until: Instant) {
-    let mut alarm = Alarm::default();
-    poll_fn(|cx| {
-        while let Poll::Ready(read) = body.poll_read(cx) {
-            match read {
-                Some(Ok(data)) if drained + data.len() <= DRAIN_MAX => drained += data.len(),
-                _ => return Poll::Ready(()),
-            }
-        }
-        alarm.poll(cx, Some(until))
-    })
-    .await;
-}
-
-// What may follow a terminal marker before the connection is worth less than a new one: a chunk's end, a comment.
-const DRAIN_MAX: usize = 64 << 10;
-const DRAIN_TIME: Duration = Duration::from_secs(1);
 
 fn origin(uri: &::http::Uri, provider: &Provider) -> Result<Origin, Error> {
     let invalid = || {
@@ -316,7 +186,10 @@ fn origin(uri: &::http::Uri, provider: &Provider) -> Result<Origin, Error> {
 }
 
 // HTTP/1.1 wants the path in the request line and the authority in `host`.
-fn make_relative(request: &mut ::http::Request<Bytes>, uri: &::http::Uri) -> Result<(), Error> {
+fn for_one(
+    mut request: ::http::Request<Bytes>,
+    uri: &::http::Uri,
+) -> Result<::http::Request<Full<Bytes>>, Error> {
     let invalid = |_| Error::new(ErrorKind::Config, "the URL cannot be sent");
     let authority = uri
         .authority()
@@ -329,74 +202,16 @@ fn make_relative(request: &mut ::http::Request<Bytes>, uri: &::http::Uri) -> Res
         .map(|path| path.as_str())
         .unwrap_or("/");
     *request.uri_mut() = path.parse().map_err(|_| invalid(()))?;
-    Ok(())
+    Ok(request.map(Full::new))
 }
 
-fn died_silently(error: &hyper::Error) -> bool {
-    error.is_incomplete_message() || error.is_closed() || error.is_canceled() || is_reset(error)
+// HTTP/2 takes the URL apart itself; the length it does not know.
+fn for_two(mut request: ::http::Request<Bytes>, uri: ::http::Uri) -> ::http::Request<Bytes> {
+    *request.uri_mut() = uri;
+    *request.version_mut() = ::http::Version::HTTP_2;
+    let length = ::http::HeaderValue::from(request.body().len());
+    request
+        .headers_mut()
+        .insert(::http::header::CONTENT_LENGTH, length);
+    request
 }
-
-fn is_reset(error: &hyper::Error) -> bool {
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
-            use std::io::ErrorKind::{
-                BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected,
-            };
-            return matches!(
-                io.kind(),
-                ConnectionReset | ConnectionAborted | BrokenPipe | NotConnected
-            );
-        }
-        source = cause.source();
-    }
-    false
-}
-
-fn lost(error: &hyper::Error) -> Error {
-    let kind = match error.is_parse() {
-        true => ErrorKind::Protocol,
-        false => ErrorKind::ConnectionLost,
-    };
-    Error::new(kind, words(error)).with_phase(Phase::Send)
-}
-
-fn connect_failed(uri: &::http::Uri, error: &(dyn std::error::Error + 'static)) -> Error {
-    let place = uri
-        .authority()
-        .map(|authority| authority.as_str())
-        .unwrap_or_default();
-    Error::new(
-        ErrorKind::Connect,
-        format!("connecting to {place}: {}", words(error)),
-    )
-    .with_phase(Phase::Connect)
-}
-
-fn connect_timed_out(uri: &::http::Uri, route: &Route) -> Error {
-    let place = uri
-        .authority()
-        .map(|authority| authority.as_str())
-        .unwrap_or_default();
-    let message = format!(
-        "connecting to {place}: no connection within {} s",
-        route.connect.as_secs_f64()
-    );
-    Error::new(ErrorKind::Connect, message).with_phase(Phase::Connect)
-}
-
-// An error's own words and its causes', outermost first, none twice.
-fn words(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let more = cause.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        source = cause.source();
-    }
-    text
-}
-// BEHAVIOUR 9: a header block; hyper bounds it by its read buffer.
-const HEAD_MAX: usize = 64 << 10;

@@ -51,7 +51,7 @@ impl Scripts {
         let reply = self.reply(&request).map_err(|error| SendError {
             error,
             sent: Sent::No,
-            pooled: false,
+            free: false,
         })?;
         clock::sleep_until(asked + reply.head_at).await;
         if let Some(cut) = reply.cut_head {
@@ -59,7 +59,7 @@ impl Scripts {
             return Err(SendError {
                 error,
                 sent: Sent::Maybe,
-                pooled: false,
+                free: false,
             });
         }
         let mut head = Head::new(reply.status);

@@ -12,10 +12,15 @@ use libllm_proto::wire::Head;
 use crate::config::Provider;
 use crate::error::Error;
 
-pub(crate) mod dns;
+mod dial;
+mod dns;
+mod drain;
 pub(crate) mod http;
+mod http1;
+mod http2;
 pub(crate) mod mock;
-pub(crate) mod pool;
+mod pool;
+mod stream;
 pub(crate) mod tls;
 
 /// A future on the heap, as an object-safe trait needs it.
@@ -38,7 +43,7 @@ pub(crate) struct Route {
     pub(crate) provider: Arc<Provider>,
     /// For name, TCP and TLS together.
     pub(crate) connect: Duration,
-    /// Not on a connection out of the pool.
+    /// Not on a connection that idled in the pool.
     pub(crate) fresh: bool,
 }
 
@@ -65,8 +70,8 @@ pub(crate) struct SendError {
     pub(crate) error: Error,
     /// Whether the provider may have seen the request.
     pub(crate) sent: Sent,
-    /// Whether it went out on a connection that had idled in the pool.
-    pub(crate) pooled: bool,
+    /// Whether it is tried once more without counting: provably unseen, on a connection that stood before the peer let it down.
+    pub(crate) free: bool,
 }
 
 /// Whether a request may have been seen.
@@ -76,4 +81,18 @@ pub(crate) enum Sent {
     No,
     /// Perhaps.
     Maybe,
+}
+
+// An error's own words and its causes', outermost first, none twice.
+fn words(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let more = cause.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        source = cause.source();
+    }
+    text
 }

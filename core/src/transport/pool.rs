@@ -1,53 +1,20 @@
-//! Idle connections, by origin and shard: a connection stays on the reactor that opened it.
+//! A client's connections, by origin and shard: a connection stays on the reactor that opened it. Those of HTTP/1.1 are here
+//! while they idle; those of HTTP/2 as long as they take more requests.
 //!
-//! A connection has no task of its own: whoever uses it turns it. That saves two task switches for each piece of an answer, and
-//! dropping it closes the socket at once. While it idles the sweep looks in on it.
+//! An HTTP/1.1 connection has no task of its own: whoever uses it turns it. That saves two task switches for each piece of an
+//! answer, and dropping it closes the socket at once. While it idles the sweep looks in on it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
-use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::client::conn::http1::SendRequest;
+use tokio::sync::watch;
 
 use crate::clock;
+use crate::config::Provider;
 use crate::runtime;
-use crate::transport::BoxFuture;
-
-/// One connection, alone: not shared, not spawned.
-pub(crate) struct Connection {
-    pub(crate) sender: SendRequest<Full<Bytes>>,
-    turning: Option<BoxFuture<'static, ()>>,
-}
-
-impl Connection {
-    pub(crate) fn new(
-        sender: SendRequest<Full<Bytes>>,
-        turning: BoxFuture<'static, ()>,
-    ) -> Connection {
-        Connection {
-            sender,
-            turning: Some(turning),
-        }
-    }
-
-    /// Moves bytes; to be called whenever its user waits for anything of it.
-    pub(crate) fn turn(&mut self, cx: &mut Context<'_>) {
-        if let Some(turning) = &mut self.turning
-            && turning.as_mut().poll(cx).is_ready()
-        {
-            self.turning = None;
-        }
-    }
-
-    /// Whether it could carry another request, having looked.
-    fn lives(&mut self) -> bool {
-        self.turn(&mut Context::from_waker(Waker::noop()));
-        self.turning.is_some() && !self.sender.is_closed()
-    }
-}
+use crate::transport::http1::Connection;
+use crate::transport::http2::Shared;
 
 /// What must be equal for a connection to be shared.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -59,22 +26,75 @@ pub(crate) struct Origin {
     pub(crate) provider: String,
 }
 
-/// Idle connections of one client.
+/// How long connections are kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Keeping {
+    /// Without a request.
+    idle: Duration,
+    /// At all; older ones take no more requests.
+    age: Duration,
+}
+
+impl Keeping {
+    pub(crate) fn of(provider: &Provider) -> Keeping {
+        Keeping {
+            idle: provider.idle_pool,
+            age: provider.connection_age,
+        }
+    }
+}
+
+/// The connections of one client.
 pub(crate) struct Pool {
     shards: Vec<Shard>,
 }
 
-type Shard = Arc<Mutex<Idle>>;
+type Shard = Arc<Mutex<Places>>;
 
 #[derive(Default)]
-struct Idle {
-    by_origin: HashMap<Arc<Origin>, Vec<Parked>>,
+struct Places {
+    by_origin: HashMap<Arc<Origin>, Place>,
     sweeping: bool,
+}
+
+/// Everything about one origin.
+#[derive(Default)]
+struct Place {
+    idle: Vec<Parked>,
+    shared: Vec<(Arc<Shared>, Keeping)>,
+    /// Somebody opens a connection that others may be able to share.
+    opening: Option<watch::Receiver<Opened>>,
+    /// It answered ALPN with HTTP/1.1: nobody need wait for another's connection.
+    alone: bool,
 }
 
 struct Parked {
     connection: Connection,
     until: Instant,
+}
+
+/// A connection for one more request.
+pub(crate) enum Found {
+    One(Connection),
+    Two(Lease),
+}
+
+/// What somebody who finds no connection does.
+pub(crate) enum Open {
+    /// Opens one for itself.
+    Alone,
+    /// Opens one that others wait for.
+    Lead(Opening),
+    /// Waits for one that somebody opens.
+    Wait(watch::Receiver<Opened>),
+}
+
+/// What came of waiting, beside the end of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Opened {
+    NotYet,
+    /// There is nothing to share: each opens its own.
+    Alone,
 }
 
 impl Pool {
@@ -84,26 +104,99 @@ impl Pool {
         }
     }
 
-    /// The connection that idled shortest, if one lives.
-    pub(crate) fn take(&self, origin: &Arc<Origin>) -> Option<Connection> {
+    /// A connection that takes one more request: the one that idled shortest, or one that is shared. `fresh` refuses those
+    /// that idled.
+    pub(crate) fn take(&self, origin: &Arc<Origin>, fresh: bool) -> Option<Found> {
+        let now = clock::now();
+        // Dropped behind the lock: closing takes its time.
+        let mut dead = Vec::new();
         loop {
-            let parked = crate::lock(self.shard()).by_origin.get_mut(origin)?.pop()?;
+            let mut places = crate::lock(self.shard());
+            let place = places.by_origin.get_mut(origin)?;
+            let old = |(shared, keeping): &mut (Arc<Shared>, Keeping)| {
+                shared.is_over() || now >= shared.born + keeping.age
+            };
+            dead.extend(place.shared.extract_if(.., old));
+            let room = place
+                .shared
+                .iter()
+                .find_map(|(shared, keeping)| shared.enter().then(|| (shared.clone(), *keeping)));
+            if let Some((shared, keeping)) = room {
+                return Some(Found::Two(self.lease(shared, origin, keeping)));
+            }
+            if fresh {
+                return None;
+            }
             let Parked {
                 mut connection,
                 until,
-            } = parked;
-            if clock::now() < until && connection.lives() {
-                return Some(connection);
+            } = place.idle.pop()?;
+            drop(places);
+            if now < until && connection.lives() {
+                return Some(Found::One(connection));
             }
         }
     }
 
+    /// What to do where `take` found nothing and the connection may turn out to be one for many requests.
+    pub(crate) fn open(&self, origin: &Arc<Origin>) -> Open {
+        let mut places = crate::lock(self.shard());
+        if places.by_origin.len() > ORIGINS_MAX {
+            places.by_origin.retain(|_, place| place.is_used());
+        }
+        let place = places.by_origin.entry(origin.clone()).or_default();
+        if place.alone {
+            return Open::Alone;
+        }
+        if let Some(opening) = &place.opening {
+            return Open::Wait(opening.clone());
+        }
+        let (done, opening) = watch::channel(Opened::NotYet);
+        place.opening = Some(opening);
+        Open::Lead(Opening {
+            shard: Arc::downgrade(self.shard()),
+            origin: origin.clone(),
+            done,
+        })
+    }
+
+    /// Adds a connection for many requests, and takes its first place.
+    pub(crate) fn share(
+        &self,
+        shared: Arc<Shared>,
+        origin: &Arc<Origin>,
+        keeping: Keeping,
+    ) -> Lease {
+        let entered = shared.enter();
+        debug_assert!(entered, "a new connection takes one request");
+        let sweep = {
+            let mut places = crate::lock(self.shard());
+            let place = places.by_origin.entry(origin.clone()).or_default();
+            place.alone = false;
+            place.shared.push((shared.clone(), keeping));
+            !std::mem::replace(&mut places.sweeping, true)
+        };
+        if sweep {
+            runtime::spawn_here(sweep_until_empty(Arc::downgrade(self.shard())));
+        }
+        self.lease(shared, origin, keeping)
+    }
+
     /// A slot for a connection of this origin, to be parked in when its answer is over.
-    pub(crate) fn slot(&self, origin: Arc<Origin>, idle_max: Duration) -> Slot {
+    pub(crate) fn slot(&self, origin: Arc<Origin>, keeping: Keeping) -> Slot {
         Slot {
             shard: self.shard().clone(),
             origin,
-            idle_max,
+            keeping,
+        }
+    }
+
+    fn lease(&self, shared: Arc<Shared>, origin: &Arc<Origin>, keeping: Keeping) -> Lease {
+        Lease {
+            shared,
+            shard: Arc::downgrade(self.shard()),
+            origin: origin.clone(),
+            keeping,
         }
     }
 
@@ -112,27 +205,98 @@ impl Pool {
     }
 }
 
+impl Place {
+    fn is_used(&self) -> bool {
+        !self.idle.is_empty() || !self.shared.is_empty() || self.opening.is_some()
+    }
+}
+
+/// The duty of opening a connection that others wait for. Whatever becomes of it, they stop waiting: with a connection to
+/// share, or each for itself, or, when the one with the duty was canceled, with one of them in its place.
+pub(crate) struct Opening {
+    shard: Weak<Mutex<Places>>,
+    origin: Arc<Origin>,
+    done: watch::Sender<Opened>,
+}
+
+impl Opening {
+    /// There is nothing to share; `known` if there never will be.
+    pub(crate) fn alone(self, known: bool) {
+        if known && let Some(shard) = self.shard.upgrade() {
+            let mut places = crate::lock(&shard);
+            places
+                .by_origin
+                .entry(self.origin.clone())
+                .or_default()
+                .alone = true;
+        }
+        // Perhaps nobody waits.
+        let _ = self.done.send(Opened::Alone);
+    }
+}
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        let Some(shard) = self.shard.upgrade() else {
+            return;
+        };
+        if let Some(place) = crate::lock(&shard).by_origin.get_mut(&self.origin) {
+            place.opening = None;
+        }
+    }
+}
+
+/// One request's place on a connection for many.
+pub(crate) struct Lease {
+    pub(crate) shared: Arc<Shared>,
+    shard: Weak<Mutex<Places>>,
+    origin: Arc<Origin>,
+    keeping: Keeping,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let last = self.shared.leave(clock::now());
+        if !last || !self.keeping.idle.is_zero() {
+            return;
+        }
+        let Some(shard) = self.shard.upgrade() else {
+            return;
+        };
+        let mut places = crate::lock(&shard);
+        if let Some(place) = places.by_origin.get_mut(&self.origin) {
+            place
+                .shared
+                .retain(|(shared, _)| !Arc::ptr_eq(shared, &self.shared));
+        }
+    }
+}
+
 /// Where a connection goes when it has nothing to do.
 pub(crate) struct Slot {
     shard: Shard,
     origin: Arc<Origin>,
-    idle_max: Duration,
+    keeping: Keeping,
 }
 
 impl Slot {
     /// Parks a connection whose answer was read to its end.
     pub(crate) fn park(self, connection: Connection) {
-        if connection.sender.is_closed() || self.idle_max.is_zero() {
+        let now = clock::now();
+        let old = connection.born + self.keeping.age;
+        if connection.is_closed() || self.keeping.idle.is_zero() || now >= old {
             return;
         }
-        let until = clock::now() + self.idle_max;
+        let until = old.min(now + self.keeping.idle);
         let sweep = {
-            let mut idle = crate::lock(&self.shard);
-            idle.by_origin
+            let mut places = crate::lock(&self.shard);
+            places
+                .by_origin
                 .entry(self.origin)
                 .or_default()
+                .idle
                 .push(Parked { connection, until });
-            !std::mem::replace(&mut idle.sweeping, true)
+            !std::mem::replace(&mut places.sweeping, true)
         };
         if sweep {
             runtime::spawn_here(sweep_until_empty(Arc::downgrade(&self.shard)));
@@ -141,18 +305,29 @@ impl Slot {
 }
 
 // Closes connections that idled too long and those that the server closed; ends with the last of them, or with the client.
-async fn sweep_until_empty(shard: Weak<Mutex<Idle>>) {
+async fn sweep_until_empty(shard: Weak<Mutex<Places>>) {
     loop {
         clock::sleep(SWEEP).await;
         let Some(shard) = shard.upgrade() else { return };
-        let mut idle = crate::lock(&shard);
+        let mut places = crate::lock(&shard);
         let now = clock::now();
-        for parked in idle.by_origin.values_mut() {
-            parked.retain_mut(|parked| parked.until > now && parked.connection.lives());
+        let mut used = false;
+        for place in places.by_origin.values_mut() {
+            place
+                .idle
+                .retain_mut(|parked| parked.until > now && parked.connection.lives());
+            place.shared.retain(|(shared, keeping)| {
+                let idle = shared.idles_since().map(|since| since + keeping.idle);
+                let old = now >= shared.born + keeping.age;
+                !(shared.is_over() || old || idle.is_some_and(|until| now >= until))
+            });
+            used |= !place.idle.is_empty() || !place.shared.is_empty();
         }
-        idle.by_origin.retain(|_, parked| !parked.is_empty());
-        if idle.by_origin.is_empty() {
-            idle.sweeping = false;
+        places
+            .by_origin
+            .retain(|_, place| place.is_used() || place.alone);
+        if !used {
+            places.sweeping = false;
             return;
         }
     }
@@ -160,3 +335,5 @@ async fn sweep_until_empty(shard: Weak<Mutex<Idle>>) {
 
 // Often enough that a closed socket does not linger, seldom enough to cost nothing.
 const SWEEP: Duration = Duration::from_secs(1);
+// What is remembered of places that nobody uses; each request may name one of its own.
+const ORIGINS_MAX: usize = 1024;

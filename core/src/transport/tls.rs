@@ -1,4 +1,4 @@
-//! Whom to trust and how: rustls with the platform's roots, more of them from a file, HTTP/1.1 by ALPN.
+//! Whom to trust and how: rustls with the platform's roots, more of them from a file, and the HTTP that ALPN offers.
 
 use std::hash::{Hash, Hasher};
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::config::{Environment, Tls};
+use crate::config::{Environment, Speak, Tls};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Certificates that sign servers' certificates: the platform's, and more.
@@ -77,7 +77,7 @@ impl Hash for Trust {
 }
 
 /// The settings of a connection to this provider; each has its own sessions to resume.
-pub(crate) fn client_config(tls: &Tls) -> Result<Arc<ClientConfig>> {
+pub(crate) fn client_config(tls: &Tls, speak: Speak) -> Result<Arc<ClientConfig>> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -85,9 +85,18 @@ pub(crate) fn client_config(tls: &Tls) -> Result<Arc<ClientConfig>> {
     let mut config = builder
         .with_root_certificates(roots(&tls.trust)?)
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let offered: &[&[u8]] = match speak {
+        Speak::Best => &[HTTP2, HTTP1],
+        Speak::One => &[HTTP1],
+        Speak::Two => &[HTTP2],
+    };
+    config.alpn_protocols = offered.iter().map(|name| name.to_vec()).collect();
     Ok(Arc::new(config))
 }
+
+/// What ALPN calls the two (RFC 7301 6, RFC 9113 3.1).
+pub(crate) const HTTP2: &[u8] = b"h2";
+const HTTP1: &[u8] = b"http/1.1";
 
 /// The name the server's certificate must hold, if it is not the URL's host.
 pub(crate) fn server_name(tls: &Tls) -> Result<Option<ServerName<'static>>> {
@@ -170,7 +179,10 @@ mod tests {
             roots(&tls(Variable("SSL_CERT_FILE", file), Some(CA))).unwrap(),
             2
         );
-        assert_eq!(client_config(&named).unwrap().alpn_protocols, [b"http/1.1"]);
+        let offered = |speak| client_config(&named, speak).unwrap().alpn_protocols.clone();
+        assert_eq!(offered(Speak::Best), [HTTP2, HTTP1]);
+        assert_eq!(offered(Speak::One), [HTTP1]);
+        assert_eq!(offered(Speak::Two), [HTTP2]);
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/no-such-folder");
         assert_eq!(
             roots(&tls(Variable("SSL_CERT_DIR", folder), Some(CA))).unwrap(),

@@ -250,9 +250,9 @@ const RULES: &[Rule] = &[
         ],
     },
     Rule {
-        why: "only transport/http.rs and transport/pool.rs name hyper",
-        applies: |place| core_but(place, &["transport/http.rs", "transport/pool.rs"]),
-        hit: |line| line.word(&["hyper"]),
+        why: "only transport/http1.rs names hyper, only transport/http2.rs h2",
+        applies: |place| core_but(place, &["transport/http1.rs", "transport/http2.rs"]),
+        hit: |line| line.word(&["hyper", "h2"]),
         samples: [
             "core/src/transport/mod.rs",
             "use hyper::body::Incoming;",
@@ -262,7 +262,7 @@ const RULES: &[Rule] = &[
     Rule {
         why: "connections are made in transport/",
         applies: |place| core_but(place, &["transport/"]),
-        hit: |line| line.word(&["hyper_util", "hyper_rustls", "rustls"]),
+        hit: |line| line.word(&["hyper_util", "tokio_rustls", "rustls"]),
         samples: [
             "core/src/client.rs",
             "use hyper_util::rt::TokioIo;",
@@ -332,7 +332,8 @@ const RULES: &[Rule] = &[
                     "client.rs",
                     "queue.rs",
                     "runtime.rs",
-                    "transport/http.rs",
+                    "transport/drain.rs",
+                    "transport/http2.rs",
                     "transport/pool.rs",
                 ],
             )

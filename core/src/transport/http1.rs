@@ -1,0 +1,199 @@
+//! One request on one HTTP/1.1 connection, turned by whoever waits for the answer.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures::FutureExt as _;
+use http_body_util::Full;
+use hyper::body::{Body as _, Frame, Incoming};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use libllm_proto::wire::Head;
+
+use crate::clock;
+use crate::error::{Error, ErrorKind, Phase};
+use crate::transport::pool::Slot;
+use crate::transport::stream::{Counted, Heard};
+use crate::transport::{Body, BoxFuture, Exchanged, SendError, Sent, drain, words};
+
+/// One connection, alone: not shared, not spawned.
+pub(crate) struct Connection {
+    sender: http1::SendRequest<Full<Bytes>>,
+    turning: Option<BoxFuture<'static, ()>>,
+    heard: Heard,
+    /// When it was opened.
+    pub(crate) born: Instant,
+}
+
+impl Connection {
+    /// Speaks HTTP/1.1 on a stream.
+    pub(crate) async fn new(stream: Counted) -> Result<Connection, Error> {
+        let heard = stream.heard();
+        let (sender, connection) = http1::Builder::new()
+            .max_buf_size(HEAD_MAX)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| lost(&error))?;
+        // What went wrong reaches the request; an idle connection may die in peace.
+        let turning: BoxFuture<'static, ()> = Box::pin(connection.map(drop));
+        Ok(Connection {
+            sender,
+            turning: Some(turning),
+            heard,
+            born: clock::now(),
+        })
+    }
+
+    /// Sends a request whose URL is as HTTP/1.1 writes it, and waits for the answer's head. `connected` says how long opening
+    /// the connection took, if it was opened for this request.
+    pub(crate) async fn send(
+        mut self,
+        request: ::http::Request<Full<Bytes>>,
+        slot: Slot,
+        connected: Option<Duration>,
+    ) -> Result<Exchanged, SendError> {
+        let heard = self.heard.count();
+        let sending = self.sender.try_send_request(request);
+        let mut sending = std::pin::pin!(sending);
+        let answer = poll_fn(|cx| {
+            // What the connection does may be what the answer waits for, and the other way round.
+            if let ready @ Poll::Ready(_) = sending.as_mut().poll(cx) {
+                return ready;
+            }
+            self.turn(cx);
+            sending.as_mut().poll(cx)
+        })
+        .await
+        .map_err(|mut failed| {
+            // A pooled connection that died before the first byte of an answer: the server closed it while it idled.
+            let silent = connected.is_none() && self.heard.count() == heard;
+            let unsent = failed.take_message().is_some();
+            let error = failed.into_error();
+            let unseen = unsent || silent && died(&error);
+            SendError {
+                error: lost(&error),
+                sent: if unseen { Sent::No } else { Sent::Maybe },
+                free: unseen && connected.is_none(),
+            }
+        })?;
+        let (parts, body) = answer.into_parts();
+        let head = Head {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+        };
+        let body = Box::new(Answer {
+            body,
+            connection: Some((self, slot)),
+        });
+        Ok(Exchanged {
+            head,
+            body,
+            connected,
+        })
+    }
+
+    /// Whether it could carry another request, having looked.
+    pub(crate) fn lives(&mut self) -> bool {
+        self.turn(&mut Context::from_waker(Waker::noop()));
+        self.turning.is_some() && !self.sender.is_closed()
+    }
+
+    /// Whether it is known to be of no use any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.sender.is_closed()
+    }
+
+    // Moves bytes; to be called whenever its user waits for anything of it.
+    fn turn(&mut self, cx: &mut Context<'_>) {
+        if let Some(turning) = &mut self.turning
+            && turning.as_mut().poll(cx).is_ready()
+        {
+            self.turning = None;
+        }
+    }
+}
+
+struct Answer {
+    body: Incoming,
+    connection: Option<(Connection, Slot)>,
+}
+
+impl Answer {
+    fn park(&mut self) {
+        if let Some((connection, slot)) = self.connection.take() {
+            slot.park(connection);
+        }
+    }
+
+    fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        // The connection first: mostly it is what has something to say, and the body's own wait costs more than a turn.
+        if let Some((connection, _)) = &mut self.connection {
+            connection.turn(cx);
+        }
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+}
+
+impl Body for Answer {
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, String>>> {
+        loop {
+            match std::task::ready!(self.poll_frame(cx)) {
+                None => {
+                    self.park();
+                    return Poll::Ready(None);
+                }
+                Some(Ok(frame)) => {
+                    // Trailers carry nothing of the answer.
+                    if let Ok(data) = frame.into_data() {
+                        return Poll::Ready(Some(Ok(data)));
+                    }
+                }
+                Some(Err(error)) => return Poll::Ready(Some(Err(words(&error)))),
+            }
+        }
+    }
+
+    fn release(self: Box<Self>) {
+        if self.connection.is_some() {
+            drain::release(self);
+        }
+    }
+}
+
+fn died(error: &hyper::Error) -> bool {
+    error.is_incomplete_message() || error.is_closed() || error.is_canceled() || is_reset(error)
+}
+
+fn is_reset(error: &hyper::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
+            use std::io::ErrorKind::{
+                BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected,
+            };
+            return matches!(
+                io.kind(),
+                ConnectionReset | ConnectionAborted | BrokenPipe | NotConnected
+            );
+        }
+        source = cause.source();
+    }
+    false
+}
+
+fn lost(error: &hyper::Error) -> Error {
+    let kind = match error.is_parse() {
+        true => ErrorKind::Protocol,
+        false => ErrorKind::ConnectionLost,
+    };
+    Error::new(kind, words(error)).with_phase(Phase::Send)
+}
+
+// BEHAVIOUR 9: a header block; hyper bounds it by its read buffer.
+const HEAD_MAX: usize = 64 << 10;
