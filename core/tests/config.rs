@@ -114,8 +114,8 @@ fn keys_of_later_builds_are_refused_by_name() {
             "providers.openai.api_keys",
         ),
         (
-            "[providers.openai]\nproxy = \"x\"",
-            "providers.openai.proxy",
+            "[providers.openai]\napi_keys = []",
+            "providers.openai.api_keys",
         ),
         (
             "[providers.openai]\ntls = { client_key = \"x\" }",

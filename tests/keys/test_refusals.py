@@ -10,8 +10,7 @@ LATER = {
     "retry.budget": {}, "models.A.affinity": "off", "models.A.hedge": {}, "models.A.fallbacks.context_window": [],
     "models.A.fallbacks.content_policy": [], "models.A.targets[].weight": 1, "models.A.targets[].priority": 1,
     "models.A.targets[].tags": [], "models.A.targets[].limits": {}, "models.A.targets[].price": {},
-    "providers.P.limits": {}, "providers.P.api_keys": [], "providers.P.proxy": "http://h",
-    "providers.P.tls.client_cert": "f", "providers.P.tls.client_key": "f",
+    "providers.P.limits": {}, "providers.P.api_keys": [],
 }
 
 

@@ -7,7 +7,8 @@ import tempfile
 
 import suite
 from llm import CONFIG, Client, refused
-from server import HOST, Relay
+from nginx import Authority, Nginx, secure
+from server import HOST, Relay, Server
 from suite import test
 
 
@@ -76,3 +77,52 @@ def _():
         shutil.copy(suite.CA, pathlib.Path(folder, "0123abcd.0"))
         os.environ["SSL_CERT_DIR"] = folder
         ask().succeeds("ok")
+
+
+@test("providers.P.tls.client_cert", "providers.P.tls.client_key", needs="nginx", says="are shown to a server that asks")
+def _():
+    ours, theirs = Authority("ours"), Authority("theirs")
+    cert, key = ours.issue("house", "clientAuth")
+    for listen in "ssl", "ssl http2":
+        server = Server()
+        asks = f"ssl_client_certificate {ours.file}; ssl_verify_client on;"
+        with Nginx(server, listen, secure(theirs, asks)) as nginx:
+            ask(at=nginx.port, ca_file=theirs.file, client_cert=cert, client_key=key).succeeds("ok")
+            assert server.only.headers["x-client"] == "CN=house", server.only.headers
+            # nginx says so as an answer, because it asks for certificates only politely.
+            ask(at=nginx.port, ca_file=theirs.file).fails("invalid_request")
+            other_cert, other_key = theirs.issue("house", "clientAuth")
+            ask(at=nginx.port, ca_file=theirs.file, client_cert=other_cert, client_key=other_key).fails("invalid_request")
+        assert len(server.requests) == 1
+
+
+@test("providers.P.tls.client_cert", "providers.P.tls.client_key", needs="nginx", says="are not shown at another place")
+def _():
+    ours, theirs = Authority("ours"), Authority("theirs")
+    cert, key = ours.issue("house", "clientAuth")
+    server = Server()
+    with Nginx(server, "ssl", secure(theirs, f"ssl_client_certificate {ours.file}; ssl_verify_client optional;")) as nginx:
+        tls = {"ca_file": theirs.file, "client_cert": cert, "client_key": key}
+        for port, shown in (nginx.port, "CN=house"), (1, None):
+            place = {"wire": "openai_chat", "base_url": f"https://{HOST}:{port}/v1", "tls": tls}
+            client = Client({"providers": {"house": place}, "retry": {"max_attempts": 1}})
+            client.ask("house/m", json={"base_url": f"https://{HOST}:{nginx.port}/other"}).succeeds("ok")
+            assert server.requests[-1].headers.get("x-client") == shown, server.requests[-1].headers
+
+
+@test("providers.P.tls.client_cert", "providers.P.tls.client_key", needs="openssl", says="belong together")
+def _():
+    authority = Authority()
+    cert, key = authority.issue("house", "clientAuth")
+    _, other = authority.issue("other", "clientAuth")
+    for said, *words in [
+        ({"client_cert": cert}, "tls.client_cert", "client_key, which is missing"),
+        ({"client_key": key}, "tls.client_key", "client_cert, which is missing"),
+        ({"client_cert": cert, "client_key": other}, "tls.client_cert", "unusable with client_key"),
+        ({"client_cert": cert, "client_key": cert}, "holds no private key"),
+        ({"client_cert": key, "client_key": key}, "holds no certificate"),
+        ({"client_cert": "/no/such", "client_key": key}, "tls.client_cert", "cannot read /no/such"),
+    ]:
+        error = refused(lambda: ask(**said), CONFIG, *words)
+        with open(key, encoding="utf-8") as file:
+            assert file.read().splitlines()[1] not in error.message

@@ -22,6 +22,7 @@ mod limits;
 mod models;
 mod provider;
 mod providers;
+mod proxy;
 mod scope;
 mod timeouts;
 
@@ -30,12 +31,14 @@ pub use http2::{Http2, Speak};
 pub use limits::{Memory, PER_PROCESS_DEFAULT, Retry};
 pub use models::{Alias, Target};
 pub use provider::{Key, Provider, Tls};
+pub use proxy::Proxies;
 pub use timeouts::{Limit, Timeouts, TimeoutsOverride};
 
 pub(crate) use document::Document;
 pub(crate) use headers::{header_value, request_header_name};
 pub(crate) use limits::{ON_PARTIAL, ON_PARTIAL_LATER, max_attempts, unsupported_word};
 pub(crate) use models::{MOCK, split_model};
+pub(crate) use proxy::{Proxy, Scheme};
 pub(crate) use scope::{Table, shown};
 
 /// Everything a client was told: providers with their keys, aliases, limits.

@@ -7,9 +7,9 @@ use http::header::{HeaderName, HeaderValue};
 use libllm_proto::provider::{Auth, Quirks};
 use libllm_proto::wire::Wire;
 
-use super::{Http2, TimeoutsOverride};
+use super::{Http2, Proxies, TimeoutsOverride};
 use crate::secret::Secret;
-use crate::transport::tls::Trust;
+use crate::transport::tls::{Identity, Trust};
 
 /// A service that can be asked.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub struct Provider {
     pub quirks: Quirks,
     /// How its certificate is checked.
     pub tls: Tls,
+    /// Which proxy leads to it.
+    pub proxies: Proxies,
     /// Which HTTP it is spoken to in.
     pub http2: Http2,
     /// How long an idle connection is kept.
@@ -56,23 +58,26 @@ pub enum Key {
     },
 }
 
-/// How a service's certificate is checked.
+/// How a service's certificate is checked, and which one it is shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Tls {
     /// Whom to trust.
     pub(crate) trust: Trust,
     /// The name its certificate must hold, if it is not the URL's host.
     pub server_name: Option<String>,
+    /// Who we are, for a server that asks.
+    pub(crate) identity: Option<Identity>,
 }
 
 impl Provider {
     /// The same service at another place, with that place's key. What the configuration says about the service's own origin
-    /// stays there: its key, its headers, its certificate's name.
+    /// stays there: its key, its headers, its certificate's name, and our own certificate.
     pub(crate) fn moved(&self, base_url: String, key: Option<Secret>) -> Provider {
         let mut moved = self.clone();
         moved.headers.truncate(self.row_headers);
         if origin(&base_url) != origin(&self.base_url) {
             moved.tls.server_name = None;
+            moved.tls.identity = None;
         }
         moved.base_url = base_url;
         moved.key = Key::None;
@@ -108,6 +113,7 @@ impl Provider {
             row_headers: 0,
             quirks: Quirks::PLAIN,
             tls: Tls::default(),
+            proxies: Proxies::default(),
             http2: Http2::default(),
             idle_pool: Duration::ZERO,
             connection_age: Duration::ZERO,

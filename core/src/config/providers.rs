@@ -12,10 +12,10 @@ use zeroize::Zeroizing;
 use super::headers::{header_name, header_value};
 use super::models::MOCK;
 use super::scope::{Item, Table, shown};
-use super::{Environment, Http2, Key, Provider, TimeoutsOverride, Tls};
+use super::{Environment, Http2, Key, Provider, Proxies, Proxy, TimeoutsOverride, Tls};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
-use crate::transport::tls::{self, Trust};
+use crate::transport::tls::{self, Identity, Trust};
 
 /// Providers by id, and why some built-in rows are none.
 pub(super) type All = (BTreeMap<String, Arc<Provider>>, BTreeMap<String, Error>);
@@ -99,6 +99,7 @@ impl<'d> Source<'_, 'd> {
             row_headers,
             quirks: self.quirks()?,
             tls: self.tls(platform)?,
+            proxies: self.proxies()?,
             http2: self.http2()?,
             idle_pool: self.idle_pool()?,
             connection_age: self.connection_age()?,
@@ -278,12 +279,13 @@ impl<'d> Source<'_, 'd> {
         let mut tls = Tls {
             trust: platform.clone(),
             server_name: None,
+            identity: None,
         };
         let Some(item) = self.get("tls") else {
             return Ok(tls);
         };
         let table = item.table()?;
-        table.check(&["ca_file", "server_name"], &["client_cert", "client_key"])?;
+        table.check(TLS_KEYS, &[])?;
         if let Some(item) = table.get("ca_file") {
             let path = item.text()?;
             let pem = self.environment.read(path);
@@ -296,7 +298,40 @@ impl<'d> Source<'_, 'd> {
             tls.server_name = Some(name.to_owned());
             tls::server_name(&tls).map_err(|error| item.fail(error.message()))?;
         }
+        tls.identity = self.identity(&table)?;
         Ok(tls)
+    }
+
+    fn proxies(&self) -> Result<Proxies> {
+        let Some(item) = self.get("proxy") else {
+            return Proxies::of_environment(self.environment).map_err(|why| self.own(why));
+        };
+        let said = secret(&item, self.environment)?;
+        if said.as_str() == "none" {
+            return Ok(Proxies::default());
+        }
+        let proxy = Proxy::parse(&said).map_err(|why| item.fail(why))?;
+        Ok(Proxies::all(proxy))
+    }
+
+    fn identity(&self, table: &Table<'_>) -> Result<Option<Identity>> {
+        let read = |key| -> Result<Option<(Item<'_>, Zeroizing<String>)>> {
+            let Some(item) = table.get(key) else {
+                return Ok(None);
+            };
+            let path = item.text()?;
+            let pem = self.environment.read(path);
+            let pem = pem.map_err(|error| item.fail(format!("cannot read {path}: {error}")))?;
+            Ok(Some((item, Zeroizing::new(pem))))
+        };
+        match (read("client_cert")?, read("client_key")?) {
+            (None, None) => Ok(None),
+            (Some((item, cert)), Some((_, key))) => Identity::read(cert.as_bytes(), key.as_bytes())
+                .map(Some)
+                .map_err(|why| item.fail(why)),
+            (Some((item, _)), None) => Err(item.fail("goes with client_key, which is missing")),
+            (None, Some((item, _))) => Err(item.fail("goes with client_cert, which is missing")),
+        }
     }
 
     fn http2(&self) -> Result<Http2> {
@@ -362,12 +397,14 @@ const KEYS: &[&str] = &[
     "organization",
     "quirks",
     "tls",
+    "proxy",
     "http2",
     "idle_pool_s",
     "connection_age_s",
     "timeouts",
 ];
-const LATER: &[&str] = &["limits", "api_keys", "proxy"];
+const LATER: &[&str] = &["limits", "api_keys"];
+const TLS_KEYS: &[&str] = &["ca_file", "client_cert", "client_key", "server_name"];
 /// OpenAI API reference, "Authentication", read 2026-11-20; servers that copy the API copy its header.
 const OPENAI_ORGANIZATION: &str = "openai-organization";
 /// Node and uvicorn close idle connections after 5 s; a server of one's own is likely one of them.

@@ -1,4 +1,4 @@
-//! From a URL to a stream that speaks to its host: name, TCP, TLS, and which HTTP both sides agreed on.
+//! From a URL to a stream that speaks to its host: name, TCP, a proxy, TLS, and which HTTP both sides agreed on.
 
 use std::collections::HashMap;
 use std::future::{Future as _, poll_fn};
@@ -8,17 +8,16 @@ use std::task::Poll;
 use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
 use crate::clock::{self, Alarm};
-use crate::config::{Provider, Speak, Tls};
+use crate::config::{Provider, Proxy, Scheme, Speak, Tls};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::transport::dns::Resolver;
 use crate::transport::pool::Origin;
 use crate::transport::stream::{Counted, Stream};
-use crate::transport::{Route, tls, words};
+use crate::transport::{Route, tls, tunnel, words};
 
 /// Opens connections, and keeps what they share: the resolver, TLS settings with their sessions.
 #[derive(Default)]
@@ -50,8 +49,14 @@ impl Dialer {
 
     async fn connect(&self, origin: &Origin, provider: &Provider) -> Result<Dialed, Error> {
         let speak = provider.http2.speak;
-        let tcp = self.tcp(&origin.host, origin.port).await;
-        let stream = Stream::Plain(tcp.map_err(|why| failed(origin, &why))?);
+        let stream = match proxy(origin, provider) {
+            None => self.tcp(&origin.host, origin.port).await,
+            Some(proxy) => self
+                .through(proxy, origin, provider)
+                .await
+                .map_err(|why| format!("through proxy {}:{}: {why}", proxy.host, proxy.port)),
+        };
+        let stream = stream.map_err(|why| failed(origin, &why))?;
         if origin.scheme == "http" {
             return Ok(Dialed {
                 stream: Counted::new(stream),
@@ -75,14 +80,47 @@ impl Dialer {
         })
     }
 
-    async fn tcp(&self, host: &str, port: u16) -> Result<TcpStream, String> {
+    // To a proxy and, but for plain HTTP/1.1, through it.
+    async fn through(
+        &self,
+        proxy: &Proxy,
+        origin: &Origin,
+        provider: &Provider,
+    ) -> Result<Stream, String> {
+        let mut stream = self.tcp(&proxy.host, proxy.port).await?;
+        if proxy.scheme == Scheme::Https {
+            // The proxy is not the service: it is trusted like it, and shown nothing that is for it.
+            let tls = Tls {
+                trust: provider.tls.trust.clone(),
+                ..Tls::default()
+            };
+            let said = |error: Error| error.message().to_owned();
+            let settings = self.settings(&tls, Speak::One).map_err(said)?;
+            let name = name_of(&proxy.host).map_err(said)?;
+            let secure = TlsConnector::from(settings).connect(name, stream).await;
+            stream = Stream::Tls(Box::new(secure.map_err(|error| words(&error))?));
+        }
+        let (host, port, auth) = (&origin.host, origin.port, proxy.auth.as_ref());
+        match proxy.scheme {
+            Scheme::Http | Scheme::Https if forwards(origin, provider) => {}
+            Scheme::Http | Scheme::Https => tunnel::connect(&mut stream, host, port, auth).await?,
+            Scheme::SocksNames => tunnel::socks(&mut stream, host, port, auth).await?,
+            Scheme::Socks => {
+                let address = self.resolver.first(host).await?;
+                tunnel::socks(&mut stream, &address, port, auth).await?;
+            }
+        }
+        Ok(stream)
+    }
+
+    async fn tcp(&self, host: &str, port: u16) -> Result<Stream, String> {
         let place: ::http::Uri = format!("http://{host}:{port}")
             .parse()
             .map_err(|_| "no such place can be named".to_owned())?;
         let mut http = HttpConnector::new_with_resolver(self.resolver.clone());
         http.set_nodelay(true);
         let stream = http.call(place).await.map_err(|error| words(&error))?;
-        Ok(stream.into_inner())
+        Ok(Stream::Plain(stream.into_inner()))
     }
 
     // Made at the first connection that needs it: roots take milliseconds to read.
@@ -98,9 +136,27 @@ impl Dialer {
     }
 }
 
+/// The proxy that is itself asked for what this origin has, rather than for a way to it: HTTP's own kind, of plain HTTP/1.1.
+pub(crate) fn forwarder<'p>(origin: &Origin, provider: &'p Provider) -> Option<&'p Proxy> {
+    let http = |proxy: &&Proxy| matches!(proxy.scheme, Scheme::Http | Scheme::Https);
+    proxy(origin, provider)
+        .filter(http)
+        .filter(|_| forwards(origin, provider))
+}
+
+fn proxy<'p>(origin: &Origin, provider: &'p Provider) -> Option<&'p Proxy> {
+    provider
+        .proxies
+        .to(origin.scheme, &origin.host, origin.port)
+}
+
+fn forwards(origin: &Origin, provider: &Provider) -> bool {
+    origin.scheme == "http" && provider.http2.speak != Speak::Two
+}
+
 // A URL writes an IPv6 address in brackets, a certificate does not.
 fn name_of(host: &str) -> Result<ServerName<'static>, Error> {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let bare = host.trim_matches(['[', ']']);
     ServerName::try_from(bare.to_owned())
         .map_err(|_| Error::new(ErrorKind::Config, "the URL's host is no name for TLS"))
 }

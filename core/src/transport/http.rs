@@ -9,13 +9,13 @@ use bytes::Bytes;
 use http_body_util::Full;
 
 use crate::clock::{self, Alarm};
-use crate::config::{Provider, Speak};
+use crate::config::{Provider, Proxy, Speak};
 use crate::error::{Error, ErrorKind};
 use crate::transport::dial::{self, Dialer};
 use crate::transport::http1::Connection;
 use crate::transport::http2::{self, Shared};
 use crate::transport::pool::{Found, Keeping, Lease, Open, Opened, Opening, Origin, Pool};
-use crate::transport::{BoxFuture, Exchanged, Route, SendError, Sent, Transport};
+use crate::transport::{BoxFuture, Exchanged, Route, SendError, Sent, Transport, tunnel};
 
 /// One client's connections.
 pub(crate) struct Http {
@@ -49,7 +49,8 @@ impl Http {
         };
         match found {
             Found::One(connection) => {
-                let request = for_one(request, &uri).map_err(SendError::unsent)?;
+                let proxy = dial::forwarder(&origin, &route.provider);
+                let request = for_one(request, &uri, proxy).map_err(SendError::unsent)?;
                 let slot = self.pool.slot(origin, Keeping::of(&route.provider));
                 connection.send(request, slot, connected).await
             }
@@ -185,10 +186,11 @@ fn origin(uri: &::http::Uri, provider: &Provider) -> Result<Origin, Error> {
     })
 }
 
-// HTTP/1.1 wants the path in the request line and the authority in `host`.
+// HTTP/1.1 wants the path in the request line and the authority in `host`; a proxy that is asked itself wants the whole URL.
 fn for_one(
     mut request: ::http::Request<Bytes>,
     uri: &::http::Uri,
+    proxy: Option<&Proxy>,
 ) -> Result<::http::Request<Full<Bytes>>, Error> {
     let invalid = |_| Error::new(ErrorKind::Config, "the URL cannot be sent");
     let authority = uri
@@ -197,6 +199,17 @@ fn for_one(
         .unwrap_or_default();
     let host = ::http::HeaderValue::from_str(authority).map_err(|_| invalid(()))?;
     request.headers_mut().insert(::http::header::HOST, host);
+    if let Some(proxy) = proxy {
+        if let Some(auth) = &proxy.auth {
+            let mut value =
+                ::http::HeaderValue::from_str(&tunnel::basic(auth)).map_err(|_| invalid(()))?;
+            value.set_sensitive(true);
+            let name = ::http::header::PROXY_AUTHORIZATION;
+            request.headers_mut().insert(name, value);
+        }
+        *request.uri_mut() = uri.clone();
+        return Ok(request.map(Full::new));
+    }
     let path = uri
         .path_and_query()
         .map(|path| path.as_str())

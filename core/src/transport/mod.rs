@@ -12,6 +12,7 @@ use libllm_proto::wire::Head;
 use crate::config::Provider;
 use crate::error::Error;
 
+mod base64;
 mod dial;
 mod dns;
 mod drain;
@@ -22,6 +23,7 @@ pub(crate) mod mock;
 mod pool;
 mod stream;
 pub(crate) mod tls;
+mod tunnel;
 
 /// A future on the heap, as an object-safe trait needs it.
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

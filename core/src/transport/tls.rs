@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use once_cell::race::OnceBox;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::config::{Environment, Speak, Tls};
@@ -76,15 +77,62 @@ impl Hash for Trust {
     }
 }
 
+/// A certificate of our own and its key, for servers that ask who we are.
+#[derive(Clone)]
+pub(crate) struct Identity(Arc<CertifiedKey>);
+
+impl Identity {
+    /// Reads a certificate with those between it and its authority, and its key, each in PEM.
+    pub(crate) fn read(certificates: &[u8], key: &[u8]) -> Result<Identity, String> {
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificates).collect();
+        let chain = chain.map_err(|error| format!("unreadable PEM: {error:?}"))?;
+        if chain.is_empty() {
+            return Err("holds no certificate in PEM (-----BEGIN CERTIFICATE-----)".to_owned());
+        }
+        // Without the parser's words, which may be the key's.
+        let key = PrivateKeyDer::from_pem_slice(key)
+            .map_err(|_| "client_key holds no private key in PEM".to_owned())?;
+        let provider = rustls::crypto::ring::default_provider();
+        CertifiedKey::from_der(chain, key, &provider)
+            .map(|known| Identity(Arc::new(known)))
+            .map_err(|error| format!("unusable with client_key: {error}"))
+    }
+}
+
+// The same certificate is the same identity; of two readings of one key nothing better can be said than that.
+impl PartialEq for Identity {
+    fn eq(&self, other: &Identity) -> bool {
+        self.0.cert == other.0.cert
+    }
+}
+
+impl Eq for Identity {}
+
+impl Hash for Identity {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.cert.hash(state);
+    }
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Identity(***)")
+    }
+}
+
 /// The settings of a connection to this provider; each has its own sessions to resume.
 pub(crate) fn client_config(tls: &Tls, speak: Speak) -> Result<Arc<ClientConfig>> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::new(ErrorKind::Internal, format!("tls: {error}")))?;
-    let mut config = builder
-        .with_root_certificates(roots(&tls.trust)?)
-        .with_no_client_auth();
+    let builder = builder.with_root_certificates(roots(&tls.trust)?);
+    let mut config = match &tls.identity {
+        Some(identity) => {
+            builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity.0.clone())))
+        }
+        None => builder.with_no_client_auth(),
+    };
     let offered: &[&[u8]] = match speak {
         Speak::Best => &[HTTP2, HTTP1],
         Speak::One => &[HTTP1],
@@ -165,7 +213,7 @@ mod tests {
         }
         Tls {
             trust,
-            server_name: None,
+            ..Tls::default()
         }
     }
 
