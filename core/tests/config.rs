@@ -113,14 +113,6 @@ fn keys_of_later_builds_are_refused_by_name() {
             "[providers.openai]\napi_keys = []",
             "providers.openai.api_keys",
         ),
-        (
-            "[providers.openai]\napi_keys = []",
-            "providers.openai.api_keys",
-        ),
-        (
-            "[providers.openai]\ntls = { client_key = \"x\" }",
-            "providers.openai.tls.client_key",
-        ),
         ("[models.a]\nhedge = {}", "models.a.hedge"),
         ("[models.a]\naffinity = \"off\"", "models.a.affinity"),
         (
