@@ -83,15 +83,17 @@ class AsyncClient:
         call = AsyncCall(joins(compiled))
         self._handle.submit(hub.queue, request, compiled, call)
         hub.calls[call.request] = call
-        return AsyncStream(call, hub, loop)
+        return AsyncStream(call, hub, loop, self._handle)
 
 
 class AsyncStream:
     """One answer's events, in order, for one task of the loop it was made in."""
 
-    __slots__ = ("_call", "_closed", "_hub", "_loop")
+    __slots__ = ("_call", "_closed", "_handle", "_hub", "_loop")
 
-    def __init__(self, call: AsyncCall, hub: Hub, loop: AbstractEventLoop) -> None:
+    def __init__(self, call: AsyncCall, hub: Hub, loop: AbstractEventLoop, handle: Handle) -> None:
+        # A client that is dropped, and not closed, lives as long as its streams.
+        self._handle = handle
         self._call = call
         self._hub = hub
         self._loop = loop

@@ -97,7 +97,7 @@ class Client:
             reader = _Reader()
         call = Call(joins(compiled))
         self._handle.submit(reader.queue, request, compiled, call)
-        return Stream(call, reader, self._spare)
+        return Stream(call, reader, self)
 
 
 class _Reader:
@@ -131,12 +131,14 @@ class _Reader:
 class Stream:
     """One answer's events, in order. One thread at a time reads it; any thread may close it."""
 
-    __slots__ = ("_call", "_closed", "_reader", "_spare")
+    __slots__ = ("_call", "_closed", "_handle", "_reader", "_spare")
 
-    def __init__(self, call: Call, reader: _Reader, spare: deque[_Reader]) -> None:
+    def __init__(self, call: Call, reader: _Reader, client: Client) -> None:
         self._call = call
         self._reader: _Reader | None = reader
-        self._spare = spare
+        self._spare = client._spare
+        # A client that is dropped, and not closed, lives as long as its streams.
+        self._handle = client._handle
         self._closed = False
 
     def __iter__(self) -> Iterator[Event]:

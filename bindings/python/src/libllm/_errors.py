@@ -79,6 +79,11 @@ class LLMError(Exception):
         """`raw_body`, by the name that the official SDKs use."""
         return self.raw_body
 
+    @property
+    def llm_provider(self) -> str | None:
+        """`provider`, by the name that LiteLLM uses."""
+        return self.provider
+
     def __reduce__(self) -> tuple[Any, ...]:
         # Errors cross process pools; an exception's own pickling would drop all but the message.
         return _rebuilt, (type(self), self.message, self.raw_json, self.__dict__)
