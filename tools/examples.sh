@@ -81,6 +81,7 @@ build_examples() {
         printf 'skipped: %s not found\n' "${CXX:-c++}"
     fi
     rust_examples
+    python_examples
 }
 
 # Rust examples are cargo targets of the crate `libllm`, whose sources are in examples/rust.
@@ -94,5 +95,21 @@ rust_examples() {
         else
             printf 'rust\t%s\tfalse\n' "$name"
         fi
+    done
+}
+
+# Python examples run from the sources, with the library that was built.
+python_examples() {
+    local source name out
+    if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2> /dev/null; then
+        printf 'skipped: python3 (3.10 or newer) not found\n'
+        return
+    fi
+    for source in "$root"/examples/python/*.py; do
+        name=$(basename "$source" .py) out=$LLM_WORK/bin/python-$(basename "$source" .py)
+        printf '#!/bin/sh\nPYTHONPATH="%s" LIBLLM_PATH="%s" exec python3 -B "%s" "$@"\n' \
+            "$root/bindings/python/src" "$LLM_LIB_DIR" "$source" > "$out"
+        chmod +x "$out"
+        printf 'python\t%s\t%s\n' "$name" "$out"
     done
 }
