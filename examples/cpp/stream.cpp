@@ -1,38 +1,33 @@
-// Streams one answer, then waits for a whole one; lambdas and exceptions instead of callbacks and codes.   usage: stream [MODEL]
+// Streams one answer in a loop, then asks eight times at once from one thread.   usage: stream [MODEL]
 #include <llm.hpp>
-#include <chrono>
 #include <iostream>
 
 int main(int argc, char **argv)
 try {
-    using clock = std::chrono::steady_clock;
-    const std::string model = argc > 1 ? "\"model\":\"" + std::string(argv[1]) + "\"," : "";
-    const std::string request = "{" + model + R"("messages":[{"role":"user","content":"Say hello in one sentence."}]})";
+    const llm::client client; // LLM_CONFIG, or the keys in the environment
+    const std::string request = llm::prompt("Say hello in one sentence.", argc > 1 ? argv[1] : "");
 
-    llm::client client; // LLM_CONFIG, or the keys in the environment
-    const auto start = clock::now();
-    bool first = true;
-    client.stream(request, [&](std::string_view token) {
-        if (std::exchange(first, false))
-            std::cerr << "first token after " << std::chrono::duration<double, std::milli>(clock::now() - start).count() << " ms\n";
-        std::cout << token << std::flush;
-    });
-    std::cout << '\n';
+    // Event by event. `break` would cancel; an error of the provider is an exception.
+    std::chrono::microseconds first{0}, all{0};
+    for (const llm::event &event : client.stream(request, llm::options().timeout(std::chrono::seconds(60)))) {
+        if (event.type() == LLM_EVENT_ROUTE)
+            std::cerr << "route: " << event.data() << '\n'; // after a fallback: what was tried before
+        if (event.type() == LLM_EVENT_TEXT) {
+            first = first.count() ? first : event.at();
+            std::cout << event.data() << std::flush;
+        }
+        all = event.at();
+    }
+    std::cerr << "\nfirst token after " << double(first.count()) / 1e3 << " ms, all after " << double(all.count()) / 1e3 << " ms\n";
 
-    llm::options options;
-    options.timeout = std::chrono::seconds(30);
-    const llm::response response = client.complete(request, options);
-    std::cout << response.text() << '\n';
-
-    // Many at once: the same events, from a queue that this thread empties.
-    llm::queue queue;
-    for (int i = 0; i < 8; i++)
-        client.submit(queue, request);
+    // Many at once, each with a handler of its own; run() could as well be dispatch() in an event loop that watches fd().
+    llm::loop loop;
     int done = 0;
-    while (done < 8)
-        queue.poll([&](const llm::event &event) { done += event.terminal(); });
+    for (int i = 0; i < 8; i++)
+        loop.submit(client, request, [&](const llm::event &event) { done += event.type() == LLM_EVENT_DONE; });
+    loop.run();
     std::cerr << done << " streams done\n";
 } catch (const llm::error &failure) {
-    std::cerr << llm_status_name(failure.status()) << ": " << failure.what() << '\n';
+    std::cerr << failure.name() << ": " << failure.what() << '\n';
     return 1;
 }
