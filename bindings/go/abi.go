@@ -114,7 +114,7 @@ func failure(status C.int32_t, owned *C.llm_error) error {
 	defer C.llm_error_free(owned)
 	var size C.size_t
 	json := C.llm_error_json(owned, &size)
-	return parseError(Status(status), C.GoStringN(json, C.int(size)))
+	return readError(Status(status), C.GoStringN(json, C.int(size)))
 }
 
 func clientNew(config string) (cClient, error) {
@@ -194,7 +194,11 @@ func submit(client cClient, queue cQueue, request string, options *options, slot
 }
 
 // cancel and pause answer nothing: a request that has ended is not there any more, which is all right.
-func cancel(request uint64) { C.llm_cancel(C.llm_request(request)) }
+func cancel(request uint64) {
+	gate <- struct{}{}
+	C.llm_cancel(C.llm_request(request))
+	<-gate
+}
 
 func pause(request uint64, on bool) {
 	var flag C.int32_t

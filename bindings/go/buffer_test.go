@@ -122,7 +122,7 @@ func TestWhatANewerLibrarySaysIsUnknownOrHalfKnown(t *testing.T) {
 	if !ok || done.Provider != "p" || done.Usage.PromptTokens != 3 || done.Usage.TotalTokens != UnknownCount || done.Usage.CompletionTokens != UnknownCount {
 		t.Errorf("%+v", done)
 	}
-	if failed := parseError(-77, "no json"); failed.Status != -77 || failed.Message == "" || failed.JSON != "no json" {
+	if failed := readError(-77, "no json"); failed.Status != -77 || failed.Message == "" || failed.JSON != "no json" {
 		t.Errorf("%+v", failed)
 	}
 }

@@ -13,6 +13,10 @@ type Client struct {
 	cleanup runtime.Cleanup
 }
 
+// A call into C that waits for a lock there keeps its thread, and Go starts another for those who would run: thousands of goroutines
+// that ask or leave at once would be hundreds of threads.
+var gate = make(chan struct{}, 4)
+
 // core is what a client that nobody closed leaves behind to be closed.
 type core struct {
 	queue *queue
@@ -114,7 +118,9 @@ func (c *core) submit(request string, asked *options, stream *Stream) (uint64, e
 	if err != nil {
 		return 0, err
 	}
+	gate <- struct{}{}
 	number, err := submit(c.client, c.queue.raw, request, asked, slot)
+	<-gate
 	if err != nil {
 		c.queue.refused(slot)
 	}

@@ -2,7 +2,6 @@ package llm
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -35,33 +34,21 @@ type Error struct {
 
 // Attempt is one try at one target.
 type Attempt struct {
-	Provider   string        `json:"provider"`
-	Model      string        `json:"model"`
-	Status     string        `json:"status"` // name of a Status
-	Kind       string        `json:"kind"`   // empty for a success
-	HTTPStatus int           `json:"http_status"`
-	Took       time.Duration `json:"-"`
-	Message    string        `json:"message"`
-}
-
-// UnmarshalJSON reads an attempt as the library tells of it.
-func (a *Attempt) UnmarshalJSON(text []byte) error {
-	type plain Attempt
-	told := struct {
-		*plain
-		MS float64 `json:"ms"`
-	}{plain: (*plain)(a)}
-	err := json.Unmarshal(text, &told)
-	a.Took = milliseconds(told.MS)
-	return err
+	Provider   string
+	Model      string
+	Status     string // name of a Status
+	Kind       string // empty for a success
+	HTTPStatus int
+	Took       time.Duration
+	Message    string
 }
 
 // Partial is what is known of an answer that broke off.
 type Partial struct {
-	ID           string `json:"id"`
-	Model        string `json:"model"`
-	FinishReason string `json:"finish_reason"`
-	Usage        Usage  `json:"usage"`
+	ID           string
+	Model        string
+	FinishReason string
+	Usage        Usage
 }
 
 // Error is one line: the status, the message, and whom to ask about it.
@@ -132,43 +119,3 @@ func canceledBy(ctx context.Context) *Error {
 	err.endedBy(ctx)
 	return err
 }
-
-// parseError reads llm_error_json(). What cannot be read leaves the status, which never needs reading.
-func parseError(status Status, text string) *Error {
-	var told struct {
-		Kind         string    `json:"kind"`
-		Message      string    `json:"message"`
-		Type         string    `json:"type"`
-		Code         string    `json:"code"`
-		Param        string    `json:"param"`
-		Provider     string    `json:"provider"`
-		Target       string    `json:"target"`
-		HTTPStatus   int       `json:"http_status"`
-		RequestID    string    `json:"request_id"`
-		RetryAfterMS float64   `json:"retry_after_ms"`
-		Retryable    bool      `json:"retryable"`
-		Phase        string    `json:"phase"`
-		Attempts     []Attempt `json:"attempts"`
-		Body         string    `json:"body"`
-		Partial      *struct {
-			Partial
-			Text string `json:"text"`
-		} `json:"partial"`
-	}
-	if err := json.Unmarshal([]byte(text), &told); err != nil {
-		return &Error{Status: status, Message: status.String(), JSON: text}
-	}
-	made := &Error{
-		Status: status, Kind: told.Kind, Message: told.Message, Type: told.Type, Code: told.Code, Param: told.Param,
-		HTTPStatus: told.HTTPStatus, RequestID: told.RequestID, Provider: told.Provider,
-		Model:      strings.TrimPrefix(told.Target, told.Provider+"/"),
-		RetryAfter: milliseconds(told.RetryAfterMS), Retryable: told.Retryable, Phase: told.Phase,
-		Attempts: told.Attempts, RawBody: told.Body, JSON: text,
-	}
-	if told.Partial != nil {
-		made.Partial, made.PartialText = &told.Partial.Partial, told.Partial.Text
-	}
-	return made
-}
-
-func milliseconds(ms float64) time.Duration { return time.Duration(ms * float64(time.Millisecond)) }

@@ -213,7 +213,7 @@ func (s *Stream) end(err *Error) {
 func (s *Stream) accept(item *item) bool {
 	switch item.kind {
 	case kindError:
-		failed := parseError(item.status, item.text)
+		failed := readError(item.status, item.text)
 		if failed.PartialText == "" {
 			failed.PartialText = string(s.partial)
 		}
