@@ -27,7 +27,7 @@ fn arguments(os: &str) -> Vec<String> {
         // nodelete: thread-local destructors must outlive dlclose(). relro, now: no writable function pointers after loading.
         // What is exported needs no script of ours: rustc's own lets the `no_mangle` functions out and nothing else.
         "linux" | "android" | "freebsd" | "netbsd" | "openbsd" | "dragonfly" => vec![
-            // Without a version, so that the file alone can be vendored and linked; packages that install several give it one.
+            // Without a number, so that the file alone can be vendored and linked; packaging/link.sh links the one that is installed.
             "-Wl,-soname,libllm.so".into(),
             "-Wl,-z,nodelete".into(),
             "-Wl,-z,relro,-z,now".into(),

@@ -11,7 +11,10 @@ need clang++ clang
 need python3 python3
 need node nodejs
 need pkg-config pkg-config
+need cmake cmake
 need valgrind valgrind
+need faketime faketime
+need unshare util-linux
 need redis-server redis-server
 [ -x /usr/sbin/nginx ] || need nginx nginx-light
 need openssl openssl
