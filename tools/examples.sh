@@ -82,6 +82,7 @@ build_examples() {
     fi
     rust_examples
     python_examples
+    go_examples
 }
 
 # Rust examples are cargo targets of the crate `libllm`, whose sources are in examples/rust.
@@ -111,5 +112,20 @@ python_examples() {
             "$root/bindings/python/src" "$LLM_LIB_DIR" "$source" > "$out"
         chmod +x "$out"
         printf 'python\t%s\t%s\n' "$name" "$out"
+    done
+}
+
+# Go examples are files of one module each for itself, linked with the shared library of the build tree.
+go_examples() {
+    local source name out
+    if ! (cd "$root/examples/go" && GOTOOLCHAIN=local go list -m) > /dev/null 2>&1; then
+        printf 'skipped: go (1.24 or newer) not found\n'
+        return
+    fi
+    for source in "$root"/examples/go/*.go; do
+        name=$(basename "$source" .go) out=$LLM_WORK/bin/go-$(basename "$source" .go)
+        (cd "$root/examples/go" && GOTOOLCHAIN=local GOFLAGS=-mod=readonly CGO_CFLAGS="-O2 -g -I$root/include" \
+            CGO_LDFLAGS="-L$LLM_LIB_DIR -lllm -Wl,-rpath,$LLM_LIB_DIR" go build -tags libllm_env -o "$out" "$source") >&2 || out=false
+        printf 'go\t%s\t%s\n' "$name" "$out"
     done
 }
