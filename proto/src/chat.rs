@@ -21,7 +21,7 @@ use serde_json::value::RawValue;
 use crate::error::{Error, ErrorKind, Result};
 use crate::request::Request;
 
-pub(crate) mod body;
+pub mod body;
 mod message;
 mod params;
 mod part;

@@ -107,7 +107,7 @@ enum State {
 struct Answer {
     framer: Framer,
     reader: Box<dyn Reader>,
-    /// Events were promised, and nothing has come yet that could be one.
+    /// Events or lines were promised, and nothing has come yet that could be one.
     unproven: bool,
 }
 
@@ -200,7 +200,7 @@ impl Decoder {
         {
             answer.unproven = false;
             match bytes[first] {
-                b'{' | b'[' => {
+                b'{' | b'[' if matches!(answer.framer, Framer::Sse(_)) => {
                     // What went to the framer before was blank.
                     bytes = &bytes[first..];
                     *answer = Answer::json(self.wire, &self.asked, &self.head, self.limits);
@@ -305,7 +305,10 @@ impl Answer {
         Answer {
             framer,
             reader,
-            unproven: framing == Framing::Sse,
+            unproven: matches!(
+                framing,
+                Framing::Sse | Framing::Ndjson | Framing::JsonArray
+            ),
         }
     }
 
@@ -322,7 +325,7 @@ impl Answer {
 }
 
 /// Where the first byte is that is neither blank nor part of a byte order mark. No line of an event stream that means anything
-/// begins like JSON or HTML.
+/// begins like JSON or HTML, and no JSON begins like HTML.
 fn first_byte(bytes: &[u8]) -> Option<usize> {
     let ignored = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, 0xEF | 0xBB | 0xBF);
     bytes.iter().position(|byte| !ignored(byte))

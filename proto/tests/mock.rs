@@ -1,5 +1,10 @@
 //! What the scripted provider says is what the decoder hears.
-#![cfg(all(feature = "openai", feature = "anthropic"))]
+#![cfg(all(
+    feature = "openai",
+    feature = "anthropic",
+    feature = "cohere",
+    feature = "ollama"
+))]
 #![allow(clippy::unwrap_used)] // a test fails by panicking
 
 use std::sync::Arc;
@@ -45,23 +50,28 @@ fn hear(dialect: Dialect, script: &str, stream: bool) -> Heard {
         }
     }
     let pieces: Vec<&[u8]> = pieces.iter().map(|piece| &piece[..]).collect();
-    let wire = match dialect {
-        Dialect::OpenaiChat => wire::find("openai_chat").unwrap(),
-        Dialect::Anthropic => wire::find("anthropic").unwrap(),
+    let (wire, operation) = match dialect {
+        Dialect::OpenaiChat => ("openai_chat", Operation::Chat),
+        Dialect::Anthropic => ("anthropic", Operation::Chat),
+        Dialect::Cohere => ("cohere", Operation::Chat),
+        Dialect::CohereV1 => ("cohere_v1", Operation::Chat),
+        Dialect::Ollama => ("ollama", Operation::Chat),
+        Dialect::OllamaGenerate => ("ollama", Operation::Completion),
     };
+    let wire = wire::find(wire).unwrap();
     let quirks = Quirks::default();
     let exchange = Exchange {
         stream,
-        operation: Operation::Chat,
+        operation,
         quirks: &quirks,
     };
     support::hear(wire, &exchange, &head, &pieces, end)
 }
 
 fn everywhere(mut check: impl FnMut(Dialect, bool)) {
-    for dialect in [Dialect::OpenaiChat, Dialect::Anthropic] {
+    for (dialect, _) in Dialect::ALL {
         for stream in [false, true] {
-            check(dialect, stream);
+            check(*dialect, stream);
         }
     }
 }
@@ -77,20 +87,32 @@ fn joined(heard: &Heard, kind: &str) -> String {
 #[test]
 fn answers_are_heard_whole() {
     everywhere(|dialect, stream| {
-        let heard = hear(
-            dialect,
-            "text=a  b%0A\u{e9};reasoning=2;chunk=5;keepalive=1ms;pace=3ms",
-            stream,
-        );
+        let script = "text=a  b%0A\u{e9};chunk=5;keepalive=1ms;pace=3ms";
+        let heard = hear(dialect, script, stream);
         assert_eq!(heard.text(), "a  b\n\u{e9}", "{dialect:?} {stream}");
-        assert_eq!(joined(&heard, "reasoning"), "r0 r1", "{dialect:?} {stream}");
         assert!(!heard.ending.unwrap().incomplete);
 
-        let heard = hear(
-            dialect,
-            r#"tokens=1;tool=f:{"k":[1,2,"three"]};tool=g"#,
-            stream,
-        );
+        let heard = hear(dialect, "text=a;reasoning=2", stream);
+        if dialect == Dialect::CohereV1 {
+            assert_eq!(
+                heard.kind(),
+                Some(ErrorKind::InvalidRequest),
+                "it cannot say so"
+            );
+        } else {
+            assert_eq!(joined(&heard, "reasoning"), "r0 r1", "{dialect:?} {stream}");
+        }
+
+        let script = r#"tokens=1;tool=f:{"k":[1,2,"three"]};tool=g"#;
+        let heard = hear(dialect, script, stream);
+        if dialect == Dialect::OllamaGenerate {
+            assert_eq!(
+                heard.kind(),
+                Some(ErrorKind::InvalidRequest),
+                "it cannot say so"
+            );
+            return;
+        }
         assert_eq!(joined(&heard, "text"), "w0");
         assert_eq!(
             joined(&heard, "tool_args"),
@@ -120,8 +142,8 @@ fn answers_are_heard_whole() {
 fn every_error_is_heard_as_what_it_is_called() {
     let expected = |kind: Kind, dialect: Dialect| match (kind, dialect) {
         (Kind::Permission, _) => ErrorKind::Auth,
-        // Messages has no code for them, and nobody goes by the words.
-        (Kind::ContextLength | Kind::ContentFilter, Dialect::Anthropic) => {
+        // Messages has no code for them, the others have no codes, and nobody goes by the words.
+        (Kind::ContextLength | Kind::ContentFilter, dialect) if dialect != Dialect::OpenaiChat => {
             ErrorKind::InvalidRequest
         }
         (kind, _) => (ErrorKind::ALL.iter().copied())
@@ -150,7 +172,8 @@ fn every_error_is_heard_as_what_it_is_called() {
             );
         }
     });
-    for dialect in [Dialect::OpenaiChat, Dialect::Anthropic] {
+    for (dialect, _) in Dialect::ALL {
+        let has_codes = matches!(dialect, Dialect::OpenaiChat | Dialect::Anthropic);
         for kind in [
             Kind::Overloaded,
             Kind::RateLimited,
@@ -158,13 +181,14 @@ fn every_error_is_heard_as_what_it_is_called() {
             Kind::Quota,
         ] {
             let script = format!("tokens=3;error={};at=2", kind.name());
-            let heard = hear(dialect, &script, true);
-            assert_eq!(heard.text(), "w0 w1");
-            check(
-                format!("{dialect:?} {script}"),
-                heard.kind(),
-                expected(kind, dialect),
-            );
+            let heard = hear(*dialect, &script, true);
+            assert_eq!(heard.text(), "w0 w1", "{dialect:?}");
+            // Inside a stream there is no status to go by either.
+            let expected = match has_codes {
+                true => expected(kind, *dialect),
+                false => ErrorKind::ProviderError,
+            };
+            check(format!("{dialect:?} {script}"), heard.kind(), expected);
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");

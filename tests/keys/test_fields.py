@@ -47,11 +47,17 @@ def _():
     assert answer.targets == ["down/m", "house/x"]
 
 
-@test("llm_options.operation", says="chat is what this build has")
+@test("llm_options.operation", says="chat and completion are what this build has, and not every wire has both")
 def _():
     client = Client({})
-    for operation in "chat", "", None:
+    for operation in "chat", "completion", "", None:
         client.ask("mock/text=ok", operation=operation).succeeds("ok")
+    server = Server()
+    places = {"house": house(server), "own": {**house(server), "wire": "ollama"}}
+    client = Client({"providers": places})
+    client.ask("house/m", operation="completion").fails("unsupported", "not known to wire openai_chat")
+    client.ask("own/m", operation="completion")
+    assert server.only.path == "/v1/api/generate", server.only.path
     for operation in "embeddings", "responses", "rerank", "models", "nonsense":
         refused(lambda: client.ask("mock/text=ok", operation=operation), UNSUPPORTED, operation, "not in this build")
 

@@ -36,7 +36,7 @@ impl Route {
             }),
             _ => Route::Nothing(
                 404,
-                "unknown path: expected */chat/completions, */messages, */models or /stats",
+                "unknown path: expected */chat/completions, */messages, */v2/chat, */v1/chat, */api/chat, */api/generate, */models or /stats",
             ),
         }
     }
@@ -65,7 +65,7 @@ pub(crate) fn reply(
     answer(&script, &ask, request.turn(counted))
 }
 
-/// The list of models: `echo` and the named scripts.
+/// The list of models, `echo` and the named scripts, in Anthropic's shape or in OpenAI's.
 pub(crate) fn models(state: &State, dialect: Dialect) -> String {
     let named = state.scripts.names().map(|name| format!("@{name}"));
     let ids: Vec<_> = std::iter::once("echo".to_owned())
@@ -75,14 +75,14 @@ pub(crate) fn models(state: &State, dialect: Dialect) -> String {
     let list = |entry: &dyn Fn(&String) -> String| -> String {
         ids.iter().map(entry).collect::<Vec<_>>().join(",")
     };
-    match dialect {
-        Dialect::OpenaiChat => {
+    match dialect == Dialect::Anthropic {
+        false => {
             let data = list(&|id| {
                 format!("{{\"id\":{id},\"object\":\"model\",\"created\":0,\"owned_by\":\"mock\"}}")
             });
             format!("{{\"object\":\"list\",\"data\":[{data}]}}")
         }
-        Dialect::Anthropic => {
+        true => {
             let data = list(&|id| {
                 format!(
                     "{{\"type\":\"model\",\"id\":{id},\"display_name\":{id},\"created_at\":\"1970-01-01T00:00:00Z\"}}"

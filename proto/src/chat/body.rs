@@ -1,4 +1,15 @@
 //! A request's body, member by member, for wires that say a request in words of their own.
+//!
+//! ```
+//! use libllm_proto::chat::body::Body;
+//!
+//! let mut body = Body::default();
+//! body.say("model", &"m")?;
+//! body.say("stream", &true)?;
+//! body.merge(br#"{"stream":false,"seed":1.0}"#)?;
+//! assert_eq!(body.into_bytes(), br#"{"model":"m","stream":false,"seed":1.0}"#);
+//! # Ok::<(), libllm_proto::Error>(())
+//! ```
 
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
@@ -7,11 +18,11 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Members in the order they are sent.
 #[derive(Debug, Default)]
-pub(crate) struct Body(Vec<(String, Box<RawValue>)>);
+pub struct Body(Vec<(String, Box<RawValue>)>);
 
 impl Body {
     /// Sets a member; the last word counts.
-    pub(crate) fn set(&mut self, name: &str, value: Box<RawValue>) {
+    pub fn set(&mut self, name: &str, value: Box<RawValue>) {
         match self.0.iter_mut().find(|(known, _)| known == name) {
             Some((_, old)) => *old = value,
             None => self.0.push((name.to_string(), value)),
@@ -19,23 +30,23 @@ impl Body {
     }
 
     /// Whether a member of this name was set.
-    pub(crate) fn has(&self, name: &str) -> bool {
+    pub fn has(&self, name: &str) -> bool {
         self.0.iter().any(|(known, _)| known == name)
     }
 
     /// Sets a member to what `value` is in JSON.
-    pub(crate) fn say(&mut self, name: &str, value: &impl serde::Serialize) -> Result<()> {
+    pub fn say(&mut self, name: &str, value: &impl serde::Serialize) -> Result<()> {
         self.set(name, raw(value)?);
         Ok(())
     }
 
     /// Whether nothing was set.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Puts the members of an object over those that were set: `extra_body`.
-    pub(crate) fn merge(&mut self, extra: &[u8]) -> Result<()> {
+    pub fn merge(&mut self, extra: &[u8]) -> Result<()> {
         let members: Members = serde_json::from_slice(extra).map_err(|error| {
             Error::new(ErrorKind::InvalidArgument, format!("extra_body: {error}"))
         })?;
@@ -46,7 +57,7 @@ impl Body {
     }
 
     /// Its text: compact between members, each value as it was written.
-    pub(crate) fn into_bytes(self) -> Vec<u8> {
+    pub fn into_bytes(self) -> Vec<u8> {
         let mut bytes = Vec::from(*b"{");
         for (number, (name, value)) in self.0.iter().enumerate() {
             if number > 0 {
@@ -68,13 +79,16 @@ impl serde::Serialize for Body {
 }
 
 /// A value's JSON.
-pub(crate) fn raw(value: &impl serde::Serialize) -> Result<Box<RawValue>> {
+pub fn raw(value: &impl serde::Serialize) -> Result<Box<RawValue>> {
     to_raw_value(value).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))
 }
 
 /// Members of an object in the order they were written.
 #[derive(Debug)]
-pub(crate) struct Members(pub(crate) Vec<(String, Box<RawValue>)>);
+pub struct Members(
+    /// Name and value.
+    pub Vec<(String, Box<RawValue>)>,
+);
 
 impl<'de> serde::Deserialize<'de> for Members {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> std::result::Result<Members, D::Error> {

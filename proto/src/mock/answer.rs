@@ -8,7 +8,7 @@ use super::fault::Kind;
 use super::pieces::{Pieces, words};
 use super::script::{At, Failure, Page, RetryAfter, Script, What};
 use super::stream::{Stream, Voice};
-use super::{Ask, Dialect, anthropic, openai, unary};
+use super::{Ask, Dialect, anthropic, cohere, cohere_v1, ollama, openai, unary};
 
 /// What the caller knows beside the request itself.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +38,7 @@ pub struct Reply {
     pub body: Body,
 }
 
-/// What an answer says about itself; both dialects print it.
+/// What an answer says about itself; every dialect prints it.
 #[derive(Clone, Debug)]
 pub(super) struct Facts {
     /// A JSON string with its quotes.
@@ -61,6 +61,9 @@ pub(super) struct Facts {
 
 /// The reply of `script` to `ask`.
 pub fn answer(script: &Arc<Script>, ask: &Ask, turn: Turn) -> Reply {
+    if let Some(why) = ask.dialect.unsaid(script) {
+        return refuse(ask.dialect, Kind::InvalidRequest, why, turn);
+    }
     let fails = script.fails(turn.attempt);
     if let Some(failure) = script.failure.as_ref().filter(|_| fails) {
         return failed(script, failure, ask.dialect, turn);
@@ -88,6 +91,10 @@ pub fn answer(script: &Arc<Script>, ask: &Ask, turn: Turn) -> Reply {
     let voice: Box<dyn Voice> = match ask.dialect {
         Dialect::OpenaiChat => Box::new(openai::Chunks::new(facts)),
         Dialect::Anthropic => Box::new(anthropic::Events::new(facts)),
+        Dialect::Cohere => Box::new(cohere::Events::new(facts)),
+        Dialect::CohereV1 => Box::new(cohere_v1::Lines::new(facts)),
+        Dialect::Ollama => Box::new(ollama::Lines::new(facts, ollama::Said::Message)),
+        Dialect::OllamaGenerate => Box::new(ollama::Lines::new(facts, ollama::Said::Response)),
     };
     let stream = Stream {
         total: pieces.count(),
@@ -101,12 +108,9 @@ pub fn answer(script: &Arc<Script>, ask: &Ask, turn: Turn) -> Reply {
         sent: 0,
         script: Arc::clone(script),
     };
-    let mut headers = vec![(
-        "content-type",
-        "text/event-stream; charset=utf-8".to_owned(),
-    )];
+    let mut headers = vec![("content-type", ask.dialect.stream_type().to_owned())];
     headers.push(("cache-control", "no-cache".to_owned()));
-    headers.push(request_id(ask.dialect, turn.number));
+    headers.extend(request_id(ask.dialect, turn.number));
     Reply {
         status: 200,
         headers,
@@ -179,10 +183,9 @@ pub(super) fn whole(
 ) -> Reply {
     Reply {
         status,
-        headers: vec![
-            ("content-type", "application/json".to_owned()),
-            request_id(dialect, number),
-        ],
+        headers: std::iter::once(("content-type", "application/json".to_owned()))
+            .chain(request_id(dialect, number))
+            .collect(),
         length: Some(body.len()),
         head_at: Duration::ZERO,
         cut_head: None,
@@ -194,6 +197,8 @@ pub(super) fn error_body(dialect: Dialect, kind: Kind, message: &str, number: u6
     match dialect {
         Dialect::OpenaiChat => openai::error(kind, message).into_bytes(),
         Dialect::Anthropic => anthropic::error(kind, message, number).into_bytes(),
+        Dialect::Cohere | Dialect::CohereV1 => cohere::error(message, number).into_bytes(),
+        Dialect::Ollama | Dialect::OllamaGenerate => ollama::error(message).into_bytes(),
     }
 }
 
@@ -216,7 +221,7 @@ fn cut_before_head(head_at: Duration, cut: Cut) -> Reply {
 fn facts(script: &Script, ask: &Ask, turn: Turn, pieces: &Pieces) -> Facts {
     let choices = match ask.dialect {
         Dialect::OpenaiChat => script.choices.unwrap_or(ask.n),
-        Dialect::Anthropic => 1,
+        _ => 1,
     };
     let each = |tokens: u32| u64::from(tokens) * u64::from(choices);
     Facts {
@@ -235,12 +240,14 @@ fn facts(script: &Script, ask: &Ask, turn: Turn, pieces: &Pieces) -> Facts {
     }
 }
 
-fn request_id(dialect: Dialect, number: u64) -> (&'static str, String) {
+fn request_id(dialect: Dialect, number: u64) -> Option<(&'static str, String)> {
     let name = match dialect {
         Dialect::OpenaiChat => "x-request-id",
         Dialect::Anthropic => "request-id",
+        Dialect::Cohere | Dialect::CohereV1 => "x-debug-trace-id",
+        Dialect::Ollama | Dialect::OllamaGenerate => return None,
     };
-    (name, format!("req_mock{number:020}"))
+    Some((name, format!("req_mock{number:020}")))
 }
 
 /// What proxies and CDNs put in front of a failing provider.

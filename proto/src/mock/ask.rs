@@ -1,4 +1,4 @@
-//! What a request body asks of the scripted provider, in either dialect.
+//! What a request body asks of the scripted provider, in any dialect.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -16,7 +16,7 @@ pub struct Ask {
     pub stream: bool,
     /// Chat Completions' `stream_options.include_usage`.
     pub include_usage: bool,
-    /// Choices asked for; always 1 in Messages.
+    /// Choices asked for; always 1 where there is no word for more.
     pub n: u32,
     /// The text of the last user message, its parts joined.
     pub last_user_text: String,
@@ -29,24 +29,32 @@ impl Ask {
     /// Reads a request body.
     pub fn parse(dialect: Dialect, body: &[u8]) -> Result<Ask, AskError> {
         let body: Body<'_> = serde_json::from_slice(body).map_err(|error| error.to_string())?;
-        if body.messages.is_empty() {
-            return Err("messages: expected at least one message".into());
-        }
         // Messages requires it (Anthropic API reference, `max_tokens`); a client that forgot would fail there.
         if dialect == Dialect::Anthropic && body.max_tokens.is_none() {
             return Err("max_tokens: field required".into());
         }
+        let missing = |name: &str| format!("missing field `{name}`");
+        let last_user_text = match dialect {
+            Dialect::CohereV1 => body.message.ok_or_else(|| missing("message"))?,
+            Dialect::OllamaGenerate => body.prompt.unwrap_or_default(),
+            _ => match body.messages.ok_or_else(|| missing("messages"))?.as_slice() {
+                [] => return Err("messages: expected at least one message".into()),
+                messages => last_user_text(messages)?,
+            },
+        };
+        // Ollama streams unless it is told not to (docs/api.md, "Streaming responses").
+        let streams = matches!(dialect, Dialect::Ollama | Dialect::OllamaGenerate);
         Ok(Ask {
             dialect,
-            stream: body.stream.unwrap_or(false),
+            stream: body.stream.unwrap_or(streams),
             include_usage: body
                 .stream_options
                 .is_some_and(|o| o.include_usage == Some(true)),
             n: match dialect {
                 Dialect::OpenaiChat => body.n.unwrap_or(1).clamp(1, 128),
-                Dialect::Anthropic => 1,
+                _ => 1,
             },
-            last_user_text: last_user_text(&body.messages)?,
+            last_user_text,
             model: body.model,
         })
     }
@@ -73,7 +81,11 @@ struct Body<'a> {
     n: Option<u32>,
     max_tokens: Option<u64>,
     #[serde(borrow)]
-    messages: Vec<Message<'a>>,
+    messages: Option<Vec<Message<'a>>>,
+    /// Cohere's version 1: what the user says now.
+    message: Option<String>,
+    /// Of Ollama's completions.
+    prompt: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -116,6 +128,23 @@ mod tests {
         assert!(ask.stream && ask.include_usage && ask.n == 2);
         let error = Ask::parse(Dialect::Anthropic, body).unwrap_err();
         assert_eq!(error, "max_tokens: field required");
+    }
+
+    #[test]
+    fn formats_without_a_list_of_messages_are_read() {
+        let body = br#"{"model":"echo","message":"a","prompt":"b","messages":[{"role":"user","content":"c"}]}"#;
+        for (dialect, text, stream) in [
+            (Dialect::Cohere, "c", false),
+            (Dialect::CohereV1, "a", false),
+            (Dialect::Ollama, "c", true),
+            (Dialect::OllamaGenerate, "b", true),
+        ] {
+            let ask = Ask::parse(dialect, body).unwrap();
+            assert_eq!((ask.last_user_text.as_str(), ask.stream), (text, stream));
+        }
+        let no = |dialect| Ask::parse(dialect, br#"{"model":"echo"}"#).unwrap_err();
+        assert_eq!(no(Dialect::CohereV1), "missing field `message`");
+        assert_eq!(no(Dialect::Ollama), "missing field `messages`");
     }
 
     #[test]

@@ -70,9 +70,9 @@ impl Kind {
             (Kind::InvalidRequest | Kind::ContextLength | Kind::ContentFilter, _) => 400,
             (Kind::Auth, _) => 401,
             (Kind::Permission, _) => 403,
-            // OpenAI "error codes": exceeded quota is a 429; Anthropic "errors": 402 billing_error.
+            // OpenAI "error codes": exceeded quota is a 429; Anthropic "errors": 402 billing_error; Cohere "Errors": 402.
             (Kind::Quota, Dialect::OpenaiChat) => 429,
-            (Kind::Quota, Dialect::Anthropic) => 402,
+            (Kind::Quota, _) => 402,
             (Kind::NotFound, _) => 404,
             (Kind::Timeout, _) => 408,
             (Kind::Conflict, _) => 409,
@@ -81,8 +81,9 @@ impl Kind {
             (Kind::ServerError, _) => 500,
             (Kind::Unavailable, _) => 503,
             (Kind::GatewayTimeout, _) => 504,
-            (Kind::Overloaded, Dialect::OpenaiChat) => 503,
             (Kind::Overloaded, Dialect::Anthropic) => 529,
+            // Ollama's "server busy" is a 503, too (docs/faq, "How does Ollama handle concurrent requests?").
+            (Kind::Overloaded, _) => 503,
         }
     }
 

@@ -21,7 +21,10 @@ mod answer;
 mod anthropic;
 mod ask;
 mod body;
+mod cohere;
+mod cohere_v1;
 mod fault;
+mod ollama;
 mod openai;
 mod pieces;
 mod script;
@@ -44,17 +47,55 @@ pub enum Dialect {
     OpenaiChat,
     /// Anthropic's Messages.
     Anthropic,
+    /// Version 2 of Cohere's chat.
+    Cohere,
+    /// Version 1 of Cohere's chat.
+    CohereV1,
+    /// Ollama's own chat.
+    Ollama,
+    /// Ollama's own completions.
+    OllamaGenerate,
 }
 
 impl Dialect {
+    /// Every dialect, and how the paths end at which it is spoken.
+    pub const ALL: &'static [(Dialect, &'static str)] = &[
+        (Dialect::OpenaiChat, "/chat/completions"),
+        (Dialect::Anthropic, "/messages"),
+        (Dialect::Cohere, "/v2/chat"),
+        (Dialect::CohereV1, "/v1/chat"),
+        (Dialect::Ollama, "/api/chat"),
+        (Dialect::OllamaGenerate, "/api/generate"),
+    ];
+
     /// The dialect a URL path speaks, under any prefix: `/v1/chat/completions`, `/v1/messages`.
     pub fn of_path(path: &str) -> Option<Dialect> {
-        if path.ends_with("/chat/completions") {
-            Some(Dialect::OpenaiChat)
-        } else if path.ends_with("/messages") {
-            Some(Dialect::Anthropic)
-        } else {
-            None
+        let all = Dialect::ALL.iter();
+        all.copied()
+            .find(|(_, end)| path.ends_with(end))
+            .map(|(dialect, _)| dialect)
+    }
+
+    /// The content type of its streams.
+    fn stream_type(self) -> &'static str {
+        match self {
+            Dialect::OpenaiChat | Dialect::Anthropic => "text/event-stream; charset=utf-8",
+            Dialect::Cohere => "text/event-stream",
+            Dialect::CohereV1 => "application/stream+json",
+            Dialect::Ollama | Dialect::OllamaGenerate => "application/x-ndjson",
+        }
+    }
+
+    /// What a script holds that the dialect has no words for.
+    fn unsaid(self, script: &Script) -> Option<&'static str> {
+        match self {
+            Dialect::CohereV1 if script.reasoning > 0 => {
+                Some("reasoning: this version of the format has none")
+            }
+            Dialect::OllamaGenerate if !script.tools.is_empty() => {
+                Some("tool: a completion calls no tools")
+            }
+            _ => None,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What scripts answer, without sockets: bytes in both dialects, the schedule, every fault.
+//! What scripts answer, without sockets: bytes in the dialects, the schedule, every fault.
 
 use std::time::Duration;
 

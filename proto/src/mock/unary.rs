@@ -6,7 +6,7 @@ use super::answer::{Facts, Reply, error_body, whole};
 use super::body::Body;
 use super::pieces::Pieces;
 use super::script::{At, Fault, Script, What};
-use super::{Dialect, anthropic, openai};
+use super::{Dialect, anthropic, cohere, cohere_v1, ollama, openai};
 
 /// No JSON, no UTF-8, and nothing a lenient reader could repair.
 pub(super) const GARBAGE: &[u8] = b"{\"garbage\":\xff\xfe<html>]\x00";
@@ -54,6 +54,14 @@ pub(super) fn reply(
         (true, _) => GARBAGE.to_vec(),
         (false, Dialect::OpenaiChat) => openai::whole(facts, pieces).into_bytes(),
         (false, Dialect::Anthropic) => anthropic::whole(facts, pieces).into_bytes(),
+        (false, Dialect::Cohere) => cohere::whole(facts, pieces).into_bytes(),
+        (false, Dialect::CohereV1) => cohere_v1::whole(facts, pieces).into_bytes(),
+        (false, Dialect::Ollama) => {
+            ollama::whole(facts, ollama::Said::Message, pieces).into_bytes()
+        }
+        (false, Dialect::OllamaGenerate) => {
+            ollama::whole(facts, ollama::Said::Response, pieces).into_bytes()
+        }
     };
     let mut at = stalled + time_of(total);
     if let Some((tokens, _)) = cut {

@@ -110,6 +110,8 @@ impl Head {
             "request-id",
             "x-amzn-requestid",
             "apim-request-id",
+            // Cohere's, recorded.
+            "x-debug-trace-id",
             "cf-ray",
         ];
         NAMES.iter().find_map(|name| self.header(name))
