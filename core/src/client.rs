@@ -24,9 +24,8 @@ use crate::queue::Queue;
 use crate::request::Request;
 use crate::runtime::{self, Engine};
 use crate::ticket::Ticket;
-use crate::transport::Transport;
-use crate::transport::http::Http;
 use crate::transport::mock::Scripts;
+use crate::transport::{self, Transport};
 
 /// Providers, keys, routes, limits, connections. Make one and share it: cloning is cheap, any thread may use it.
 #[derive(Clone)]
@@ -67,6 +66,7 @@ impl Client {
         crate::log::from_environment(&SystemEnvironment);
         let process = process::current();
         let engine = process.runtime.start(config.threads)?;
+        let sockets = transport::open(&config, engine.threads())?;
         process
             .memory
             .configure(config.memory.per_process, config.memory.per_queue)?;
@@ -74,7 +74,7 @@ impl Client {
         let inner = Inner {
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
             process,
-            sockets: Mutex::new(Arc::new(Http::new(engine.threads()))),
+            sockets: Mutex::new(sockets),
             scripts: Arc::new(Scripts::default()),
             engine,
             config: Mutex::new(Arc::new(config)),
@@ -91,12 +91,13 @@ impl Client {
         self.inner.process.check("client")?;
         let config = Config::parse(config, &SystemEnvironment)?;
         self.inner.process.runtime.start(config.threads)?;
+        // New connections under new TLS settings; the old ones close when their requests end.
+        let sockets = transport::open(&config, self.inner.engine.threads())?;
         self.inner
             .process
             .memory
             .configure(config.memory.per_process, config.memory.per_queue)?;
-        // New connections under new TLS settings; the old ones close when their requests end.
-        *crate::lock(&self.inner.sockets) = Arc::new(Http::new(self.inner.engine.threads()));
+        *crate::lock(&self.inner.sockets) = sockets;
         *crate::lock(&self.inner.config) = Arc::new(config);
         Ok(())
     }

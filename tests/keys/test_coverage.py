@@ -87,7 +87,7 @@ def _():
 @test("coverage", says="docs/config.md names the keys that the library takes, and no others")
 def _():
     timeouts = section("`timeouts`")
-    keys = {key for key in section("Keys of the text") if "." in key or key == "default_model"} - {"providers.P"}
+    keys = {key for key in section("Keys of the text") if "." in key or key in ("default_model", "record", "replay")} - {"providers.P"}
     keys |= {f"{place}timeouts.{key}" for place in ("", "providers.P.", "models.A.targets[].") for key in timeouts}
     keys |= {f"memory.{key}" for key in section("`memory`")}
     keys |= {f"providers.P.{key}" for key in section("`providers.P`")}

@@ -9,6 +9,7 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -60,6 +61,10 @@ pub struct Config {
     pub unsupported: Unsupported,
     /// Limits in bytes.
     pub memory: Memory,
+    /// The folder that exchanges with providers are written to.
+    pub record: Option<PathBuf>,
+    /// The folder of recordings that are played instead of asking anybody.
+    pub replay: Option<PathBuf>,
     /// The engine's threads; `None` leaves it to the process's other clients.
     pub threads: Option<usize>,
 }
@@ -110,10 +115,36 @@ impl Config {
             retry: Retry::read(&root)?,
             unsupported: limits::unsupported(&root)?,
             memory: Memory::read(&root)?,
+            record: folder(&root, "record")?,
+            replay: folder(&root, "replay")?,
             threads: limits::threads(&root)?,
         };
+        if config.replay.is_some() {
+            if let Some(item) = root.get("record") {
+                return Err(
+                    item.fail("nobody is asked while recordings are played: goes without replay")
+                );
+            }
+            // Who is not asked need not be shown a key.
+            config.providers.values_mut().for_each(|provider| {
+                if let Key::Missing { .. } = provider.key {
+                    Arc::make_mut(provider).key = Key::None;
+                }
+            });
+        }
         models::read_all(&root, &mut config)?;
         Ok(config)
+    }
+}
+
+fn folder(root: &Table<'_>, key: &str) -> Result<Option<PathBuf>> {
+    let Some(item) = root.get(key) else {
+        return Ok(None);
+    };
+    let path = item.text()?;
+    match path.is_empty() {
+        true => Err(item.fail("expected the path of a folder")),
+        false => Ok(Some(PathBuf::from(path))),
     }
 }
 
@@ -135,5 +166,7 @@ const KEYS: &[&str] = &[
     "params",
     "memory",
     "runtime",
+    "record",
+    "replay",
 ];
 const LATER: &[&str] = &["rules", "budgets", "cache", "shared", "telemetry"];

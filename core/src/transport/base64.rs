@@ -17,6 +17,23 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
     text
 }
 
+/// The bytes of a text; `None` if it is not what [`encode`] writes.
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
+    for four in text.as_bytes().chunks(4) {
+        let digits = four.iter().take_while(|digit| **digit != b'=').count();
+        let mut bits = 0;
+        for digit in &four[..digits] {
+            let value = DIGITS.iter().position(|known| known == digit)?;
+            bits = bits << 6 | value as u32;
+        }
+        bits <<= 6 * (4 - digits);
+        let three = bits.to_be_bytes();
+        bytes.extend(&three[1..(digits * 3 / 4) + 1]);
+    }
+    (encode(&bytes) == text).then_some(bytes)
+}
+
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 #[cfg(test)]
@@ -36,7 +53,18 @@ mod tests {
             ("foobar", "Zm9vYmFy"),
         ] {
             assert_eq!(encode(bytes.as_bytes()), text);
+            assert_eq!(decode(text).as_deref(), Some(bytes.as_bytes()));
         }
         assert_eq!(encode(&[0xfb, 0xff]), "+/8=");
+        assert_eq!(decode("+/8="), Some(vec![0xfb, 0xff]));
+    }
+
+    #[test]
+    fn what_is_not_written_so_is_not_read() {
+        for text in [
+            "Z", "Zg", "Zg=", "Zh==", "Zg==Zg==", "====", "Z===", "Zm9v!mFy",
+        ] {
+            assert_eq!(decode(text), None, "{text}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! How bytes get to a provider and back: sockets, or a script played in process.
+//! How bytes get to a provider and back: sockets, a script played in process, or a recording.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,19 +9,22 @@ use std::time::Duration;
 use bytes::Bytes;
 use libllm_proto::wire::Head;
 
-use crate::config::Provider;
-use crate::error::Error;
+use crate::config::{Config, Provider};
+use crate::error::{Error, Result};
 
 mod base64;
 mod dial;
 mod dns;
 mod drain;
-pub(crate) mod http;
+mod http;
 mod http1;
 mod http2;
 pub(crate) mod mock;
 mod pool;
+mod record;
+mod replay;
 mod stream;
+mod tape;
 pub(crate) mod tls;
 mod tunnel;
 
@@ -36,6 +39,18 @@ pub(crate) trait Transport: Send + Sync {
         request: ::http::Request<Bytes>,
         route: &'a Route,
     ) -> BoxFuture<'a, Result<Exchanged, SendError>>;
+}
+
+/// The way to providers that a configuration names: sockets, perhaps with a witness, or recordings in their place.
+pub(crate) fn open(config: &Config, shards: usize) -> Result<Arc<dyn Transport>> {
+    if let Some(folder) = &config.replay {
+        return Ok(Arc::new(replay::Replay::new(folder)?));
+    }
+    let sockets = Arc::new(http::Http::new(shards));
+    match &config.record {
+        Some(folder) => Ok(Arc::new(record::Recorder::new(sockets, folder)?)),
+        None => Ok(sockets),
+    }
 }
 
 /// What a transport must know beside the request.
