@@ -106,6 +106,7 @@ pub(crate) async fn run(job: Box<Job>, mut ticket: Ticket) {
         })
         .await
     };
+    let outcome = outcome.map_err(|error| record.interrupted(error));
     let took = clock::now() - ticket.started();
     let counters = &ticket.process().counters;
     match outcome {
@@ -169,6 +170,7 @@ async fn commit(
             Ok(live) => {
                 let route = report::route(record, &candidate.model, attempt, reason);
                 ticket.route(&route, live.at);
+                record.underway = Some(Phase::Stream);
                 return Ok((live, current));
             }
             Err(error) => discreet(error, candidate),
@@ -223,6 +225,7 @@ async fn open(
     let first_by = patience.first_token.map(|first| record.begun + first);
     let sending = send(job, candidate, record);
     let exchanged = before(first_by, sending, || patience.late("the answer's head")).await??;
+    record.underway = Some(Phase::FirstItem);
     record.connect = exchanged.connected.or(record.connect);
     record.request_id = exchanged.head.request_id().map(str::to_owned);
     let exchange = Exchange {
@@ -247,8 +250,12 @@ async fn open(
                 .await?;
             source.touch();
         }
-        let read = source.read(ticket.live()).await;
-        let Some(read) = read.map_err(|error| error.with_phase(Phase::FirstItem))? else {
+        let read = match source.read(ticket.live()).await {
+            // The status has been told: that the rest of a refusal does not come changes nothing.
+            Err(late) if decoder.is_refusal() => Some(Err(late.to_string())),
+            read => read.map_err(|error| error.with_phase(Phase::FirstItem))?,
+        };
+        let Some(read) = read else {
             continue;
         };
         let ended = match source.decode(read, &mut decoder, &mut batch).await {
@@ -375,15 +382,32 @@ impl Record {
         self.target.clone_from(&candidate.target);
         self.request_id = None;
         self.begun = clock::now();
+        self.underway = Some(Phase::Send);
     }
 
     fn end(&mut self, candidate: &Candidate, error: Option<&Error>, took: Duration) {
+        self.underway = None;
         self.attempts.push(report::attempt(
             &candidate.provider.id,
             &candidate.model,
             error,
             took,
         ));
+    }
+
+    /// An error that came from outside, a cancel or the deadline, ends the attempt that is under way, too.
+    fn interrupted(&mut self, error: Error) -> Error {
+        let Some(phase) = self.underway.take() else {
+            return error;
+        };
+        let error = error.with_phase(phase);
+        let took = clock::now() - self.begun;
+        let model = self.target.strip_prefix(&self.provider);
+        let model = model.and_then(|rest| rest.strip_prefix('/'));
+        let model = model.unwrap_or_default();
+        let attempt = report::attempt(&self.provider, model, Some(&error), took);
+        self.attempts.push(attempt);
+        error
     }
 }
 

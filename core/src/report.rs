@@ -8,13 +8,15 @@ use libllm_proto::wire::Dropped;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::error::{Error, ErrorKind, Retry, Status};
+use crate::error::{Error, ErrorKind, Phase, Retry, Status};
 
 /// Everything known about one call so far.
 #[derive(Debug)]
 pub(crate) struct Record {
     /// When the present attempt began.
     pub(crate) begun: Instant,
+    /// How far it is; none between attempts.
+    pub(crate) underway: Option<Phase>,
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) provider: String,
     pub(crate) target: String,
@@ -30,6 +32,7 @@ impl Record {
     pub(crate) fn new(now: Instant) -> Record {
         Record {
             begun: now,
+            underway: None,
             // Most calls need one.
             attempts: Vec::with_capacity(1),
             provider: String::new(),
