@@ -567,20 +567,21 @@ public:
 #endif
 
     /// Runs `f(const event &)` for each of up to 64 events, waiting for the first (negative: for ever); how many there were. What an
-    /// exception of `f` leaves over comes first in the next poll. LLM_ERR_CLOSED once closed and empty. Not from within `f`.
+    /// exception of `f` leaves over comes first in the next poll, on top of its 64. LLM_ERR_CLOSED once closed and empty. Not from
+    /// within `f`.
     template <class F> result<std::size_t> poll(F &&f, std::chrono::milliseconds timeout = std::chrono::milliseconds(-1))
     {
-        batch &now = *batch_;
-        if (now.next == now.count) {
-            now.next = now.count = 0;
-            const std::int32_t count = llm_queue_poll(handle_.get(), now.events, batch_max, detail::wait_ms(timeout));
-            if (count < 0)
-                return detail::fail<std::size_t>(static_cast<llm_status>(count));
-            now.count = static_cast<std::size_t>(count);
-        }
-        std::size_t seen = 0;
-        for (; now.next < now.count; seen++)
-            f(event(now.events[now.next++]));
+        std::size_t seen = hand_over(f);
+        // Fewer than 64 tells the caller that nothing waits: what was left over of a full batch does not.
+        if (seen != 0 && batch_->count < batch_max)
+            return seen;
+        const std::int32_t wait = seen != 0 ? 0 : detail::wait_ms(timeout);
+        const std::int32_t count = llm_queue_poll(handle_.get(), batch_->events, batch_max, wait);
+        batch_->next = 0;
+        batch_->count = count > 0 ? static_cast<std::size_t>(count) : 0;
+        if (count < 0 && seen == 0)
+            return detail::fail<std::size_t>(static_cast<llm_status>(count));
+        seen += hand_over(f);
         return seen;
     }
 
@@ -620,6 +621,14 @@ private:
     };
 
     explicit queue(llm_queue *owned) : handle_(owned), batch_(std::make_unique<batch>()) {}
+
+    template <class F> std::size_t hand_over(F &f)
+    {
+        std::size_t seen = 0;
+        for (batch &now = *batch_; now.next < now.count; seen++)
+            f(event(now.events[now.next++]));
+        return seen;
+    }
 
     static void run_wake(void *ctx) noexcept { (*static_cast<std::function<void()> *>(ctx))(); }
 

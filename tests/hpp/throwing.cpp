@@ -247,6 +247,22 @@ static void queues(llm::client &client)
         }
         CHECK(queue.poll([](const llm::event &) {}, milliseconds(0)) == 0);
     });
+    test("fewer than 64 events means none are left, after an exception too", [&] {
+        llm::client own(config());
+        llm::queue queue;
+        std::vector<llm::request> requests;
+        for (int i = 0; i < 100; i++)
+            requests.push_back(own.submit(queue, ten));
+        own.drain(seconds(60)); // then all events are there
+        std::size_t seen = 0;
+        try {
+            queue.poll([&](const llm::event &) { throw ++seen; });
+        } catch (std::size_t) {
+        }
+        for (std::size_t n = 64; n >= 64; seen += n)
+            n = queue.poll([](const llm::event &) {}, milliseconds(0));
+        CHECK(seen > 200 && queue.poll([](const llm::event &) {}, milliseconds(0)) == 0);
+    });
     test("the descriptor is readable, the wake lambda runs, wakeup ends a wait", [&] {
         llm::queue queue;
         std::atomic<int> woken{0};
