@@ -72,6 +72,14 @@ if [ -n "$first" ]; then
     build mixed "$first" -std=c++20 "$tests/mixed.cpp" mixed.o && run mixed ./mixed
 fi
 
+# The programs of docs/cpp.md.
+awk '/^```cpp$/ { n++; on = 1; next } /^```$/ { on = 0 } on { print > ("doc" n ".cpp") }' "$root/docs/cpp.md"
+for program in doc1 doc2 doc3; do
+    if [ -n "$first" ]; then
+        build "$program" "$first" -std=c++17 "$program.cpp" && check "$program runs" timeout 60 "./$program"
+    fi
+done
+
 # Keys of the table in docs/config.md.
 sed -n '/^## Options of one request/,/^## /p' "$root/docs/config.md" | grep '^| `' | cut -d'|' -f2 | grep -o '`[a-z_]*`' | tr -d '`' | sort -u > keys
 check 'the documented options were found' grep -qx max_attempts keys
