@@ -305,10 +305,7 @@ impl Answer {
         Answer {
             framer,
             reader,
-            unproven: matches!(
-                framing,
-                Framing::Sse | Framing::Ndjson | Framing::JsonArray
-            ),
+            unproven: matches!(framing, Framing::Sse | Framing::Ndjson | Framing::JsonArray),
         }
     }
 

@@ -10,7 +10,7 @@ use libllm_proto::provider::Quirks;
 use libllm_proto::wire::{Exchange, Head, Operation};
 use libllm_proto::{Error, ErrorKind, Retry};
 use serde_json::Value;
-use support::{Heard, bytes, cases, every_cut, head, hear, vectors, wires};
+use support::{Heard, bytes, cases, event_wires, every_cut, head, hear, vectors, wires};
 
 /// What every answer must obey, whatever it holds.
 fn check(case: &Value, cut: &str, heard: &Heard) {
@@ -96,7 +96,11 @@ fn stream_faults_are_told_from_answers() {
     }
     let expected: usize = wires()
         .iter()
-        .map(|(name, _)| if *name == "anthropic" { 6 } else { 15 })
+        .map(|(name, _)| match *name {
+            "anthropic" => 6,
+            "openai-chat" => 15,
+            _ => 0,
+        })
         .sum();
     assert_eq!(passed, expected);
 }
@@ -296,7 +300,7 @@ fn every_shape_of_error_inside_a_stream_is_an_error() {
         .insert("content-type", "text/event-stream".parse().unwrap());
     for (shape, kind) in shapes {
         let stream = format!("{shape}\n\ndata: [DONE]\n\n");
-        for (dialect, wire) in wires() {
+        for (dialect, wire) in event_wires() {
             every_cut(stream.as_bytes(), |cut, pieces| {
                 let heard = hear(wire, &exchange, &head, pieces, End::Clean);
                 let error = heard.ending.unwrap_err();
@@ -331,7 +335,7 @@ fn a_frame_that_is_no_json_ends_a_stream() {
             continue;
         }
         let stream = [&b"data: "[..], &input, b"\n\n"].concat();
-        for (dialect, wire) in wires() {
+        for (dialect, wire) in event_wires() {
             let heard = hear(wire, &exchange, &head, &[&stream], End::Clean);
             let error = heard.ending.unwrap_err();
             let id = format!("{}, {dialect}: {error:?}", case["id"]);

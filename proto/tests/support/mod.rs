@@ -203,7 +203,7 @@ pub(crate) fn head(case: &Value) -> Head {
     head
 }
 
-/// The wires of this build that the vectors speak of, by the vectors' names for them.
+/// The wires of this build, by the vectors' names for them where the vectors speak of them.
 pub(crate) fn wires() -> Vec<(&'static str, &'static dyn Wire)> {
     let mut wires = Vec::new();
     if cfg!(feature = "openai") {
@@ -212,5 +212,32 @@ pub(crate) fn wires() -> Vec<(&'static str, &'static dyn Wire)> {
     if cfg!(feature = "anthropic") {
         wires.push(("anthropic", wire::find("anthropic").unwrap()));
     }
+    if cfg!(feature = "cohere") {
+        wires.push(("cohere", wire::find("cohere").unwrap()));
+        wires.push(("cohere-v1", wire::find("cohere_v1").unwrap()));
+    }
+    if cfg!(feature = "ollama") {
+        wires.push(("ollama", wire::find("ollama").unwrap()));
+    }
     wires
+}
+
+/// Those of them that read server-sent events.
+pub(crate) fn event_wires() -> Vec<(&'static str, &'static dyn Wire)> {
+    let mut wires = wires();
+    wires.retain(|(dialect, _)| *dialect != "ollama");
+    wires
+}
+
+/// The head of a dialect's stream.
+pub(crate) fn stream_head(dialect: &str) -> Head {
+    let content_type = match dialect {
+        "cohere-v1" => "application/stream+json",
+        "ollama" => "application/x-ndjson",
+        _ => "text/event-stream",
+    };
+    let mut head = Head::new(200);
+    head.headers
+        .insert("content-type", content_type.parse().unwrap());
+    head
 }
