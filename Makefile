@@ -16,7 +16,7 @@ BINDIR     ?= $(PREFIX)/bin
 export CARGO CC CXX
 export LLM_TARGET = $(TARGET)
 
-.PHONY: help demo test check build ci-build header conformance bench install deb fmt clean live
+.PHONY: help demo test check build ci-build header conformance bench install deb fmt clean live soak
 
 help:
 	@echo 'make demo [MODEL=p/m]  build, then run the examples: on a scripted provider with a failover, or with your key'
@@ -25,6 +25,7 @@ help:
 	@echo 'make build             libllm.so, libllm.a and the command libllm, as they ship, in $(TARGET)/release'
 	@echo 'make header            include/llm.h from ffi/src, and the ABI snapshot ffi/llm.abi'
 	@echo 'make conformance       recorded providers through the C ABI   [CORPUS=dir OUT=file JUDGE=path CHUNK=1]'
+	@echo 'make soak [TIME=20]    host safety in its long form, with TIME minutes of random faults; its table goes to docs/host-safety.md'
 	@echo 'make bench             load and micro benchmarks against bare hyper'
 	@echo 'make live              a few calls to the real providers whose keys are in the environment'
 	@echo 'make install           to PREFIX=$(PREFIX)   [LIBDIR= DESTDIR=]'
@@ -59,6 +60,11 @@ conformance: ci-build
 
 bench: build
 	bench/run.py
+
+soak: ci-build
+	mkdir -p $(TARGET)/suites/soak
+	LLM_ROOT=$(CURDIR) LLM_LIB_DIR=$(TARGET)/ci LLM_INCLUDE=$(CURDIR)/include LLM_BIN=$(TARGET)/ci/libllm LLM_WORK=$(TARGET)/suites/soak \
+	  tests/host/run.py --long --soak $(or $(TIME),20) --table $(CURDIR)/docs/host-safety.md
 
 live: ci-build
 	tools/live.sh
