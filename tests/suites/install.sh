@@ -85,6 +85,18 @@ else
     printf 'skipped: cmake not found\n'
 fi
 
+# The library is linked anew, so the C ABI is asked anew: threads, sockets, cancelling, dlclose.
+. "$root/tools/examples.sh"
+trap stop_mock EXIT
+start_mock || exit 1
+programs=$root/ffi/tests/c
+for name in stream cancel load; do
+    check "$name.c compiles" "${CC:-cc}" -std=c11 -D_GNU_SOURCE "-I$prefix/include" "$programs/$name.c" -o "abi-$name" "-L$libdir" -lllm "-Wl,-rpath,$libdir" -lpthread -ldl
+    check "$name.c, installed, shared" env -u LLM_CONFIG -u OPENAI_API_KEY MOCK="$origin" timeout 120 "./abi-$name" "$shared"
+done
+check 'stream.c compiles, static' "${CC:-cc}" -std=c11 -D_GNU_SOURCE "-I$prefix/include" "$programs/stream.c" -o abi-static "$libdir/libllm.a" -lpthread -ldl -lm
+check 'stream.c, installed, static' env -u LLM_CONFIG -u OPENAI_API_KEY MOCK="$origin" timeout 120 ./abi-static
+
 # A host with Rust of its own, in either order, and one that uses the very names that libllm.a has inside.
 rustc=${RUSTC:-rustc}
 check 'a host in Rust compiles' "$rustc" --edition 2024 -O --crate-type staticlib host.rs -o libhost.a
