@@ -6,8 +6,9 @@ python chat.py [PROVIDER/MODEL]
 import sys
 
 import libllm
+from libllm.types import ChatRequest
 
-request = {"messages": [{"role": "user", "content": "Name three oceans."}]}
+request: ChatRequest = {"messages": [{"role": "user", "content": "Name three oceans."}]}
 if len(sys.argv) > 1:
     request["model"] = sys.argv[1]  # else default_model of the configuration
 

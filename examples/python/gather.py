@@ -7,12 +7,13 @@ import asyncio
 import sys
 
 import libllm
+from libllm.types import ChatRequest
 
 CITIES = ("Oslo", "Lima", "Accra")
 
 
 async def ask(llm: libllm.AsyncClient, city: str) -> libllm.Response:
-    request = {"messages": [{"role": "user", "content": f"One fact about {city}."}]}
+    request: ChatRequest = {"messages": [{"role": "user", "content": f"One fact about {city}."}]}
     if len(sys.argv) > 1:
         request["model"] = sys.argv[1]  # else default_model of the configuration
     async with llm.stream(request) as stream:
@@ -28,7 +29,7 @@ async def main() -> None:
         except libllm.APIError as error:
             sys.exit(f"\n{type(error).__name__}: {error.message}")
     print()
-    for city, answer in zip(CITIES, answers):
+    for city, answer in zip(CITIES, answers, strict=True):
         print(f"{city}: {answer.text} ({answer.provider}, first token after {answer.ttft_ms:.0f} ms)")
 
 

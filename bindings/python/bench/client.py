@@ -52,7 +52,7 @@ def openai_client(base: str, mode: str) -> Ask:
     """The official SDK, as its README uses it."""
     import openai
 
-    client = openai.AsyncOpenAI(base_url=base, api_key="none", max_retries=0)
+    client = openai.AsyncOpenAI(base_url=base, api_key="none", max_retries=0, timeout=600)
 
     async def unary() -> tuple[str, int]:
         answer = await client.chat.completions.create(**REQUEST)

@@ -1,7 +1,7 @@
 """CPU of the asyncio client against openai-python, in turns, on one mock; and what importing costs.
 
     cargo build --release -p libllm-ffi -p libllm-bench
-    pip install . openai==3.52.0
+    pip install . -r bench/requirements.txt
     python bench/run.py --mock ../../target/release/bench-mock [--runs 5] [--check]
 
 CPU is user + system time of the whole client process, the library's threads included; medians, and their ratio. The

@@ -125,10 +125,9 @@ class AsyncStream:
                 await waiter
             except BaseException:
                 # A cancelled task: nobody will read on.
+                call.waiter = None
                 self.cancel()
                 raise
-            finally:
-                call.waiter = None
 
     @property
     def text(self) -> AsyncIterator[str]:
@@ -198,8 +197,7 @@ class _Texts:
             try:
                 await stream._waiter()
             except BaseException:
+                call.waiter = None
                 stream.cancel()
                 raise
-            finally:
-                call.waiter = None
         raise StopAsyncIteration

@@ -117,7 +117,7 @@ class _Reader:
         if count < 0:
             _native.check(count)
         text_at, items, request = _native.text_at, call.items, call.request
-        for owner, _, data, size, kind, _, choice, _, _, index, _ in self.batch.read(count):
+        for owner, data, size, kind, choice, index in self.batch.read(count):
             # The last events of a cancelled request may still come to the queue's next user.
             if owner == request:
                 read = _native.bytes_at if kind in _abi.BINARY else text_at

@@ -5,7 +5,7 @@ that waits for any number of streams is taken in batches, and each consumer that
 from __future__ import annotations
 
 import os
-from asyncio import AbstractEventLoop, Future
+from asyncio import AbstractEventLoop, Future, InvalidStateError
 from weakref import WeakKeyDictionary, WeakSet
 
 from . import _abi, _log, _native
@@ -76,17 +76,22 @@ class Hub:
             if count < 0:
                 self.fail(count)
                 return
-            for request, _, data, size, kind, _, choice, _, _, index, _ in batch.read(count):
+            for request, data, size, kind, choice, index in batch.read(count):
                 call = calls.get(request)
                 if call is None:
                     # Cancelled, its last events were on their way.
                     continue
-                read = bytes_at if kind in binary else text_at
-                call.items.append((kind, read(data, size), choice, index))
+                call.items.append(
+                    (kind, bytes_at(data, size) if kind in binary else text_at(data, size), choice, index)
+                )
                 waiter = call.waiter
                 if waiter is not None:
-                    if not waiter.done():
+                    call.waiter = None
+                    try:
                         waiter.set_result(None)
+                    except InvalidStateError:
+                        # Its task was cancelled in this turn of the loop, and will come to know.
+                        pass
                 else:
                     call.held += size
                     if call.held > HELD_MAX and not call.paused:

@@ -42,7 +42,8 @@ class _Bridge:
     def _drain(self) -> None:
         while True:
             count = _native.queue_poll(self.queue, self.batch.address, _native.BATCH, 0)
-            lines = [(event[9], _native.text_at(event[2], event[3])) for event in self.batch.read(max(count, 0))]
+            events = self.batch.read(max(count, 0))
+            lines = [(level, _native.text_at(data, size)) for _, data, size, _, _, level in events]
             for level, line in lines:
                 self.logger.log(_PYTHON.get(level, 10), "%s", line)
             if count < _native.BATCH:
