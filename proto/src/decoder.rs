@@ -253,7 +253,12 @@ impl Decoder {
                 let mut meant = false;
                 framer.finish(&mut |frame| {
                     let flow = read(reader, frame, self.raw, &mut meant, batch);
-                    flow.map_err(|error| cut_off(error, frame, is_body))
+                    flow.map_err(|error| {
+                        if is_body && error.kind() == ErrorKind::Protocol {
+                            take_back(batch);
+                        }
+                        cut_off(error, frame, is_body)
+                    })
                 })?;
                 self.frames += u64::from(meant);
                 reader.finish(batch)
@@ -344,6 +349,16 @@ fn read(
         batch.push(0, Event::Raw(frame.data));
     }
     flow
+}
+
+/// An answer in one piece is whole or is none: half of one would commit to it. Who said it, and at what cost, is worth telling.
+fn take_back(batch: &mut Batch) {
+    let said = std::mem::take(batch);
+    for (choice, event) in said.iter() {
+        if matches!(event, Event::Start { .. } | Event::Usage(_)) {
+            batch.push(choice, event);
+        }
+    }
 }
 
 /// A frame that nothing closed and that cannot be read is the beginning of one: the stream was cut, not malformed. A whole
