@@ -90,6 +90,7 @@ impl Wire for CohereV1 {
         // The API sends events instead of lines to those who ask for them, and some who stand between do it unasked.
         let framing = match head.content_type().as_str() {
             "text/event-stream" => Framing::Sse,
+            "application/stream+json" | "application/x-ndjson" => Framing::Ndjson,
             "application/json" => Framing::Body,
             _ if exchange.stream => Framing::Ndjson,
             _ => Framing::Body,
