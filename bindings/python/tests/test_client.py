@@ -151,6 +151,29 @@ def test_closing_the_client_ends_its_streams(mock: Mock) -> None:
     mock.sees("closed_by_client", 1)
 
 
+def test_a_client_is_closed_under_threads_that_use_it(mock: Mock) -> None:
+    ended: list[type[BaseException]] = []
+
+    def ask(client: libllm.Client) -> None:
+        try:
+            while True:
+                client.chat("mock/echo", "x")
+        except libllm.LLMError as error:
+            ended.append(type(error))
+
+    for _ in range(20):
+        client = libllm.Client(mock.config())
+        threads = [threading.Thread(target=ask, args=(client,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        client.chat("mock/echo", "x")
+        client.close()
+        for thread in threads:
+            thread.join()
+    assert len(ended) == 80
+    assert set(ended) <= {libllm.ClosedError, libllm.APIUserAbortError}
+
+
 def test_threads_share_a_client(client: libllm.Client) -> None:
     said: list[str] = []
 

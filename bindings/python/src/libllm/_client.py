@@ -75,8 +75,7 @@ class Client:
 
     def drain(self, timeout: float | None = None) -> None:
         """Refuses new requests and waits for those in flight, `timeout` seconds at most; then cancels the rest."""
-        milliseconds = -1 if timeout is None else max(1, round(timeout * 1000))
-        _native.check(_native.client_drain(self._handle.pointer, milliseconds))
+        self._handle.drain(timeout)
 
     def close(self) -> None:
         """Cancels what is in flight. Never blocks."""

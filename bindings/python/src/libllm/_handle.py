@@ -21,40 +21,56 @@ if TYPE_CHECKING:
     MessagesLike: TypeAlias = "str | Sequence[MessageParam | Mapping[str, Any]] | None"
 
 
-class Handle:
-    """llm_client, freed with the last reference."""
+class _Owned:
+    """llm_client, freed with the last reference: a call in progress holds one, so nobody frees it under another."""
 
-    __slots__ = ("closed", "pointer")
+    __slots__ = ("pointer",)
 
     def __init__(self, config: ConfigLike) -> None:
-        self.closed = False
         self.pointer = c_void_p()
         text, error = config_text(config), c_void_p()
         _native.check(_native.client_new(text, len(text), byref(self.pointer), byref(error)), error)
 
-    def reload(self, config: ConfigLike) -> None:
-        """Replaces the configuration; requests in flight keep theirs."""
-        text, error = config_text(config), c_void_p()
-        _native.check(_native.client_reload(self.pointer, text, len(text), byref(error)), error)
+    def __del__(self) -> None:
+        # Never blocks; cancels what is in flight. Without a pointer its making has failed.
+        _native.client_free(self.pointer)
+
+
+class Handle:
+    """A client of the library until it is closed. Any thread may use and close it."""
+
+    __slots__ = ("_owned",)
+
+    def __init__(self, config: ConfigLike) -> None:
+        self._owned: _Owned | None = _Owned(config)
 
     def submit(self, queue: c_void_p, request: bytes, options: Compiled | None, call: Call) -> None:
         """Starts `call`, or raises what the library refused."""
-        if self.closed:
-            from ._errors import from_status
-
-            raise from_status(_abi.ERR_CLOSED)
+        owned = self._owned or self._open()
         number, error = c_uint64(), c_void_p()
         pointer = None if options is None else options.pointer
-        status = _native.submit(self.pointer, queue, request, len(request), pointer, None, byref(number), byref(error))
+        status = _native.submit(owned.pointer, queue, request, len(request), pointer, None, byref(number), byref(error))
         if status < 0:
             _native.check(status, error)
         call.request = number.value
 
+    def reload(self, config: ConfigLike) -> None:
+        """Replaces the configuration; requests in flight keep theirs."""
+        owned, text, error = self._open(), config_text(config), c_void_p()
+        _native.check(_native.client_reload(owned.pointer, text, len(text), byref(error)), error)
+
+    def drain(self, timeout: float | None) -> None:
+        """Waits for what is in flight."""
+        milliseconds = -1 if timeout is None else max(1, round(timeout * 1000))
+        _native.check(_native.client_drain(self._open().pointer, milliseconds))
+
     def metrics(self, format: str) -> str:
         """Counters and histograms."""
         size = c_size_t()
-        text = _native.client_metrics(self.pointer, {"json": 0, "prometheus": 1}[format], byref(size))
+        owned = self._open()
+        text = _native.client_metrics(owned.pointer, {"json": 0, "prometheus": 1}[format], byref(size))
         if not text:
+            # Memory is out, or this is a child.
             return ""
         try:
             return _native.bytes_at(text, size.value).decode()
@@ -62,15 +78,16 @@ class Handle:
             _native.string_free(text)
 
     def close(self) -> None:
-        """Cancels what is in flight; never blocks."""
-        if not self.closed:
-            self.closed = True
-            _native.client_free(self.pointer)
+        """Cancels what is in flight; never blocks. Again is harmless."""
+        self._owned = None
 
-    def __del__(self) -> None:
-        # A handle whose making failed has no pointer.
-        if not self.closed and self.pointer:
-            self.close()
+    def _open(self) -> _Owned:
+        owned = self._owned
+        if owned is None:
+            from ._errors import from_status
+
+            raise from_status(_abi.ERR_CLOSED)
+        return owned
 
 
 def config_text(config: ConfigLike) -> bytes:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from threading import Lock
 from typing import Any
 
 from ._answer import Done, Response
@@ -261,8 +260,7 @@ async def acompletion(
     return _answer(await client.chat(request, **options), model)
 
 
-_clients: dict[type, Any] = {}
-_lock = Lock()
+_clients: dict[Any, Any] = {}
 
 
 def _shared(kind: Callable[[], Any]) -> Any:
@@ -270,10 +268,8 @@ def _shared(kind: Callable[[], Any]) -> Any:
     import os
 
     key: Any = (kind, os.getpid())
-    with _lock:
-        if key not in _clients:
-            _clients[key] = kind()
-        return _clients[key]
+    # Without a lock, which a fork may leave taken: of two clients made at once one is kept.
+    return _clients.get(key) or _clients.setdefault(key, kind())
 
 
 def _split(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
