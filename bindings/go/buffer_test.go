@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 // What no user can see from outside: how much waits, what is joined, what is copied.
@@ -124,6 +125,18 @@ func TestWhatANewerLibrarySaysIsUnknownOrHalfKnown(t *testing.T) {
 	}
 	if failed := readError(-77, "no json"); failed.Status != -77 || failed.Message == "" || failed.JSON != "no json" {
 		t.Errorf("%+v", failed)
+	}
+}
+
+func TestOnlyHundredsOfStreamsAreWaitedFor(t *testing.T) {
+	for _, test := range []struct {
+		live, brought int
+		patience      time.Duration
+	}{{0, 0, 0}, {255, 0, 0}, {1000, 20, 2 * time.Millisecond}, {1000, batchMax, 0}, {100_000, 20, 5 * time.Millisecond}} {
+		q := &queue{live: test.live, brought: test.brought}
+		if found := q.patience(); found != test.patience {
+			t.Errorf("%d live, %d brought: %s", test.live, test.brought, found)
+		}
 	}
 }
 
