@@ -9,6 +9,7 @@ need c++ g++
 need clang clang
 need clang++ clang
 need python3 python3
+python3 -c 'import ensurepip, venv' 2> /dev/null || missing+=(python3-venv)
 need node nodejs
 need pkg-config pkg-config
 need cmake cmake
