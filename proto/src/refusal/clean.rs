@@ -13,6 +13,9 @@ pub(super) fn message(text: &str) -> String {
         .filter(|char| *char == '\n' || !char.is_control())
         .collect();
     let mut message = redact(&plain);
+    if message.trim().is_empty() {
+        return "the provider's words hold no readable character".to_owned();
+    }
     if cut < text.len() {
         message.push_str("...");
     }

@@ -232,3 +232,19 @@ fn an_error_inside_an_answer_is_classified_by_words_then_by_number() {
     assert_eq!(named.kind(), ErrorKind::ProviderError);
     assert_eq!(named.message(), "the engine fell over");
 }
+
+#[test]
+fn a_refusal_in_control_characters_is_not_silent() {
+    for body in [
+        "\0\0\0",
+        "\u{1}\n\u{7f}",
+        r#"{"error":{"message":"\u0000 \u0001"}}"#,
+    ] {
+        let error = http(500, &[], body);
+        assert_eq!(
+            error.message(),
+            "the provider's words hold no readable character",
+            "{body:?}"
+        );
+    }
+}
