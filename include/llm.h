@@ -215,7 +215,7 @@ enum llm_event_type LLM_INT32
   LLM_EVENT_REFUSAL = 12,
   /**
    * JSON: what must survive byte for byte but is no text: signature, redacted or encrypted reasoning, citation,
-   * server tool, image, audio.
+   * server tool, image, audio, plan of tool calls.
    */
   LLM_EVENT_PART = 13,
   /**
@@ -260,7 +260,7 @@ typedef struct llm_options {
   int64_t timeout_ms;
   /** Until the first delta; on expiry the next candidate is tried. 0: default. */
   int64_t first_token_timeout_ms;
-  /** NUL-terminated; NULL is "chat". Others: "responses", "embeddings", "rerank", "models" ... */
+  /** NUL-terminated; NULL is "chat". Others: "completion", "responses", "embeddings", "rerank" ... */
   const char *operation;
   /**
    * NUL-terminated JSON object or NULL, for everything cold: max_attempts, fallbacks, strategy, tags, session,

@@ -43,7 +43,7 @@ pub enum llm_event_type {
     /// Refusal text, a delta; never mixed into LLM_EVENT_TEXT.
     LLM_EVENT_REFUSAL = 12,
     /// JSON: what must survive byte for byte but is no text: signature, redacted or encrypted reasoning, citation,
-    /// server tool, image, audio.
+    /// server tool, image, audio, plan of tool calls.
     LLM_EVENT_PART = 13,
     /// Terminal. JSON: choices [{finish_reason, message}] (the turn to append: tool calls, each complete or not, signed
     /// and redacted reasoning; text only with LLM_OPT_MESSAGE), usage, cost, provider, model, attempts, timings,
