@@ -37,6 +37,7 @@ use http::{HeaderMap, HeaderValue};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Batch, Event};
 use crate::frame::{Frame, Framer, Framing};
+use crate::inflate::Inflate;
 use crate::json;
 use crate::provider::Quirks;
 use crate::refusal;
@@ -80,6 +81,8 @@ pub struct Decoder {
     limits: Limits,
     now: SystemTime,
     state: State,
+    /// What undoes the compression of an answer that has one.
+    inflate: Option<Box<Inflate>>,
     /// Bytes of the answer so far.
     taken: u64,
     frames: u64,
@@ -134,6 +137,7 @@ impl Decoder {
         };
         let (taken, frames, done) = (0, 0, false);
         let request_id = head.request_id().map(Box::from);
+        let inflate = Inflate::of(&head);
         let mut decoder = Decoder {
             request_id,
             wire,
@@ -142,6 +146,7 @@ impl Decoder {
             limits,
             now,
             state,
+            inflate,
             taken,
             frames,
             raw,
@@ -157,9 +162,16 @@ impl Decoder {
         if self.done {
             return Ok(Flow::Done);
         }
-        let flow = self
-            .take(bytes, batch)
-            .map_err(|error| self.described(error));
+        let flow = match &mut self.inflate {
+            None => self.take(bytes, batch),
+            Some(inflate) => match inflate.push(bytes) {
+                Ok(bytes) => self.take(&bytes, batch),
+                // A refusal has said the most by its status.
+                Err(_) if matches!(self.state, State::Refusal(_)) => Ok(Flow::Done),
+                Err(error) => Err(error),
+            },
+        };
+        let flow = flow.map_err(|error| self.described(error));
         self.done = !matches!(flow, Ok(Flow::More));
         flow
     }
@@ -248,6 +260,12 @@ impl Decoder {
                 if let End::Lost(how) = end {
                     let message = format!("the connection was lost inside the answer: {how}");
                     return Err(Error::new(ErrorKind::ConnectionLost, message));
+                }
+                if let Some(inflate) = &mut self.inflate
+                    && !inflate.is_whole()
+                {
+                    let message = "the compressed answer breaks off";
+                    return Err(Error::new(ErrorKind::StreamTruncated, message));
                 }
                 let is_body = matches!(framer, Framer::Body(_));
                 let mut meant = false;
