@@ -1,7 +1,7 @@
 /* Ends with live streams, in every way that a process has.   exits WAY SEED
  *
- * Exit code 7 is the end that was meant; anything else, or a signal, is abnormal. A third of the streams have a socket, a third TLS,
- * a third are played in the process, so that the library's thread is always in the middle of something. */
+ * Exit code 7 is the end that was meant; anything else, or a signal, is abnormal. A quarter of the streams each: HTTP/1.1, with
+ * TLS, HTTP/2, played in the process; so the library's thread is always in the middle of something. */
 #include "host.h"
 
 enum { GOOD = 7 };
@@ -94,11 +94,12 @@ static void polls_once_more(void)
 
 static void begin(unsigned seed)
 {
-    static const char *const models[] = {"m/tokens=100000;pace=1ms", "t/tokens=100000;pace=1ms", "mock/tokens=100000"};
+    static const char *const models[] = {"m/tokens=100000;pace=1ms", "t/tokens=100000;pace=1ms", "h/tokens=100000;pace=1ms",
+                                         "mock/tokens=100000"};
     client = client_with("");
     queue = queue_new();
-    for (int i = 0; i < 9; i++)
-        submit(client, queue, models[i % 3], NULL);
+    for (int i = 0; i < 12; i++)
+        submit(client, queue, models[i % 4], NULL);
     after_us = (long)chance(&seed, 20000);
 }
 

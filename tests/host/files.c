@@ -42,7 +42,7 @@ static unsigned more_than_there_are(llm_client *client, llm_queue *queue)
     unsigned failed = 0;
     memset(s, 0, sizeof s);
     for (int i = 0; i < MANY; i++)
-        submit(client, queue, i % 2 ? "m/tokens=20;ttft=100ms" : "t/tokens=20;ttft=100ms", &s[i]);
+        submit(client, queue, any_of(i, "tokens=20;ttft=100ms"), &s[i]);
     collect(queue, MANY);
     for (int i = 0; i < MANY; i++) {
         if (!sound(&s[i]) || (s[i].terminal == LLM_EVENT_DONE && !whole(&s[i], 20)))

@@ -1,6 +1,6 @@
 /* Forks while streams are live and other threads are inside the library.   forks ROUNDS
  *
- * Each child finds the inherited handles refused, makes a client of its own, finishes two streams and ends, in three ways. The parent's
+ * Each child finds the inherited handles refused, makes a client of its own, finishes three streams and ends, in three ways. The parent's
  * streams notice nothing. */
 #include "host.h"
 #include <sys/wait.h>
@@ -30,7 +30,7 @@ static void *is_busy(void *unused)
 static void child(int round)
 {
     llm_event events[4];
-    stream s[2] = {{0}, {0}};
+    stream s[3] = {{0}};
     llm_client *own;
     llm_queue *q;
     alarm(30);
@@ -45,9 +45,10 @@ static void child(int round)
     q = queue_new();
     submit(own, q, "m/tokens=20;pace=1ms", &s[0]);
     submit(own, q, "t/tokens=20", &s[1]);
-    collect(q, 2);
-    NEED(whole(&s[0], 20) && whole(&s[1], 20));
-    submit(own, q, "m/tokens=1000;pace=1ms", NULL); /* live while the child ends */
+    submit(own, q, "h/tokens=20;pace=1ms", &s[2]);
+    collect(q, 3);
+    NEED(whole(&s[0], 20) && whole(&s[1], 20) && whole(&s[2], 20));
+    submit(own, q, any_of(round, "tokens=1000;pace=1ms"), NULL); /* live while the child ends */
     switch (round % 4) {
     case 0: exit(0);
     case 1: _exit(0);
@@ -68,7 +69,7 @@ int main(int argc, char **argv)
     client = client_with("");
     queue = queue_new();
     for (int i = 0; i < STREAMS; i++)
-        live = submit(client, queue, i % 2 ? "m/tokens=2000;pace=1ms" : "t/tokens=2000;pace=1ms", &streams[i]);
+        live = submit(client, queue, any_of(i, "tokens=2000;pace=1ms"), &streams[i]);
     wait_for_text(queue, streams, STREAMS);
     for (int i = 0; i < 2; i++)
         NEED(pthread_create(&threads[i], NULL, is_busy, NULL) == 0);

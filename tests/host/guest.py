@@ -14,13 +14,13 @@ import time
 
 import llm_ctypes as llm
 
-LIVE = ("m/tokens=100000;pace=1ms", "t/tokens=100000;pace=1ms", "mock/tokens=100000")
+LIVE = ("m/tokens=100000;pace=1ms", "t/tokens=100000;pace=1ms", "h/tokens=100000;pace=1ms", "mock/tokens=100000")
 
 
 def exits(way, seed):
     host = llm.Host()
-    for i in range(9):
-        host.submit(LIVE[i % 3])
+    for i in range(12):
+        host.submit(LIVE[i % 4])
     after = random.Random(int(seed)).random() / 50
 
     def poll_for_ever():
@@ -61,7 +61,7 @@ def exits(way, seed):
 def forks(rounds):
     host = llm.Host()
     for i in range(8):
-        host.submit(LIVE[i % 2].replace("100000", "1500"))
+        host.submit(LIVE[i % 3].replace("100000", "1500"))
     host.until(lambda answer: answer[0])
     for i in range(int(rounds)):
         child = os.fork()
@@ -72,6 +72,7 @@ def forks(rounds):
                 own = llm.Host(host.llm)
                 own.submit("m/tokens=20;pace=1ms")
                 own.submit("t/tokens=20")
+                own.submit("h/tokens=20")
                 own.finish(20)
                 own.submit(LIVE[0])
                 if i % 2:
@@ -104,7 +105,7 @@ def loads(times):
     for i in range(int(times)):
         host = llm.Host()
         for j in range(4):
-            host.submit(LIVE[j % 2].replace("100000", "100"))
+            host.submit(LIVE[j % 3].replace("100000", "100"))
         host.poll(i % 20)
         if i % 3:
             host.free()
@@ -135,7 +136,7 @@ def signals(length):
     signal.setitimer(signal.ITIMER_REAL, 0.00005, 0.00005)
     while time.monotonic() - start < float(length):
         for i in range(8):
-            host.submit(LIVE[i % 2].replace("100000", "100"))
+            host.submit(LIVE[i % 3].replace("100000", "100"))
         got = []
         assert llm.stream(host, "t/tokens=100;pace=1ms", lambda event: got.append(event.text() if event.type == llm.TEXT else "") or True) == 0
         assert "".join(got) == llm.words(100)
@@ -154,7 +155,7 @@ def files(rounds):
     for _ in range(int(rounds)):
         host = llm.Host()
         for i in range(200):
-            host.submit("mt"[i % 2] + "/tokens=20;ttft=100ms", {"max_attempts": 1})
+            host.submit("mth"[i % 3] + "/tokens=20;ttft=100ms", {"max_attempts": 1})
         statuses = host.finish()
         assert set(statuses) <= {llm.OK, llm.CONNECT}, set(statuses)
         failed += sum(map(bool, statuses))
@@ -190,7 +191,7 @@ def streams(length, clock=None):
     print("up", flush=True)
     while time.monotonic() < until:
         for i in range(12):
-            host.submit(LIVE[i % 2].replace("100000", "200"), {"first_token_timeout_ms": 8000, "idle_timeout_ms": 5000})
+            host.submit(LIVE[i % 3].replace("100000", "200"), {"first_token_timeout_ms": 8000, "idle_timeout_ms": 5000})
         while clock and not all(answer[1] for answer in host.answers.values()):
             before = time.time()
             with open(clock + ".new", "w") as out:

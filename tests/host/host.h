@@ -1,7 +1,7 @@
 /* What the guests share. A guest is one process that uses the library while something is done to it; it ends with 0, or says why.
  *
- * Environment, from tests/host/run.py: MOCK and MOCK_TLS (origins of the scripted provider), MOCK_CA (its authority), CUT and CUT_TLS (the
- * same behind a proxy that cuts connections). */
+ * Environment, from tests/host/run.py: MOCK and MOCK_TLS (origins of the scripted provider), MOCK_CA (its authority), MOCK_H2 (the same behind
+ * nginx, by HTTP/2, where there is one), CUT and CUT_TLS (behind a proxy that cuts connections). */
 #ifndef HOST_H
 #define HOST_H
 
@@ -71,20 +71,23 @@ static inline const char *setting(const char *name)
     return value;
 }
 
-/* Configuration with the scripted provider as `m`, over TLS as `t`, and cut as `c` and `k`; `more` is further top-level keys, each after a
- * comma. The text is the thread's, until its next call. */
+/* Configuration with the scripted provider as `m`, over TLS as `t`, by HTTP/2 as `h`, and cut as `c` and `k`; `more` is further top-level
+ * keys, each after a comma. The text is the thread's, until its next call. */
 static inline const char *config_with(const char *more)
 {
-    static const struct { const char *name, *place, *ca; } providers[] = {
-        {"m", "MOCK", NULL}, {"t", "MOCK_TLS", "MOCK_CA"}, {"c", "CUT", NULL}, {"k", "CUT_TLS", "MOCK_CA"}};
+    const struct { const char *name, *place, *ca; } providers[] = {
+        {"m", "MOCK", NULL}, {"t", "MOCK_TLS", "MOCK_CA"}, {"c", "CUT", NULL}, {"k", "CUT_TLS", "MOCK_CA"},
+        {"h", getenv("MOCK_H2") ? "MOCK_H2" : "MOCK", NULL}};
     static PER_THREAD char config[4096];
     int len = snprintf(config, sizeof config, "{\"providers\":{");
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 5; i++) {
         len += snprintf(config + len, sizeof config - (size_t)len,
                         "%s\"%s\":{\"wire\":\"openai_chat\",\"base_url\":\"%s/v1\",\"auth\":\"none\",\"idle_pool_s\":1", i ? "," : "",
                         providers[i].name, setting(providers[i].place));
         if (providers[i].ca)
             len += snprintf(config + len, sizeof config - (size_t)len, ",\"tls\":{\"ca_file\":\"%s\"}", setting(providers[i].ca));
+        if (strcmp(providers[i].place, "MOCK_H2") == 0)
+            len += snprintf(config + len, sizeof config - (size_t)len, ",\"http2\":{\"mode\":\"prior_knowledge\"}");
         len += snprintf(config + len, sizeof config - (size_t)len, "}");
     }
     snprintf(config + len, sizeof config - (size_t)len, "}%s}", more);
@@ -113,6 +116,14 @@ static inline const char *ask(const char *model)
     static PER_THREAD char request[1024];
     snprintf(request, sizeof request, "{\"model\":\"%s\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}", model);
     return request;
+}
+
+/* A script by HTTP/1.1, with TLS, or by HTTP/2, in turn. The text is the thread's, until its next call. */
+static inline const char *any_of(int number, const char *script)
+{
+    static PER_THREAD char model[256];
+    snprintf(model, sizeof model, "%c/%s", "mth"[number % 3], script);
+    return model;
 }
 
 /* What has come of one answer, whose text must be a beginning of `w0 w1 w2 ..`. */

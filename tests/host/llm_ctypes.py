@@ -54,6 +54,9 @@ def config():
     origin = os.environ
     rows = {name: {"wire": "openai_chat", "base_url": f"{origin[place]}/v1", "auth": "none", "idle_pool_s": 1}
             for name, place in {"m": "MOCK", "t": "MOCK_TLS", "c": "CUT", "k": "CUT_TLS"}.items()}
+    rows["h"] = rows["m"]
+    if "MOCK_H2" in origin:
+        rows["h"] = rows["m"] | {"base_url": f"{origin['MOCK_H2']}/v1", "http2": {"mode": "prior_knowledge"}}
     for name in "tk":
         rows[name]["tls"] = {"ca_file": origin["MOCK_CA"]}
     return json.dumps({"providers": rows}).encode()

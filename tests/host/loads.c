@@ -22,7 +22,7 @@ static void *once(void *number)
     NEED(FUNCTION(llm_client_new)(config_with(""), LLM_NTS, &client, NULL) == LLM_OK);
     NEED(FUNCTION(llm_queue_new)(0, &queue) == LLM_OK);
     for (int i = 0; i < 4; i++)
-        NEED(FUNCTION(llm_submit)(client, queue, ask(i % 2 ? "m/tokens=100;pace=1ms" : "t/tokens=100;pace=1ms"), LLM_NTS, NULL, NULL, NULL,
+        NEED(FUNCTION(llm_submit)(client, queue, ask(any_of(i, "tokens=100;pace=1ms")), LLM_NTS, NULL, NULL, NULL,
                                   NULL) == LLM_OK);
     NEED(FUNCTION(llm_queue_poll)(queue, events, 16, (int32_t)chance(&seed, 20)) >= 0);
     if (chance(&seed, 3)) {

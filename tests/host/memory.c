@@ -1,13 +1,14 @@
-/* Slow consumers: streams of many megabytes each, whose events nobody takes.   memory STREAMS MEGABYTES LIMIT_MIB SECONDS FINISH
+/* Slow consumers: streams of many megabytes each, whose events nobody takes.   memory STREAMS MEGABYTES LIMIT_MIB SECONDS FINISH PROVIDER
  *
- * FLOOD is the origin of a provider that sends as fast as it may. What waits is bounded by memory.per_process (LIMIT_MIB); the peak of the
+ * FLOOD (FLOOD_H2 for provider `h`) is the origin of a provider that sends as fast as it may. What waits is bounded by memory.per_process (LIMIT_MIB); the peak of the
  * resident set may exceed what it was before the streams by that and by OVERHEAD_KIB a stream, nothing else. After SECONDS unread and as many
  * read slowly, the streams are read to their end (FINISH 1; each must be whole) or cancelled, and each has ended once. */
 #include "host.h"
 
 /* What one stream holds beside its waiting text: the 24 KiB of bench/run.py, a read buffer and a batch that a provider who never pauses
- * keeps full, and one event, which a stream with nothing waiting may always add: here up to a batch, as joined deltas are one. */
-enum { OVERHEAD_KIB = 64, BASE_MIB = 8 };
+ * keeps full, and one event, which a stream with nothing waiting may always add: here up to a batch, as joined deltas are one.
+ * By HTTP/2 also a stream's window: the connection is read on for the others. */
+enum { OVERHEAD_KIB = 64, WINDOW_KIB = 64, BASE_MIB = 8 };
 
 typedef struct flow {
     size_t bytes;
@@ -51,12 +52,12 @@ int main(int argc, char **argv)
     long limit, before, peak, allowed;
     size_t bytes = 0;
     char more[512], model[64], options[256];
-    llm_options o = {.struct_size = sizeof o, .provider = "m", .options_json = options};
+    llm_options o = {.struct_size = sizeof o, .provider = argv[argc - 1], .options_json = options};
     llm_client *client;
     llm_queue *queue = NULL;
     flow *flows;
     double start;
-    NEED(argc == 6);
+    NEED(argc == 7);
     count = atoi(argv[1]), megabytes = atoi(argv[2]), limit = atol(argv[3]), length = atoi(argv[4]), finish = atoi(argv[5]);
     snprintf(more, sizeof more, ",\"memory\":{\"per_process\":%ld},\"timeouts\":{\"consumer_stall\":600,\"idle\":600}", limit << 20);
     client = client_with(more);
@@ -64,7 +65,7 @@ int main(int argc, char **argv)
     flows = calloc((size_t)count, sizeof *flows);
     NEED(flows != NULL);
     snprintf(model, sizeof model, "%d", megabytes);
-    snprintf(options, sizeof options, "{\"base_url\":\"%s/v1\"}", setting("FLOOD"));
+    snprintf(options, sizeof options, "{\"base_url\":\"%s/v1\"}", setting(*o.provider == 'h' ? "FLOOD_H2" : "FLOOD"));
     before = status_kib("VmRSS:");
     for (int i = 0; i < count; i++)
         NEED_STATUS(llm_submit(client, queue, ask(model), LLM_NTS, &o, &flows[i], NULL, NULL), LLM_OK);
@@ -88,7 +89,7 @@ int main(int argc, char **argv)
         NEED(!finish || (flows[i].terminal == LLM_EVENT_DONE && flows[i].bytes == (size_t)megabytes << 20));
         bytes += flows[i].bytes;
     }
-    allowed = (limit + BASE_MIB) * 1024 + (long)count * OVERHEAD_KIB;
+    allowed = (limit + BASE_MIB) * 1024 + (long)count * (OVERHEAD_KIB + (*o.provider == 'h' ? WINDOW_KIB : 0));
     printf("%d x %d MB: peak %ld MiB above the start, %ld allowed; %zu MiB read\n", count, megabytes, (peak - before) / 1024, allowed / 1024,
            bytes >> 20);
     llm_queue_free(queue);

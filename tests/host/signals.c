@@ -41,7 +41,7 @@ static void one_round(llm_client *client)
     llm_response *response = NULL;
     llm_client *other;
     for (int i = 0; i < STREAMS; i++)
-        submit(client, queue, i % 2 ? "m/tokens=200;pace=1ms" : "t/tokens=200;pace=1ms", &s[i]);
+        submit(client, queue, any_of(i, "tokens=200;pace=1ms"), &s[i]);
     NEED_STATUS(llm_stream(client, ask("t/tokens=200;pace=500us"), LLM_NTS, NULL, take_all, &blocking, NULL), LLM_OK);
     if (!whole(&blocking, WORDS))
         tell_and_die(&blocking, "llm_stream");

@@ -72,12 +72,12 @@ static const char *any_model(unsigned *state)
         "status=401;error=auth",
     };
     static PER_THREAD char model[128];
-    static const char providers[] = "mmttck";
+    static const char providers[] = "mmthhck";
     int len = 0;
     if (chance(state, 8) == 0)
         len = snprintf(model, sizeof model, "mock/");
     else
-        len = snprintf(model, sizeof model, "%c/", providers[chance(state, 6)]);
+        len = snprintf(model, sizeof model, "%c/", providers[chance(state, 7)]);
     snprintf(model + len, sizeof model - (size_t)len, scripts[chance(state, KINDS)], 1 + chance(state, chance(state, 20) ? 100 : 5000));
     return model;
 }

@@ -41,7 +41,7 @@ int main(int argc, char **argv)
     printf("up\n");
     fflush(stdout);
     for (int i = 0; i < STREAMS; i++, live++)
-        submit(client, queue, i % 2 ? "m/tokens=200;pace=2ms" : "t/tokens=200;pace=2ms", &s[i]);
+        submit(client, queue, any_of(i, "tokens=200;pace=2ms"), &s[i]);
     while (live > 0) {
         int32_t n = llm_queue_poll(queue, events, 64, 20);
         NEED(n >= 0);
@@ -61,7 +61,7 @@ int main(int argc, char **argv)
             answers++, live--;
             memset(one, 0, sizeof *one);
             if (seconds() < until) {
-                submit(client, queue, answers % 2 ? "m/tokens=200;pace=2ms" : "t/tokens=200;pace=2ms", one);
+                submit(client, queue, any_of((int)answers, "tokens=200;pace=2ms"), one);
                 live++;
             }
         }

@@ -2,13 +2,17 @@
 import concurrent.futures
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
+import types
 
 import servers
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.append(os.path.join(HERE, "../keys"))
+import nginx  # noqa: E402
 # Two at once, as machines of continuous integration have two processors.
 WORKERS = 3
 
@@ -34,6 +38,13 @@ class World:
         self.flood = servers.Flood()
         self.env |= {"MOCK": self.mock.origin, "MOCK_TLS": self.tls.origin, "MOCK_CA": os.path.join(self.work, "ca.pem"), "FLOOD": self.flood.origin}
         self.cut(servers.in_writing)
+        # HTTP/2 by a server of others; without one, `h` is HTTP/1.1 like `m`.
+        self.fronts = []
+        if shutil.which("nginx", path=nginx.PATH):
+            for name in ("MOCK", "FLOOD"):
+                front = nginx.Nginx(types.SimpleNamespace(port=self.env[name].rsplit(":", 1)[1]), "http2")
+                self.env[f"{name}_H2"] = f"http://127.0.0.1:{front.port}"
+                self.fronts.append(front)
 
     def cut(self, how):
         """From now on, connections to the providers `c` and `k` are cut so."""
@@ -42,6 +53,8 @@ class World:
     def close(self):
         for server in (self.mock, self.tls, self.flood):
             server.kill()
+        for front in self.fronts:
+            front.__exit__()
 
     def build(self):
         """Each source is one guest, except those of soak.py and of LD_PRELOAD."""
