@@ -40,72 +40,94 @@ pub(super) fn conversation(
     body: &mut Body,
     report: &mut Report,
 ) -> Result<()> {
-    let (mut preamble, mut turns) = (Vec::new(), Vec::<Turn>::new());
-    let mut called = HashMap::new();
-    for mut message in messages {
-        unsaid(&mut message, report)?;
-        let text = texts(std::mem::take(&mut message.content), report)?;
-        let mut turn = Turn {
-            role: "USER",
-            message: Some(text),
-            tool_calls: Vec::new(),
-            tool_results: Vec::new(),
-        };
-        match message.role {
-            Role::System if turns.is_empty() => {
-                preamble.extend(turn.message);
-                continue;
-            }
-            Role::System => turn.role = "SYSTEM",
-            Role::User => {}
-            Role::Assistant => {
-                turn.role = "CHATBOT";
-                let calls = message.tool_calls.into_iter().enumerate();
-                for (number, it) in calls {
-                    let id = it.id.clone();
-                    let call = call(it, &format!("{}.tool_calls[{number}]", message.path))?;
-                    called.insert(id, call.clone());
-                    turn.tool_calls.push(call);
-                }
-            }
-            Role::Tool => {
-                let id = message.tool_call_id.take().unwrap_or_default();
-                let call = called.get(&id).cloned().ok_or_else(|| {
-                    let path = format!("{}.tool_call_id", message.path);
-                    bad(&path, "names no call of an earlier message")
-                })?;
-                let outputs = outputs(&turn.message.take().unwrap_or_default());
-                let outcome = Outcome { call, outputs };
-                // Results of one turn's calls stand together.
-                if let Some(last) = turns.last_mut().filter(|last| last.role == "TOOL") {
-                    last.tool_results.push(outcome);
-                    continue;
-                }
-                turn.role = "TOOL";
-                turn.tool_results.push(outcome);
-            }
-        }
-        turns.push(turn);
+    let mut said = Said::default();
+    for message in messages {
+        said.add(message, report)?;
     }
-    let last = turns
-        .pop()
-        .filter(|last| matches!(last.role, "USER" | "TOOL"));
+    let last = said.turns.pop();
+    let last = last.filter(|last| matches!(last.role, "USER" | "TOOL"));
     let last = last.ok_or_else(|| {
         let message = "messages: the last one is the user's or a tool's in this format";
         Error::new(ErrorKind::Unsupported, message).with_retry(Retry::Elsewhere)
     })?;
     // With results of tools the message is empty: the question is in the history.
     body.say("message", &last.message.unwrap_or_default())?;
-    if !preamble.is_empty() {
-        body.say("preamble", &preamble.join("\n"))?;
+    if !said.preamble.is_empty() {
+        body.say("preamble", &said.preamble.join("\n"))?;
     }
-    if !turns.is_empty() {
-        body.say("chat_history", &turns)?;
+    if !said.turns.is_empty() {
+        body.say("chat_history", &said.turns)?;
     }
     if !last.tool_results.is_empty() {
         body.say("tool_results", &last.tool_results)?;
     }
     Ok(())
+}
+
+/// A conversation that is being put together.
+#[derive(Default)]
+struct Said {
+    /// System texts before the first turn.
+    preamble: Vec<String>,
+    turns: Vec<Turn>,
+    /// Calls of earlier turns by their ids.
+    called: HashMap<String, Call>,
+}
+
+impl Said {
+    fn add(&mut self, mut message: Message, report: &mut Report) -> Result<()> {
+        unsaid(&mut message, report)?;
+        let text = texts(std::mem::take(&mut message.content), report)?;
+        match message.role {
+            Role::System if self.turns.is_empty() => self.preamble.push(text),
+            Role::System => self.turns.push(Turn::new("SYSTEM", text)),
+            Role::User => self.turns.push(Turn::new("USER", text)),
+            Role::Assistant => {
+                let mut turn = Turn::new("CHATBOT", text);
+                for (number, it) in message.tool_calls.into_iter().enumerate() {
+                    let id = it.id.clone();
+                    let call = call(it, &format!("{}.tool_calls[{number}]", message.path))?;
+                    self.called.insert(id, call.clone());
+                    turn.tool_calls.push(call);
+                }
+                self.turns.push(turn);
+            }
+            Role::Tool => {
+                let id = message.tool_call_id.take().unwrap_or_default();
+                let call = self.called.get(&id).cloned().ok_or_else(|| {
+                    let path = format!("{}.tool_call_id", message.path);
+                    bad(&path, "names no call of an earlier message")
+                })?;
+                let outputs = outputs(&text);
+                self.result(Outcome { call, outputs });
+            }
+        }
+        Ok(())
+    }
+
+    /// Results of one turn's calls stand together.
+    fn result(&mut self, outcome: Outcome) {
+        if let Some(last) = self.turns.last_mut().filter(|last| last.role == "TOOL") {
+            return last.tool_results.push(outcome);
+        }
+        self.turns.push(Turn {
+            role: "TOOL",
+            message: None,
+            tool_calls: Vec::new(),
+            tool_results: vec![outcome],
+        });
+    }
+}
+
+impl Turn {
+    fn new(role: &'static str, text: String) -> Turn {
+        Turn {
+            role,
+            message: Some(text),
+            tool_calls: Vec::new(),
+            tool_results: Vec::new(),
+        }
+    }
 }
 
 /// What a message holds that has no place there.
