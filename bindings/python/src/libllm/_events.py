@@ -153,7 +153,7 @@ class Unknown(_Item):
     __match_args__ = ("number", "data")
     type: ClassVar[Literal["unknown"]] = "unknown"
 
-    def __init__(self, number: int, data: str) -> None:
+    def __init__(self, number: int, data: str | bytes) -> None:
         self.number = number
         self.data = data
 
