@@ -277,3 +277,37 @@ fn one_event_of_16_mib_in_pieces_of_1_kib_arrives() {
     assert!(json::check(&seen[0].1).is_ok());
     assert_eq!(seen[0].1.len(), event.len() - "data: \n\n".len());
 }
+
+#[test]
+fn what_has_begun_is_told_from_what_keeps_alive() {
+    // Bytes that mean nothing yet, the beginning of a frame, its end.
+    let table: &[(Framing, &[u8], &[u8], &[u8])] = &[
+        (Framing::Sse, b": ping\n\n", b"data: a", b"\n\n"),
+        (Framing::Ndjson, b" \n", b"{", b"}\n"),
+        (Framing::JsonArray, b" [ ", b"{", b"}"),
+        (
+            Framing::EventStream,
+            b"",
+            b"\0\0\0",
+            b"\x10\0\0\0\0\x05\xc2\x48\xeb\x7d\x98\xc8\xff",
+        ),
+        (Framing::Body, b"", b"{", b""),
+    ];
+    for (framing, blank, begun, end) in table {
+        let mut framer = Framer::new(*framing, MAX);
+        let mut frames = 0;
+        let mut seen = Vec::new();
+        for piece in [blank, begun, end] {
+            let mut sink = |_: Frame<'_>| {
+                frames += 1;
+                Ok(Flow::More)
+            };
+            framer.push(piece, &mut sink).unwrap();
+            seen.push(framer.has_partial());
+        }
+        // A body has no end but the connection's.
+        let is_body = *framing == Framing::Body;
+        assert_eq!(seen, [false, true, is_body], "{framing:?}");
+        assert_eq!(frames, usize::from(!is_body), "{framing:?}");
+    }
+}
