@@ -16,7 +16,7 @@ BINDIR     ?= $(PREFIX)/bin
 export CARGO CC CXX
 export LLM_TARGET = $(TARGET)
 
-.PHONY: help demo test check build ci-build header conformance bench install deb fmt clean live soak
+.PHONY: help demo test check build ci-build header conformance bench install deb fmt clean live soak fuzz asan mutants
 
 help:
 	@echo 'make demo [MODEL=p/m]  build, then run the examples: on a scripted provider with a failover, or with your key'
@@ -30,6 +30,9 @@ help:
 	@echo 'make live              a few calls to the real providers whose keys are in the environment'
 	@echo 'make install           to PREFIX=$(PREFIX)   [LIBDIR= DESTDIR=]'
 	@echo 'make deb               Debian packages, in $(TARGET)/debs'
+	@echo 'make fuzz [TIME=60]    every fuzz target for so many seconds   [TARGETS="sse json"]'
+	@echo 'make asan              the C suite with AddressSanitizer and LeakSanitizer'
+	@echo 'make mutants           a seeded sample of mutants of framers and readers   [COUNT=60 SEED=1]'
 	@echo 'make fmt  make clean'
 
 demo: ci-build
@@ -75,6 +78,15 @@ install: build
 
 deb: build
 	packaging/deb.sh $(TARGET)/release $(TARGET)/debs
+
+fuzz:
+	fuzz/run $(or $(TIME),60) $(TARGETS)
+
+asan:
+	tools/asan.sh
+
+mutants:
+	tools/mutants.sh $(or $(COUNT),60) $(or $(SEED),1)
 
 fmt:
 	$(CARGO) fmt --all
