@@ -15,6 +15,7 @@ use libllm_proto::wire::Head;
 
 use crate::clock;
 use crate::error::{Error, ErrorKind, Phase};
+use crate::transport::gate::Gate;
 use crate::transport::pool::Slot;
 use crate::transport::stream::{Counted, Heard};
 use crate::transport::{Body, BoxFuture, Exchanged, SendError, Sent, drain, words};
@@ -23,6 +24,7 @@ use crate::transport::{Body, BoxFuture, Exchanged, SendError, Sent, drain, words
 pub(crate) struct Connection {
     sender: http1::SendRequest<Full<Bytes>>,
     turning: Option<BoxFuture<'static, ()>>,
+    gate: Gate,
     heard: Heard,
     /// When it was opened.
     pub(crate) born: Instant,
@@ -42,6 +44,7 @@ impl Connection {
         Ok(Connection {
             sender,
             turning: Some(turning),
+            gate: Gate::new(),
             heard,
             born: clock::now(),
         })
@@ -58,16 +61,9 @@ impl Connection {
         let heard = self.heard.count();
         let sending = self.sender.try_send_request(request);
         let mut sending = std::pin::pin!(sending);
-        let answer = poll_fn(|cx| {
-            // What the connection does may be what the answer waits for, and the other way round.
-            if let ready @ Poll::Ready(_) = sending.as_mut().poll(cx) {
-                return ready;
-            }
-            self.turn(cx);
-            sending.as_mut().poll(cx)
-        })
-        .await
-        .map_err(|mut failed| {
+        self.gate.open();
+        let answer = poll_fn(|cx| self.poll(cx, |cx| sending.as_mut().poll(cx))).await;
+        let answer = answer.map_err(|mut failed| {
             // A pooled connection that died before the first byte of an answer: the server closed it while it idled.
             let silent = connected.is_none() && self.heard.count() == heard;
             let unsent = failed.take_message().is_some();
@@ -84,6 +80,7 @@ impl Connection {
             status: parts.status.as_u16(),
             headers: parts.headers,
         };
+        self.gate.open();
         let body = Box::new(Answer {
             body,
             connection: Some((self, slot)),
@@ -97,7 +94,7 @@ impl Connection {
 
     /// Whether it could carry another request, having looked.
     pub(crate) fn lives(&mut self) -> bool {
-        self.turn(&mut Context::from_waker(Waker::noop()));
+        turn(&mut self.turning, &mut Context::from_waker(Waker::noop()));
         self.turning.is_some() && !self.sender.is_closed()
     }
 
@@ -106,13 +103,30 @@ impl Connection {
         self.sender.is_closed()
     }
 
-    // Moves bytes; to be called whenever its user waits for anything of it.
-    fn turn(&mut self, cx: &mut Context<'_>) {
-        if let Some(turning) = &mut self.turning
-            && turning.as_mut().poll(cx).is_ready()
-        {
-            self.turning = None;
-        }
+    /// Forgets who used it last.
+    pub(crate) fn rest(&self) {
+        self.gate.forget();
+    }
+
+    // Moves bytes, then polls what its user waits for; neither unless something woke one of them since the last time.
+    fn poll<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut work: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        let turning = &mut self.turning;
+        self.gate.poll(cx, |cx| {
+            turn(turning, cx);
+            work(cx)
+        })
+    }
+}
+
+fn turn(turning: &mut Option<BoxFuture<'static, ()>>, cx: &mut Context<'_>) {
+    if let Some(future) = turning
+        && future.as_mut().poll(cx).is_ready()
+    {
+        *turning = None;
     }
 }
 
@@ -132,11 +146,11 @@ impl Answer {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        // The connection first: mostly it is what has something to say, and the body's own wait costs more than a turn.
-        if let Some((connection, _)) = &mut self.connection {
-            connection.turn(cx);
+        let body = &mut self.body;
+        match &mut self.connection {
+            Some((connection, _)) => connection.poll(cx, |cx| Pin::new(&mut *body).poll_frame(cx)),
+            None => Pin::new(body).poll_frame(cx),
         }
-        Pin::new(&mut self.body).poll_frame(cx)
     }
 }
 

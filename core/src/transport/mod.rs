@@ -16,6 +16,7 @@ mod base64;
 mod dial;
 mod dns;
 mod drain;
+mod gate;
 mod http;
 mod http1;
 mod http2;

@@ -287,6 +287,7 @@ impl Slot {
         if connection.is_closed() || self.keeping.idle.is_zero() || now >= old {
             return;
         }
+        connection.rest();
         let until = old.min(now + self.keeping.idle);
         let sweep = {
             let mut places = crate::lock(&self.shard);
