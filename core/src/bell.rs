@@ -8,6 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
+use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::queue::Shared;
@@ -152,7 +155,7 @@ impl std::fmt::Debug for Bell {
 
 thread_local! {
     static IN_WAKE: RefCell<bool> = const { RefCell::new(false) };
-    static DUE: RefCell<Due> = const { RefCell::new(Due { queues: Vec::new(), bytes: 0, since: None }) };
+    static DUE: RefCell<Due> = const { RefCell::new(Due { queues: Vec::new(), bytes: 0, since: None, timer: None, armed: None }) };
 }
 
 /// Whether the caller is a wake callback.
@@ -165,6 +168,10 @@ struct Due {
     queues: Vec<Arc<Shared>>,
     bytes: usize,
     since: Option<Instant>,
+    /// Ends a park early for a queue that was rung a moment ago: tokio's own timers count whole milliseconds.
+    timer: Option<AsyncFd<OwnedFd>>,
+    /// When the timer fires.
+    armed: Option<Instant>,
 }
 
 /// At the latest after this many bytes: a busy turn must not starve its consumers.
@@ -173,12 +180,33 @@ const BYTES_MAX: usize = 64 * 1024;
 /// hundred streams.
 const WAIT_MAX: Duration = Duration::from_micros(1000);
 
+/// Gives this shard the timer that paces its bells; called in its runtime. Without one nothing is paced.
+// Its successor is unsafe for types whose descriptor might change or close; an `OwnedFd`'s does neither.
+#[expect(deprecated)]
+pub(crate) fn enter_shard() {
+    let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
+    let timer = rustix::time::timerfd_create(TimerfdClockId::Monotonic, flags)
+        .map_err(std::io::Error::from)
+        .and_then(|fd| AsyncFd::with_interest(fd, Interest::READABLE));
+    match timer {
+        Ok(timer) => DUE.with(|due| due.borrow_mut().timer = Some(timer)),
+        Err(error) => tracing::warn!(target: "libllm", "bells are not paced: {error}"),
+    }
+}
+
+/// Rings what is left, before this shard's runtime ends.
+pub(crate) fn leave_shard() {
+    let timer = DUE.with(|due| due.borrow_mut().timer.take());
+    drop(timer);
+    flush_bells();
+}
+
 /// Remembers that `queue` has events, to be rung at the end of this turn; off the engine's threads, at once.
 pub(crate) fn mark(queue: &Arc<Shared>, bytes: usize, at: Instant) {
     if !crate::runtime::on_runtime_thread() {
         return announce(queue);
     }
-    let flush = DUE.with(|due| {
+    let now = DUE.with(|due| {
         let mut due = due.borrow_mut();
         if !queue.bell.marked.swap(true, Ordering::AcqRel) {
             due.queues.push(queue.clone());
@@ -187,8 +215,8 @@ pub(crate) fn mark(queue: &Arc<Shared>, bytes: usize, at: Instant) {
         let since = *due.since.get_or_insert(at);
         due.bytes >= BYTES_MAX || at.saturating_duration_since(since) >= WAIT_MAX
     });
-    if flush {
-        flush_bells();
+    if now {
+        flush(None);
     }
 }
 
@@ -203,23 +231,71 @@ pub(crate) fn announce(queue: &Arc<Shared>) {
     }
 }
 
-/// Rings every queue that this thread marked.
+/// Rings the queues that this thread marked, as it parks; one that was rung a moment ago may have to wait for another.
 pub(crate) fn flush_bells() {
-    let (mut queues, capacity) = DUE.with(|due| {
+    let due = DUE.with(|due| {
+        let due = due.borrow();
+        (!due.queues.is_empty()).then_some(due.timer.is_some())
+    });
+    if let Some(paced) = due {
+        flush(paced.then(Instant::now));
+    }
+}
+
+// With `now`, queues are paced.
+fn flush(now: Option<Instant>) {
+    let mut queues = DUE.with(|due| {
         let mut due = due.borrow_mut();
         due.bytes = 0;
         due.since = None;
-        let capacity = due.queues.capacity();
-        (std::mem::take(&mut due.queues), capacity)
+        std::mem::take(&mut due.queues)
     });
-    for queue in queues.drain(..) {
-        queue.bell.marked.store(false, Ordering::Release);
-        queue.ring_if_waiting();
-    }
+    let mut next = None;
+    queues.retain(|queue| {
+        // Before the look at it: what comes after marks it anew.
+        queue.bell.marked.store(false, Ordering::SeqCst);
+        let Some(later) = queue.ring_if_waiting(now) else {
+            return false;
+        };
+        next = Some(next.map_or(later, |next: Instant| next.min(later)));
+        // Another shard that marked it in between rings it as well.
+        queue.bell.marked.store(true, Ordering::SeqCst);
+        true
+    });
     DUE.with(|due| {
         let mut due = due.borrow_mut();
-        if due.queues.capacity() < capacity && due.queues.is_empty() {
-            due.queues = queues;
+        // A wake callback may have marked more.
+        queues.append(&mut due.queues);
+        due.queues = queues;
+        if let (Some(now), Some(next)) = (now, next) {
+            due.arm(now, next);
         }
     });
+}
+
+impl Due {
+    fn arm(&mut self, now: Instant, next: Instant) {
+        if self.armed.is_some_and(|at| at > now && at <= next) {
+            return;
+        }
+        let Some(timer) = &self.timer else { return };
+        let after = next
+            .saturating_duration_since(now)
+            .max(Duration::from_nanos(1));
+        let once = Itimerspec {
+            it_interval: Timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            },
+            it_value: Timespec {
+                tv_sec: after.as_secs() as i64,
+                tv_nsec: after.subsec_nanos().into(),
+            },
+        };
+        // Its expiry ends the park that begins now; nobody reads it, setting it anew makes it unread.
+        match rustix::time::timerfd_settime(timer, TimerfdTimerFlags::empty(), &once) {
+            Ok(_) => self.armed = Some(next),
+            Err(_) => self.armed = None,
+        }
+    }
 }

@@ -14,8 +14,8 @@ use std::time::Duration;
 use futures::task::AtomicWaker;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, pthread_sigmask};
 
+use crate::bell;
 use crate::error::{Error, ErrorKind, Result};
-use crate::queue;
 
 thread_local! {
     static SHARD: Cell<Option<usize>> = const { Cell::new(None) };
@@ -152,7 +152,7 @@ impl Shard {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
-            .on_thread_park(queue::flush_bells)
+            .on_thread_park(bell::flush_bells)
             .build()
             .map_err(failed)?;
         let inbox = Arc::new(Inbox::default());
@@ -164,11 +164,15 @@ impl Shard {
             .spawn(move || {
                 SHARD.with(|shard| shard.set(Some(number)));
                 runtime.spawn(serve(served.clone()));
-                // The sender is dropped, never used: both mean stop.
-                let _ = runtime.block_on(stopped);
+                let _ = runtime.block_on(async {
+                    bell::enter_shard();
+                    // The sender is dropped, never used: both mean stop.
+                    stopped.await
+                });
+                bell::leave_shard();
                 drop(runtime);
                 served.close();
-                queue::flush_bells();
+                bell::flush_bells();
                 drop(end);
             })
             .map_err(failed)?;
