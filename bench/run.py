@@ -26,12 +26,20 @@ ROOT = HERE.parent
 ADDRESSES = 8  # 127.0.0.1 to .8, in turns: ports in TIME_WAIT do not run out.
 
 CLIENTS = ["hyper", "reqwest", "libllm"]  # The first is what the others are compared with.
+# libllm itself over what else it speaks: what is added to its provider's table, and which of the other mock's places is asked.
+WAYS = {
+    "libllm": ("", None),
+    "libllm-h2": (',"http2":{"mode":"prior_knowledge"}', "plain"),
+    "libllm-tls": (',"http2":{"mode":"off"},"tls":{"ca_file":"CA"}', "tls"),
+    "libllm-tls-h2": (',"tls":{"ca_file":"CA"}', "tls"),
+}
 
 
 class Scenario:
     """What is asked, how often, and which ratio to hyper is allowed."""
 
-    def __init__(self, title, mode, schedule, concurrency, each, warm, quick, bars):
+    def __init__(self, title, mode, schedule, concurrency, each, warm, quick, bars, clients=None):
+        self.clients = clients
         self.title, self.mode, self.schedule, self.concurrency = title, mode, schedule, concurrency
         self.each, self.warm, self.quick, self.bars = each, warm, quick, bars
 
@@ -44,6 +52,8 @@ SCENARIOS = {
                       ("20000/5000/20/w", 50, 2), {"cpu": 1.25}),
     "slow": Scenario("slow, all live at once, 4 tokens, one each second", "stream", "4000000/1000000/4/w", 9500, 1, 0,
                      ("500000/200000/4/w", 1000, 1), {"rss": 24.0, "threads": 2}),
+    "h2": Scenario("paced, 100 streams: HTTP/1.1, HTTP/2 on one connection, and both over TLS", "stream", "100000/20000/64/w", 100, 2, 1,
+                   ("20000/5000/20/w", 50, 2), {"h2": 0.6}, clients=list(WAYS)),
 }
 
 
@@ -59,6 +69,7 @@ class Mock:
         if ":" not in address:
             sys.exit("the mock did not start")
         self.port = int(address.rpartition(":")[2])
+        self.more = None
 
     def ask(self, method, path):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
@@ -67,12 +78,21 @@ class Mock:
         connection.close()
         return body
 
+    def others(self, binary, folder):
+        """Starts the mock of HTTP/2 and TLS, on the same core."""
+        self.folder = folder
+        self.more = subprocess.Popen([binary, folder], stdout=subprocess.PIPE, text=True,
+                                     preexec_fn=lambda: os.sched_setaffinity(0, {self.core}))
+        plain, tls = (self.more.stdout.readline().strip() for _ in range(2))
+        self.places = {"plain": f"http://{plain}", "tls": f"https://{tls}"}
+
     def base(self, turn, schedule):
         return f"http://127.0.0.{1 + turn % ADDRESSES}:{self.port}/c/{schedule}/v1"
 
     def stop(self):
-        self.process.kill()
-        self.process.wait()
+        for process in [self.process] + ([self.more] if self.more else []):
+            process.kill()
+            process.wait()
 
 
 def build(args):
@@ -119,7 +139,11 @@ def measure(args, mock, bins, scenario, client, turn):
     if args.quick:
         env["BENCH_VERIFY"] = "1"
     mock.ask("DELETE", "/stats")
-    done = subprocess.run([bins / f"bench-{client}", base, scenario.mode, str(concurrency), str(each), str(warm)],
+    more, place = WAYS.get(client, ("", None))
+    if place:
+        base = mock.places[place] + path
+    env["BENCH_PROVIDER"] = more.replace("CA", str(mock.folder / "ca.pem")) if more else ""
+    done = subprocess.run([bins / f"bench-{client.partition('-')[0]}", base, scenario.mode, str(concurrency), str(each), str(warm)],
                           env=env, capture_output=True, text=True, timeout=300)
     if done.returncode != 0 or not done.stdout.startswith("{"):
         return {"client": client, "crashed": (done.stderr or f"exit {done.returncode}").strip()[-500:]}
@@ -153,9 +177,10 @@ def table(name, scenario, runs, args):
     def column(client, pick):
         return [pick(line) for line in runs[client]]
 
-    some = runs[args.clients[0]][0]
+    first = next(iter(runs))
+    some = runs[first][0]
     out = [f"### {name}: {scenario.title}", "",
-           f"{some['concurrency']} in flight, {some['asked']} requests a run, {len(runs[args.clients[0]])} interleaved runs; "
+           f"{some['concurrency']} in flight, {some['asked']} requests a run, {len(runs[first])} interleaved runs; "
            f"the mock was late by at most {max(line['mock']['late_us_max'] for lines in runs.values() for line in lines) / 1000:.1f} ms",
            "", "| client | CPU us/request | us/token | ratio | first token + p50/p99 ms | end + p50/p99 ms | KiB/stream | threads |",
            "|---|---|---|---|---|---|---|---|"]
@@ -165,15 +190,16 @@ def table(name, scenario, runs, args):
         def added(key, client=client):
             return "/".join(f"{statistics.median(column(client, lambda line: line[key][p])) / 1000:.2f}" for p in ("p50", "p99"))
         tokens = column(client, lambda line: line.get("cpu_us_per_token"))
-        ratio = cpu[client] / cpu["hyper"] if cpu.get("hyper") else None
+        base = "hyper" if scenario.clients is None else first
+        ratio = cpu[client] / cpu[base] if cpu.get(base) else None
         rss = column(client, lambda line: line["rss_kb_per_stream"])
         threads = max(column(client, lambda line: line["threads"]))
         out.append("| " + " | ".join([
             client, spread(column(client, lambda line: line["cpu_us_per_request"]), 2),
             "-" if None in tokens else spread(tokens, 3), "-" if ratio is None else f"{ratio:.2f}",
             added("added_first_us"), added("added_total_us"), spread(rss, 1), str(threads)]) + " |")
-        if client == "libllm":
-            found = {"cpu": ratio, "rss": statistics.median(rss), "threads": threads - args.threads}
+        if client == ("libllm" if scenario.clients is None else "libllm-h2"):
+            found = {"h2": ratio, "cpu": ratio, "rss": statistics.median(rss), "threads": threads - args.threads}
             for key, bar in scenario.bars.items():
                 if found[key] is None or args.quick:
                     continue
@@ -184,7 +210,7 @@ def table(name, scenario, runs, args):
     return "\n".join(out + ([""] + verdicts if verdicts else [])) + "\n", missed
 
 
-BARS = {"cpu": "CPU per request over hyper's", "rss": "KiB per stream", "threads": "threads beside the workers"}
+BARS = {"h2": "CPU per request over that of HTTP/1.1", "cpu": "CPU per request over hyper's", "rss": "KiB per stream", "threads": "threads beside the workers"}
 
 
 def about(args, mock):
@@ -192,7 +218,7 @@ def about(args, mock):
     model = next((line.partition(":")[2].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
     return (f"{datetime.date.today()}, {model}, {os.cpu_count()} cores, Linux {platform.release()}, commit {commit or 'unknown'}; "
-            f"profile {args.profile}, loopback, plain HTTP/1.1; mock: one thread on core {mock.core}; clients: "
+            f"profile {args.profile}, loopback, plain HTTP/1.1 but in h2; mock: one thread on core {mock.core}; clients: "
             f"{'core ' + str(args.pin_clients) if args.pin_clients is not None else 'any core'}, hyper and reqwest one thread, "
             f"libllm {args.threads} worker(s) + the consumer.\n\nCommand: `bench/run.py {' '.join(sys.argv[1:])}`".rstrip() + "\n")
 
@@ -222,15 +248,21 @@ def main():
     bins = build(args)
     mock = Mock(bins / "bench-mock")
     try:
+        if "h2" in args.scenarios:
+            mock.others(bins / "bench-mock-h2", bins)
         if args.pin_clients is not None:
             os.sched_setaffinity(0, {args.pin_clients})
         said, failures, missed = [about(args, mock)], [], []
         print(said[0], flush=True)
         raw = open(bins / "bench-load.jsonl", "w")
         for name in args.scenarios:
-            scenario, runs, turn = SCENARIOS[name], {client: [] for client in args.clients}, 0
+            scenario = SCENARIOS[name]
+            clients = scenario.clients or args.clients
+            if scenario.clients and "libllm" not in args.clients:
+                continue
+            runs, turn = {client: [] for client in clients}, 0
             for run in range(args.runs):
-                for client in args.clients:
+                for client in clients:
                     line = measure(args, mock, bins, scenario, client, turn)
                     turn += 1
                     raw.write(json.dumps({"scenario": name, "run": run} | line) + "\n")
@@ -241,7 +273,7 @@ def main():
                     else:
                         runs[client].append(line)
             runs = {client: lines for client, lines in runs.items() if lines}
-            if args.clients[0] in runs:
+            if clients[0] in runs:
                 text, late = table(name, scenario, runs, args)
                 missed += late
                 said.append(text)

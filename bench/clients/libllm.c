@@ -206,10 +206,12 @@ int main(int argc, char **argv)
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
 
+    /* More of the provider's table, such as `,"http2":{"mode":"prior_knowledge"}`. */
+    const char *more = getenv("BENCH_PROVIDER");
     snprintf(config, sizeof config,
-             "{\"providers\":{\"bench\":{\"wire\":\"openai_chat\",\"base_url\":\"%s\",\"api_key\":\"sk-bench\"}},"
+             "{\"providers\":{\"bench\":{\"wire\":\"openai_chat\",\"base_url\":\"%s\",\"api_key\":\"sk-bench\"%s}},"
              "\"runtime\":{\"threads\":%s},\"retry\":{\"max_attempts\":1}}",
-             argv[1], threads);
+             argv[1], more != NULL ? more : "", threads);
     code = llm_client_new(config, LLM_NTS, &client, &err);
     if (code != LLM_OK)
         die("llm_client_new", code, err);
