@@ -48,6 +48,7 @@ static inline int says_(const char *text, const char *part, const char *what, co
 /* One test: a test that hangs is killed by SIGALRM, and with it the program. */
 static inline void test(const char *name, void (*body)(void))
 {
+    failures_in_all += failures;
     failures = 0;
     alarm(60);
     body();
@@ -55,6 +56,8 @@ static inline void test(const char *name, void (*body)(void))
     printf("%s %s\n", failures ? "not ok" : "ok", name);
     fflush(stdout);
     failures_in_all += failures;
+    /* What fails between tests and after the last counts too. */
+    failures = 0;
 }
 #define TEST(name) test(#name, name)
 
@@ -214,7 +217,7 @@ static inline int words(const char *text, size_t len, int count, int whole)
 
 static inline int finish(void)
 {
-    return failures_in_all ? 1 : 0;
+    return failures_in_all + failures ? 1 : 0;
 }
 
 #endif
