@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # The C suite and the examples in C on a library with AddressSanitizer and LeakSanitizer: what valgrind sees, and writes past the end of
 # what is on the stack or static. The sanitizer's runtime is rustc's own; on the stable toolchain its flag wants RUSTC_BOOTSTRAP.
-# `tools/asan.sh [PROGRAM...]`; prints `ok NAME` and `not ok NAME`.
+# `tools/asan.sh [PROGRAM...]`, LLM_BIN a command libllm that is built already; prints `ok NAME` and `not ok NAME`.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 cargo=${CARGO:-cargo}
 target=${LLM_TARGET:-$root/target}
 host=$(rustc -vV | sed -n 's/^host: //p')
-export LLM_WORK=$target/asan/work LLM_BIN=$target/debug/libllm
+export LLM_WORK=$target/asan/work
 lib=$target/asan/$host/debug
 runtime=$(rustc --print sysroot)/lib/rustlib/$host/lib/librustc-stable_rt.asan.a
 mkdir -p "$LLM_WORK"
@@ -16,7 +16,10 @@ mkdir -p "$LLM_WORK"
 
 # With --target, build scripts and procedural macros are spared.
 RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address "$cargo" build -p libllm-ffi --target "$host" --target-dir "$target/asan" || exit 1
-"$cargo" build -p libllm-gateway || exit 1
+if [ -z "${LLM_BIN:-}" ]; then
+    "$cargo" build -p libllm-gateway --target-dir "$target" || exit 1
+    export LLM_BIN=$target/debug/libllm
+fi
 
 # The program is instrumented by the C compiler, and linked with the runtime that the library was made for.
 build() {
