@@ -74,7 +74,7 @@ func TestEveryDeltaComesAloneIfAskedFor(t *testing.T) {
 		wishes []Option
 		events int
 	}{{nil, 1}, {[]Option{WithEveryDelta()}, 30}} {
-		stream := client.NewStream(context.Background(), Request{Model: "mock/tokens=30;pace=100us", Messages: []Message{User("hi")}}, test.wishes...)
+		stream := client.NewStream(context.Background(), Request{Model: "mock/tokens=30;pace=3ms", Messages: []Message{User("hi")}}, test.wishes...)
 		for ended := false; !ended; runtime.Gosched() {
 			_, _, ended, _ = stream.look()
 		}
