@@ -27,7 +27,7 @@ def table(results, world, form, seconds):
     rows += [f"| {r.title} | {r.language} | {r.processes} | {len(r.abnormal)} | {r.seen} |" for r in results]
     library = subprocess.run(["git", "-C", HERE, "log", "-1", "--format=%h"], capture_output=True, text=True).stdout.strip()
     model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "unknown")
-    where = f"{os.cpu_count()} x {model}, Linux {os.uname().release.split("-")[0]}"
+    where = f"{os.cpu_count()} x {model}, Linux {os.uname().release.split('-')[0]}"
     head = f"`{form}`, {datetime.date.today()}, commit {library}, profile ci, {where}; {seconds / 60:.0f} minutes."
     return "\n".join([BEGIN, head, "", *rows, END])
 
