@@ -2,7 +2,8 @@
 # Makes Debian packages of what a build made: usage deb.sh BUILT OUT, where BUILT is as for install.sh.
 #
 # libllmN (the shared library), libllm-dev and libllm-tools, for the machine's own architecture, with dpkg-deb alone: no source
-# package. The same commit gives the same bytes: times are those of SOURCE_DATE_EPOCH, else of the last commit.
+# package. The same commit gives the same bytes: times are those of SOURCE_DATE_EPOCH, else of the last
+# commit, else of Cargo.toml.
 set -euo pipefail
 built=$(realpath "${1:?usage: deb.sh BUILT OUT}")
 mkdir -p "${2:?usage: deb.sh BUILT OUT}"
@@ -13,7 +14,8 @@ upstream=$(tools/pkg-config.sh --version)
 version=$upstream-1
 arch=$(dpkg --print-architecture)
 triplet=$("${CC:-cc}" -print-multiarch)
-export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2> /dev/null || stat -c %Y Cargo.toml)}
+export SOURCE_DATE_EPOCH
 maintainer='libllm contributors <libllm@users.noreply.github.com>'
 umask 022
 work=$(mktemp -d)

@@ -24,6 +24,9 @@ done
 export CC=${CC:-cc}
 # Smaller packages take ten seconds longer.
 export DPKG_DEB_COMPRESSOR_LEVEL=0
+# One time for both builds, whatever is committed meanwhile.
+SOURCE_DATE_EPOCH=$(git -C "$root" log -1 --format=%ct 2> /dev/null || echo 1700000000)
+export SOURCE_DATE_EPOCH
 abi=$(sed -n 's/^#define LLM_ABI_VERSION //p' "$LLM_INCLUDE/llm.h")
 out=$LLM_WORK/debs
 check 'builds' "$root/packaging/deb.sh" "$LLM_LIB_DIR" "$out"
