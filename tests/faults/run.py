@@ -235,8 +235,10 @@ def wait_for(condition, seconds=20):
     return condition()
 
 
-def descriptors():
-    return len(os.listdir("/proc/self/fd"))
+def sockets_left():
+    """This process's sockets: both ends of everything."""
+    links = [os.path.join("/proc/self/fd", name) for name in os.listdir("/proc/self/fd")]
+    return sum(os.path.islink(link) and os.readlink(link).startswith("socket:") for link in links)
 
 
 def play(chosen, client, servers):
@@ -293,11 +295,15 @@ def main():
     made, absent = cases(built)
     measured = list(peers.cases(Case.of_peer))
     chosen = [case for case in made + measured if all(part in case.name for part in parts)]
+    before = sockets_left()
     servers = Servers(*names)
     begun = time.monotonic()
     play(chosen, Client(configuration(built, names[0])), servers)
     good = report(chosen, time.monotonic() - begun)
     servers.stop()
+    closed = wait_for(lambda: sockets_left() == before)
+    print(f"{'ok' if closed else 'not ok'} sockets: {sockets_left() - before} left of both ends")
+    good &= closed
     if not parts:
         scores = peers.vectors()["peer_score_openai_chat_cases"]
         good &= page_is(table.render(made, absent, built, measured, scores))

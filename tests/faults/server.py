@@ -347,6 +347,7 @@ class Servers:
         self.call(lambda: [script.end() for script in self.scripts])
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()
+        self.loop.close()
 
 
 class Trap:
