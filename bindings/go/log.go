@@ -16,7 +16,7 @@ var logging struct {
 
 // SetLogger sends the library's log to `logger`, from `level` on, for the whole process: the log belongs to the library, not to a
 // client. nil stops it. Lines travel through a queue of their own, so that a slow handler holds up no request; if it is far behind,
-// lines are dropped and counted. A line never holds a key or a prompt.
+// lines are dropped and counted. A line never holds a key or a prompt. Not from inside a handler of it, whose line it would wait for.
 func SetLogger(logger *slog.Logger, level slog.Level) error {
 	if err := checkABI(); err != nil {
 		return err
