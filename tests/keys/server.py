@@ -32,7 +32,8 @@ class Exchange:
 
     def __init__(self, server, sock, request):
         self.server, self.sock, self.request = server, sock, request
-        self.messages = request.path.split("?")[0].endswith("/messages")
+        path = request.path.split("?")[0]
+        self.messages, self.cohere, self.ollama = path.endswith("/messages"), path.endswith("/v2/chat"), path.endswith("/api/chat")
 
     def send(self, data):
         self.sock.sendall(data if isinstance(data, bytes) else data.encode())
@@ -72,6 +73,11 @@ class Exchange:
             content, usage = [{"type": "text", "text": text}], {"input_tokens": 1, "output_tokens": 1}
             self.whole(200, {"id": "m", "type": "message", "role": "assistant", "model": "m", "content": content,
                              "stop_reason": "end_turn", "usage": usage})
+        elif self.cohere:
+            message = {"role": "assistant", "content": [{"type": "text", "text": text}]}
+            self.whole(200, {"id": "c", "finish_reason": "COMPLETE", "message": message})
+        elif self.ollama:
+            self.whole(200, {"model": "m", "message": {"role": "assistant", "content": text}, "done": True, "done_reason": "stop"})
         elif self.request.json.get("stream"):
             self.head()
             self.delta(text)
