@@ -48,7 +48,8 @@ def _path() -> str:
     if named:
         return os.path.join(named, "libllm.so") if os.path.isdir(named) else named
     bundled = os.path.join(os.path.dirname(os.path.abspath(__file__)), "libllm.so")
-    return bundled if os.path.exists(bundled) else "libllm.so"
+    # The system's: its name has the number of the binary interface.
+    return bundled if os.path.exists(bundled) else f"libllm.so.{_abi.ABI_VERSION}"
 
 
 def _load() -> tuple[ctypes.CDLL, ctypes.CDLL]:
