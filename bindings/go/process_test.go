@@ -3,6 +3,7 @@ package llm_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -74,30 +75,38 @@ func TestAThousandSlowStreamsNeedNoThousandThreads(t *testing.T) {
 	const streams = 1000
 	client := newClient(t)
 	provider.forget(t)
-	var group sync.WaitGroup
-	errors := make(chan error, streams)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var speaking, ended sync.WaitGroup
+	speaking.Add(streams)
 	for range streams {
-		group.Add(1)
+		ended.Add(1)
 		go func() {
-			defer group.Done()
-			answer, err := client.NewStream(context.Background(), ask("scripted/tokens=10;ttft=2s;pace=20ms")).Final()
-			if err == nil && answer.Text() != words(10) {
-				err = fmt.Errorf("said %q", answer.Text())
+			defer ended.Done()
+			said, spoke := "", sync.OnceFunc(speaking.Done)
+			defer spoke()
+			for text, err := range llm.Texts(client.Stream(ctx, ask("scripted/tokens=100000;pace=500ms"))) {
+				if err != nil {
+					if !errors.Is(err, context.Canceled) || !strings.HasPrefix(said, "w0 w1") {
+						t.Errorf("after %q: %v", said, err)
+					}
+					return
+				}
+				if said += text; strings.HasPrefix(said, "w0 w1") {
+					spoke()
+				}
 			}
-			errors <- err
+			t.Error("a stream without end ended")
 		}()
 	}
-	provider.until(t, func(seen stats) bool { return seen.LivePeak == streams })
-	threads := threadCount(t)
-	group.Wait()
-	for range streams {
-		if err := <-errors; err != nil {
-			t.Fatal(err)
-		}
+	speaking.Wait()
+	threads, seen := threadCount(t), provider.stats(t)
+	cancel()
+	ended.Wait()
+	if threads > 12 || seen.Live != streams {
+		t.Errorf("%d threads while %d streams were live", threads, seen.Live)
 	}
-	if threads > 12 {
-		t.Errorf("%d threads", threads)
-	}
+	provider.until(t, func(seen stats) bool { return seen.Live == 0 && seen.ClosedByClient == streams })
 }
 
 func threadCount(t *testing.T) (count int) {
