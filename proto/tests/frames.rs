@@ -281,7 +281,8 @@ fn one_event_of_16_mib_in_pieces_of_1_kib_arrives() {
 #[test]
 fn what_has_begun_is_told_from_what_keeps_alive() {
     // Bytes that mean nothing yet, the beginning of a frame, its end.
-    let table: &[(Framing, &[u8], &[u8], &[u8])] = &[
+    type Row<'a> = (Framing, &'a [u8], &'a [u8], &'a [u8]);
+    let table: &[Row<'_>] = &[
         (Framing::Sse, b": ping\n\n", b"data: a", b"\n\n"),
         (Framing::Ndjson, b" \n", b"{", b"}\n"),
         (Framing::JsonArray, b" [ ", b"{", b"}"),
