@@ -8,12 +8,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
-use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 
+use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::queue::Shared;
+use crate::runtime::{self, Timer};
 
 /// Called on a library thread when a queue goes from empty to non-empty.
 pub(crate) type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -169,7 +168,7 @@ struct Due {
     bytes: usize,
     since: Option<Instant>,
     /// Ends a park early for a queue that was rung a moment ago: tokio's own timers count whole milliseconds.
-    timer: Option<AsyncFd<OwnedFd>>,
+    timer: Option<Timer>,
     /// When the timer fires.
     armed: Option<Instant>,
 }
@@ -181,14 +180,8 @@ const BYTES_MAX: usize = 64 * 1024;
 const WAIT_MAX: Duration = Duration::from_micros(1000);
 
 /// Gives this shard the timer that paces its bells; called in its runtime. Without one nothing is paced.
-// Its successor is unsafe for types whose descriptor might change or close; an `OwnedFd`'s does neither.
-#[expect(deprecated)]
 pub(crate) fn enter_shard() {
-    let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
-    let timer = rustix::time::timerfd_create(TimerfdClockId::Monotonic, flags)
-        .map_err(std::io::Error::from)
-        .and_then(|fd| AsyncFd::with_interest(fd, Interest::READABLE));
-    match timer {
+    match Timer::new() {
         Ok(timer) => DUE.with(|due| due.borrow_mut().timer = Some(timer)),
         Err(error) => tracing::warn!(target: "libllm", "bells are not paced: {error}"),
     }
@@ -203,7 +196,7 @@ pub(crate) fn leave_shard() {
 
 /// Remembers that `queue` has events, to be rung at the end of this turn; off the engine's threads, at once.
 pub(crate) fn mark(queue: &Arc<Shared>, bytes: usize, at: Instant) {
-    if !crate::runtime::on_runtime_thread() {
+    if !runtime::on_runtime_thread() {
         return announce(queue);
     }
     let now = DUE.with(|due| {
@@ -238,7 +231,7 @@ pub(crate) fn flush_bells() {
         (!due.queues.is_empty()).then_some(due.timer.is_some())
     });
     if let Some(paced) = due {
-        flush(paced.then(Instant::now));
+        flush(paced.then(clock::now));
     }
 }
 
@@ -279,23 +272,7 @@ impl Due {
             return;
         }
         let Some(timer) = &self.timer else { return };
-        let after = next
-            .saturating_duration_since(now)
-            .max(Duration::from_nanos(1));
-        let once = Itimerspec {
-            it_interval: Timespec {
-                tv_sec: 0,
-                tv_nsec: 0,
-            },
-            it_value: Timespec {
-                tv_sec: after.as_secs() as i64,
-                tv_nsec: after.subsec_nanos().into(),
-            },
-        };
-        // Its expiry ends the park that begins now; nobody reads it, setting it anew makes it unread.
-        match rustix::time::timerfd_settime(timer, TimerfdTimerFlags::empty(), &once) {
-            Ok(_) => self.armed = Some(next),
-            Err(_) => self.armed = None,
-        }
+        let set = timer.set(next.saturating_duration_since(now));
+        self.armed = set.is_ok().then_some(next);
     }
 }

@@ -5,6 +5,7 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::Poll;
@@ -13,6 +14,9 @@ use std::time::Duration;
 
 use futures::task::AtomicWaker;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, pthread_sigmask};
+use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 use crate::bell;
 use crate::error::{Error, ErrorKind, Result};
@@ -248,6 +252,36 @@ async fn serve(inbox: Arc<Inbox>) {
         Poll::<()>::Pending
     })
     .await;
+}
+
+/// Ends a shard's park before whatever it parks for; finer than the engine's own timers, which count whole milliseconds.
+#[derive(Debug)]
+pub(crate) struct Timer(AsyncFd<OwnedFd>);
+
+impl Timer {
+    /// Belongs to the shard it is made on.
+    // Its successor is unsafe for types whose descriptor might change or close; an `OwnedFd`'s does neither.
+    #[expect(deprecated)]
+    pub(crate) fn new() -> std::io::Result<Timer> {
+        let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
+        let fd = rustix::time::timerfd_create(TimerfdClockId::Monotonic, flags)?;
+        AsyncFd::with_interest(fd, Interest::READABLE).map(Timer)
+    }
+
+    /// Fires once, this long from now. Nobody reads it: setting it anew makes it unread.
+    pub(crate) fn set(&self, after: Duration) -> std::io::Result<()> {
+        // Zero would disarm it.
+        let after = after.max(Duration::from_nanos(1));
+        let once = Itimerspec {
+            it_interval: Timespec::default(),
+            it_value: Timespec {
+                tv_sec: after.as_secs() as i64,
+                tv_nsec: after.subsec_nanos().into(),
+            },
+        };
+        rustix::time::timerfd_settime(&self.0, TimerfdTimerFlags::empty(), &once)?;
+        Ok(())
+    }
 }
 
 /// The shard of the calling thread; 0 elsewhere.
