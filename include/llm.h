@@ -260,7 +260,10 @@ typedef struct llm_options {
   int64_t timeout_ms;
   /** Until the first delta; on expiry the next candidate is tried. 0: default. */
   int64_t first_token_timeout_ms;
-  /** NUL-terminated; NULL is "chat". Others: "completion", "responses", "embeddings", "rerank" ... */
+  /**
+   * NUL-terminated; NULL is "chat". "warm" sends nothing and has a connection stand for the
+   * request that follows it. Others: "completion", "responses", "embeddings", "rerank" ...
+   */
   const char *operation;
   /**
    * NUL-terminated JSON object or NULL, for everything cold: max_attempts, fallbacks, strategy, tags, session,

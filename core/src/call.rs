@@ -48,6 +48,8 @@ impl Job {
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) operation: Operation,
+    /// Open a connection, and ask nothing.
+    pub(crate) warms: bool,
     /// Deliver the provider's own chunks too.
     pub(crate) raw: bool,
     /// Give the whole text in the last event.
@@ -64,6 +66,7 @@ impl Asked {
         Asked {
             // The plan has refused what is unknown.
             operation: options.operation().unwrap_or_default(),
+            warms: options.warms(),
             raw: options.raw,
             message: options.message,
             first_token: options.first_token_timeout.is_some(),
@@ -137,6 +140,9 @@ async fn drive(
     record: &mut Record,
     deadline: Option<Instant>,
 ) -> Result<()> {
+    if job.asked.warms {
+        return Box::pin(warm(&job, ticket, record)).await;
+    }
     let (live, target) = Box::pin(commit(&job, ticket, record, deadline)).await?;
     let target = job.candidates.swap_remove(target);
     // A stream may last for hours: what was asked is not kept for it.
@@ -148,6 +154,29 @@ async fn drive(
     let outcome = outcome.map_err(|error| discreet(error, &target));
     record.end(&target, outcome.as_ref().err(), clock::now() - begun);
     outcome
+}
+
+// A connection to the first target stands when this ends well. Tried once: nobody waits for its answer.
+async fn warm(job: &Job, ticket: &mut Ticket, record: &mut Record) -> Result<()> {
+    let candidate = &job.candidates[0];
+    ticket.set_attempt(1);
+    record.begin(candidate, false);
+    ticket.process().counters.attempted();
+    let outcome = connect(job, candidate, record).await;
+    let outcome = outcome.map_err(|error| discreet(error, candidate));
+    record.end(
+        candidate,
+        outcome.as_ref().err(),
+        clock::now() - record.begun,
+    );
+    outcome
+}
+
+async fn connect(job: &Job, candidate: &Candidate, record: &mut Record) -> Result<()> {
+    let http = encode(job, candidate, record)?;
+    let (transport, route) = way(job, candidate);
+    record.connect = transport.warm(http.uri(), &route).await?;
+    Ok(())
 }
 
 // Attempts until one commits, or none may follow; says which target it was.
@@ -328,17 +357,7 @@ async fn pump(
 
 // What was provably not seen, on a connection that had died or was closing unseen, costs one free try, never more.
 async fn send(job: &Job, candidate: &Candidate, record: &mut Record) -> Result<Exchanged> {
-    let transport = if candidate.mock {
-        &job.scripts
-    } else {
-        &job.sockets
-    };
-    let (provider, connect) = (candidate.provider.clone(), candidate.timeouts.connect);
-    let mut route = Route {
-        provider,
-        connect,
-        fresh: false,
-    };
+    let (transport, mut route) = way(job, candidate);
     loop {
         let http = encode(job, candidate, record)?;
         match transport.send(http, &route).await {
@@ -348,6 +367,19 @@ async fn send(job: &Job, candidate: &Candidate, record: &mut Record) -> Result<E
             outcome => return outcome.map_err(|failed| failed.error),
         }
     }
+}
+
+fn way<'j>(job: &'j Job, candidate: &Candidate) -> (&'j Arc<dyn Transport>, Route) {
+    let transport = match candidate.mock {
+        true => &job.scripts,
+        false => &job.sockets,
+    };
+    let route = Route {
+        provider: candidate.provider.clone(),
+        connect: candidate.timeouts.connect,
+        fresh: false,
+    };
+    (transport, route)
 }
 
 fn encode(job: &Job, candidate: &Candidate, record: &mut Record) -> Result<http::Request<Bytes>> {

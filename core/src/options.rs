@@ -85,10 +85,16 @@ impl Options {
         Ok(())
     }
 
+    /// Whether only a connection is wanted.
+    pub(crate) fn warms(&self) -> bool {
+        self.operation.as_deref() == Some(WARM)
+    }
+
     /// What is asked, if it is in this build.
     pub(crate) fn operation(&self) -> Result<Operation> {
         match self.operation.as_deref() {
             None | Some("") => Ok(Operation::Chat),
+            Some(WARM) => Ok(Operation::Chat),
             Some(name) => Operation::find(name).ok_or_else(|| {
                 let message = format!("operation {:?} is not in this build", shown(name));
                 Error::new(ErrorKind::Unsupported, message)
@@ -96,6 +102,9 @@ impl Options {
         }
     }
 }
+
+/// The operation that opens a connection to where a chat would go, and sends nothing.
+const WARM: &str = "warm";
 
 fn read(table: &Table<'_>) -> Result<Options> {
     let limit = |key| {

@@ -31,7 +31,8 @@ pub struct llm_options {
     pub timeout_ms: i64,
     /// Until the first delta; on expiry the next candidate is tried. 0: default.
     pub first_token_timeout_ms: i64,
-    /// NUL-terminated; NULL is "chat". Others: "completion", "responses", "embeddings", "rerank" ...
+    /// NUL-terminated; NULL is "chat". "warm" sends nothing and has a connection stand for the
+    /// request that follows it. Others: "completion", "responses", "embeddings", "rerank" ...
     pub operation: *const c_char,
     /// NUL-terminated JSON object or NULL, for everything cold: max_attempts, fallbacks, strategy, tags, session,
     /// idle_timeout_ms, api_key + base_url, headers, idempotency_key, extra_body ...

@@ -1,9 +1,10 @@
 """The fields of `llm_options` and its flags. A field comes before the key of the same name in `options_json`."""
 
 import ctypes
+import socket
 
 from llm import CONFIG, FLAG, INVALID, UNSUPPORTED, CEvent, COptions, Client, Queue, chat, fields_of, refused
-from server import Server
+from server import HOST, Server
 from suite import config, house, test
 from test_timeouts import CASES, LONG, SHORT, configured
 
@@ -60,6 +61,28 @@ def _():
     assert server.only.path == "/v1/api/generate", server.only.path
     for operation in "embeddings", "responses", "rerank", "models", "nonsense":
         refused(lambda: client.ask("mock/text=ok", operation=operation), UNSUPPORTED, operation, "not in this build")
+
+
+@test("llm_options.operation", says="warm opens a connection, once, and asks nothing")
+def _():
+    server = Server()
+    client = Client({"providers": {"house": house(server)}})
+    first = client.ask("house/m", operation="warm").succeeds("")
+    assert first.last["timing"]["connect_ms"] > 0 and first.targets == ["house/m"], first.last
+    again = client.ask("house/m", operation="warm").succeeds("")
+    assert again.last["timing"]["connect_ms"] is None, again.last
+    assert server.requests == [] and server.connections == 1
+    answer = client.ask("house/m").succeeds("ok")
+    assert answer.last["timing"]["connect_ms"] is None and server.connections == 1, answer.last
+    client.ask("mock/text=ok", operation="warm").succeeds("")
+
+
+@test("llm_options.operation", says="warm tells a place that cannot be reached")
+def _():
+    with socket.create_server((HOST, 0)) as taken:
+        port = taken.getsockname()[1]
+    client = Client({"providers": {"gone": {"wire": "openai_chat", "base_url": f"http://{HOST}:{port}/v1"}}})
+    assert len(client.ask("gone/m", operation="warm").fails("connect").targets) == 1
 
 
 @test("llm_options.options_json", says="is a JSON object of known keys")

@@ -58,6 +58,20 @@ impl Http {
         }
     }
 
+    async fn stand(&self, uri: &::http::Uri, route: &Route) -> Result<Option<Duration>, Error> {
+        let origin = Arc::new(origin(uri, &route.provider)?);
+        let (found, connected) = match self.pool.take(&origin, false) {
+            Some(found) => (found, None),
+            None => self.find(&origin, route).await?,
+        };
+        // One of HTTP/2 stays in the pool of itself.
+        if let Found::One(connection) = found {
+            let slot = self.pool.slot(origin, Keeping::of(&route.provider));
+            slot.park(connection);
+        }
+        Ok(connected)
+    }
+
     // Opens a connection, or waits for one that somebody else opens; with how long it took, if it is this request's own.
     async fn find(
         &self,
@@ -149,6 +163,14 @@ impl Transport for Http {
         route: &'a Route,
     ) -> BoxFuture<'a, Result<Exchanged, SendError>> {
         Box::pin(self.exchange(request, route))
+    }
+
+    fn warm<'a>(
+        &'a self,
+        uri: &'a ::http::Uri,
+        route: &'a Route,
+    ) -> BoxFuture<'a, Result<Option<Duration>, Error>> {
+        Box::pin(self.stand(uri, route))
     }
 }
 

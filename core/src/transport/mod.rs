@@ -40,6 +40,17 @@ pub(crate) trait Transport: Send + Sync {
         request: ::http::Request<Bytes>,
         route: &'a Route,
     ) -> BoxFuture<'a, Result<Exchanged, SendError>>;
+
+    /// Has a connection to that place stand, for the next request of this shard; with how long that took, if it was opened
+    /// for this.
+    fn warm<'a>(
+        &'a self,
+        _uri: &'a ::http::Uri,
+        _route: &'a Route,
+    ) -> BoxFuture<'a, Result<Option<Duration>>> {
+        // A script and a recording have none.
+        Box::pin(std::future::ready(Ok(None)))
+    }
 }
 
 /// The way to providers that a configuration names: sockets, perhaps with a witness, or recordings in their place.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -92,6 +92,14 @@ impl Transport for Recorder {
                 }
             }
         })
+    }
+
+    fn warm<'a>(
+        &'a self,
+        uri: &'a http::Uri,
+        route: &'a Route,
+    ) -> BoxFuture<'a, Result<Option<Duration>>> {
+        self.inner.warm(uri, route)
     }
 }
 
