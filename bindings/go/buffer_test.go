@@ -56,6 +56,25 @@ func TestASlowReaderIsNotDrowned(t *testing.T) {
 	}
 }
 
+func TestNothingComesAfterClose(t *testing.T) {
+	client := newScripted(t, Config{})
+	stream := client.NewStream(context.Background(), Request{Model: "mock/tokens=20", Messages: []Message{User("hi")}})
+	for ended := false; !ended; runtime.Gosched() {
+		_, _, ended, _ = stream.look()
+	}
+	// All of it waits, and the first Next takes it in one go.
+	if !stream.Next() || len(stream.taken) < 3 {
+		t.Fatalf("%v, %d events were taken", stream.Err(), len(stream.taken))
+	}
+	stream.Close()
+	if stream.Next() || stream.Current() != nil || stream.Err() != nil {
+		t.Errorf("after Close came %#v, %v", stream.Current(), stream.Err())
+	}
+	if _, err := stream.Final(); !errors.Is(err, ErrClosed) {
+		t.Error(err)
+	}
+}
+
 func TestAReaderThatNeverComesBackIsLeft(t *testing.T) {
 	client := newScripted(t, Config{Timeouts: &Timeouts{ConsumerStall: 0.05}})
 	stream := client.NewStream(context.Background(), Request{Model: "mock/tokens=300000", Messages: []Message{User("hi")}})

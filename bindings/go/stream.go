@@ -3,6 +3,7 @@ package llm
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 )
 
 // Stream is one request's answer as it comes. Made by Client.NewStream; Client.Stream is the same for a range loop.
@@ -24,13 +25,13 @@ type Stream struct {
 	bell    chan struct{} // at most one ring waits
 
 	mu      sync.Mutex
-	pending []item // what came and was not taken
-	held    int    // its bytes
-	paused  bool   // the library does not read this stream's connection
-	waiting bool   // Next sleeps
-	ended   bool   // the last event came, or never will
-	left    bool   // Close was called
-	failed  *Error // why there will be no last event
+	pending []item      // what came and was not taken
+	held    int         // its bytes
+	paused  bool        // the library does not read this stream's connection
+	waiting bool        // Next sleeps
+	ended   bool        // the last event came, or never will
+	left    atomic.Bool // Close was called; written under the lock, the reader looks without it
+	failed  *Error      // why there will be no last event
 	forget  func() bool
 
 	// The reader's own.
@@ -62,7 +63,7 @@ const (
 
 // Next waits for the next event; false after the last one, after an error, and after Close.
 func (s *Stream) Next() bool {
-	for !s.done {
+	for !s.done && !s.left.Load() {
 		if s.next == len(s.taken) && !s.take() {
 			break
 		}
@@ -86,8 +87,8 @@ func (s *Stream) Err() error { return s.err }
 // Close ends the stream: the provider's connection is closed unless the answer is over. It waits for nothing, and is harmless later.
 func (s *Stream) Close() error {
 	s.mu.Lock()
-	over := s.ended || s.left
-	s.left = true
+	over := s.ended || s.left.Load()
+	s.left.Store(true)
 	s.pending, s.held = nil, 0
 	wake, forget := s.waiting, s.forget
 	s.waiting, s.forget = false, nil
@@ -120,7 +121,7 @@ func (s *Stream) take() bool {
 			s.mu.Unlock()
 			return true
 		}
-		if s.left || s.ended {
+		if s.left.Load() || s.ended {
 			if s.err == nil && s.failed != nil {
 				s.err = s.failed
 			}
@@ -141,7 +142,7 @@ func (s *Stream) push(event *cEvent, keep func([]byte) string) {
 	if kind >= kindDone {
 		s.ended, forget, s.forget = true, s.forget, nil
 	}
-	if !s.left {
+	if !s.left.Load() {
 		s.append(event, keep)
 		if s.held > heldMax && !s.paused && !s.ended {
 			s.paused = true
