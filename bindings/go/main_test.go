@@ -19,10 +19,14 @@ import (
 // The provider of these tests is `libllm mock`, over real sockets; LLM_BIN names the command.
 var provider *mock
 
+// What a child has before there is any client: whoever started the tests may have left descriptors open.
+var inherited string
+
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == "exit-in-mid-stream" {
 		exitInMidStream(os.Args[2])
 	}
+	inherited = descriptorsOfAChild()
 	provider = startMock()
 	code := m.Run()
 	provider.stop()
@@ -98,8 +102,10 @@ func (m *mock) stats(t testing.TB) stats {
 	return seen
 }
 
+// forget has the mock count from nothing. What an earlier test left is over before, or its end would be counted after.
 func (m *mock) forget(t testing.TB) {
 	t.Helper()
+	m.until(t, func(seen stats) bool { return seen.Live == 0 })
 	ask, _ := http.NewRequest(http.MethodDelete, m.origin+"/stats", nil)
 	answer, err := http.DefaultClient.Do(ask)
 	if err != nil {
