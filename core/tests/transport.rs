@@ -117,3 +117,13 @@ fn once_a_byte_of_an_answer_came_the_request_was_seen() {
         assert_eq!(seen.load(Ordering::SeqCst), 2, "{said:?}: sent once");
     }
 }
+
+#[test]
+fn a_kept_connection_that_dies_at_work_may_have_been_heard() {
+    let (base, seen) = server(1, |_| std::thread::sleep(Duration::from_millis(2200)));
+    let client = client(&base);
+    assert_eq!(ask(&client)["finish_reason"], "stop");
+    let last = ask(&client);
+    assert_eq!(last["kind"], "connection_lost", "{last}");
+    assert_eq!(seen.load(Ordering::SeqCst), 2, "sent once");
+}

@@ -169,7 +169,9 @@ impl Except {
             let (place, port) = match item.rsplit_once(':') {
                 // More than one colon and no brackets is an address.
                 Some((place, port)) if !place.contains(':') || place.ends_with(']') => {
-                    (place, port.parse().ok())
+                    // Without a port that is one it is a name that no host has.
+                    let Ok(port) = port.parse() else { continue };
+                    (place, Some(port))
                 }
                 _ => (item, None),
             };
@@ -366,6 +368,7 @@ mod tests {
         }
         assert!(Except::parse("*").holds("anything", 1));
         assert!(!Except::parse("").holds("anything", 1));
+        assert!(!Except::parse("a.example:all").holds("a.example", 1));
     }
 
     #[test]

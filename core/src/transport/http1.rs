@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind, Phase};
 use crate::transport::gate::Gate;
 use crate::transport::pool::Slot;
 use crate::transport::stream::{Counted, Heard};
-use crate::transport::{Body, BoxFuture, Exchanged, SendError, Sent, drain, words};
+use crate::transport::{Body, BoxFuture, Exchanged, SILENT_MAX, SendError, Sent, drain, words};
 
 /// One connection, alone: not shared, not spawned.
 pub(crate) struct Connection {
@@ -58,14 +58,16 @@ impl Connection {
         slot: Slot,
         connected: Option<Duration>,
     ) -> Result<Exchanged, SendError> {
-        let heard = self.heard.count();
+        let (heard, asked) = (self.heard.count(), clock::now());
         let sending = self.sender.try_send_request(request);
         let mut sending = std::pin::pin!(sending);
         self.gate.open();
         let answer = poll_fn(|cx| self.poll(cx, |cx| sending.as_mut().poll(cx))).await;
         let answer = answer.map_err(|mut failed| {
             // A pooled connection that died before the first byte of an answer: the server closed it while it idled.
-            let silent = connected.is_none() && self.heard.count() == heard;
+            let silent = connected.is_none()
+                && self.heard.count() == heard
+                && clock::now() - asked < SILENT_MAX;
             let unsent = failed.take_message().is_some();
             let error = failed.into_error();
             let unseen = unsent || silent && died(&error);

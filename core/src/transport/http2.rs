@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind, Phase};
 use crate::runtime;
 use crate::transport::pool::{Lease, Opening};
 use crate::transport::stream::{Counted, Heard};
-use crate::transport::{Body, Exchanged, SendError, Sent, drain, words};
+use crate::transport::{Body, Exchanged, SILENT_MAX, SendError, Sent, drain, words};
 
 /// One connection, as its users see it. It closes when the last of them and the pool have let go of it.
 pub(crate) struct Shared {
@@ -132,7 +132,7 @@ pub(crate) async fn send(
     request: ::http::Request<Bytes>,
     connected: Option<Duration>,
 ) -> Result<Exchanged, SendError> {
-    let heard = lease.shared.heard.count();
+    let (heard, asked) = (lease.shared.heard.count(), clock::now());
     let failed = |error: h2::Error| {
         let refused = error.is_remote()
             && (error.is_go_away()
@@ -141,7 +141,10 @@ pub(crate) async fn send(
             lease.shared.is_full();
         }
         // An idle connection that died before it said another word: the server closed it meanwhile.
-        let silent = connected.is_none() && error.is_io() && lease.shared.heard.count() == heard;
+        let silent = connected.is_none()
+            && error.is_io()
+            && lease.shared.heard.count() == heard
+            && clock::now() - asked < SILENT_MAX;
         SendError {
             error: lost(&error),
             sent: if refused || silent {

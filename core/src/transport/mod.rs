@@ -103,6 +103,9 @@ pub(crate) struct SendError {
     pub(crate) free: bool,
 }
 
+/// A connection that a server closed while it idled says so within a round trip; one that dies later may have died at work.
+const SILENT_MAX: Duration = Duration::from_secs(2);
+
 /// Whether a request may have been seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sent {

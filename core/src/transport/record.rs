@@ -41,7 +41,7 @@ impl Recorder {
         let last = names.filter_map(|entry| number(&entry.ok()?.path())).max();
         let folder = Arc::new(Folder {
             path: path.to_owned(),
-            next: AtomicU64::new(last.unwrap_or(0) + 1),
+            next: AtomicU64::new(last.unwrap_or(0).saturating_add(1)),
         });
         Ok(Recorder { inner, folder })
     }
@@ -84,8 +84,8 @@ impl Transport for Recorder {
                     Ok(exchanged)
                 }
                 Err(failed) => {
-                    // What is tried again for free was never seen by anybody.
-                    if !failed.free {
+                    // What is tried again for free was never seen by anybody; only a first try is.
+                    if !failed.free || route.fresh {
                         tape.fail(&failed.error);
                     }
                     Err(failed)
@@ -176,10 +176,10 @@ impl Folder {
     // Whole or not at all: under another name until it is. A number that another process took is left to it.
     fn write(&self, mut number: u64, exchange: &Exchange) -> io::Result<()> {
         let text = serde_json::to_vec_pretty(exchange).map_err(io::Error::other)?;
-        let own = format!("{number:06}.{}.part", std::process::id());
+        let own = format!("{number:06}.{:016x}.part", fastrand::u64(..));
         let part = self.path.join(own);
         let mut options = fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true);
+        options.write(true).create_new(true);
         // What is asked and answered is nobody else's business.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
