@@ -60,7 +60,7 @@ class Handle:
         _native.check(_native.client_reload(owned.pointer, text, len(text), byref(error)), error)
 
     def drain(self, timeout: float | None) -> None:
-        """Waits for what is in flight."""
+        """Waits for what is in flight, `timeout` seconds at most (None: for ever); then cancels the rest."""
         milliseconds = -1 if timeout is None else max(1, round(timeout * 1000))
         _native.check(_native.client_drain(self._open().pointer, milliseconds))
 
