@@ -32,9 +32,14 @@ wheel() {
     grep -q 'libllm/libllm.so' <<< "$made" && grep -q 'libllm/py.typed' <<< "$made"
 }
 
+# pip may need a proxy; the tests talk to this host only, and to none through a proxy.
+unproxied() {
+    env -u http_proxy -u https_proxy -u all_proxy -u no_proxy -u HTTP_PROXY -u HTTPS_PROXY -u ALL_PROXY -u NO_PROXY "$@"
+}
+
 # Nothing of the source tree is on the path: what is installed must do.
 installed() {
-    (cd / && "$venv/bin/python" -I -c 'import libllm; print(libllm.Client().chat("mock/text=hello", "x").text)') | grep -qx hello
+    (cd / && unproxied "$venv/bin/python" -I -c 'import libllm; print(libllm.Client().chat("mock/text=hello", "x").text)') | grep -qx hello
 }
 
 # One by one: each is a program of its own. The package's types are the installed ones.
@@ -61,7 +66,7 @@ check 'python: ruff format' "$venv/bin/ruff" format --no-cache --check .
 check 'python: mypy --strict' "$venv/bin/mypy" --strict --cache-dir "$LLM_WORK/mypy"
 check 'python: ruff check of the examples' "$venv/bin/ruff" check --no-cache --config pyproject.toml "$LLM_ROOT/examples/python"
 check 'python: mypy --strict of the examples' examples_types
-timeout 400 "$venv/bin/pytest" -v -p no:cacheprovider --no-header --tb=short "$@" 2>&1 | awk '
+unproxied timeout 400 "$venv/bin/pytest" -v -p no:cacheprovider --no-header --tb=short "$@" 2>&1 | awk '
     / PASSED/ { print "ok python: " $1; next }
     / (FAILED|ERROR) / && /%\]/ { print "not ok python: " $1; next }
     { print "# " $0 }'
