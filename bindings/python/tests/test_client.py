@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,53 @@ def test_another_thread_may_close_a_stream(client: libllm.Client, mock: Mock) ->
     mock.sees("closed_by_client", 1)
     # The queue is free for the next answer.
     assert client.chat("chat/echo", "again").text == "again"
+
+
+class _Gate:
+    """A lock that does something before it is first asked for."""
+
+    def __init__(self, first: Callable[[], None]) -> None:
+        self.lock = threading.Lock()
+        self.first: Callable[[], None] | None = first
+
+    def acquire(self, blocking: bool = True) -> bool:
+        first, self.first = self.first, None
+        if first is not None:
+            first()
+        return self.lock.acquire(blocking)
+
+    def release(self) -> None:
+        self.lock.release()
+
+
+def test_a_reader_that_comes_as_its_stream_is_closed_takes_no_other_s_events(client: libllm.Client, mock: Mock) -> None:
+    stream = client.stream("chat/tokens=2;stall=60s;at=1", "x")
+    next(stream)
+    opened: list[libllm.Stream] = []
+    raised: list[BaseException] = []
+    said: list[str] = []
+
+    def meanwhile() -> None:
+        stream.close()
+        opened.append(client.stream("chat/tokens=3", "x"))
+        # All of it is here by then, or nearly always.
+        mock.sees("requests", 2)
+        mock.sees("live", 0)
+        assert client.chat("chat/echo", "x").text == "x"
+
+    def read() -> None:
+        try:
+            next(stream)
+        except libllm.LLMError as error:
+            raised.append(error)
+        said.append(opened[0].final().text)
+
+    stream._reader.lock = _Gate(meanwhile)  # type: ignore[union-attr]
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    reader.join(10)
+    assert [type(error) for error in raised] == [libllm.APIUserAbortError]
+    assert said == ["w0 w1 w2"]
 
 
 def test_closing_the_client_ends_its_streams(mock: Mock) -> None:

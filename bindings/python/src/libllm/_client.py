@@ -177,10 +177,12 @@ class Stream:
             self._closed = True
             _native.cancel(self._call.request)
             reader = self._reader
-            # Whoever reads in another thread still needs the queue, and gets the end from it.
+            # Whoever reads in another thread still needs the queue, and gets the end from it. It does not become a
+            # spare one: a reader may be on its way to it, and would take the next answer's events.
             if reader is not None and reader.lock.acquire(False):
+                self._reader = None
                 reader.lock.release()
-                self._release()
+                _log.drain()
 
     def __enter__(self) -> Self:
         return self
@@ -200,10 +202,12 @@ class Stream:
         if not reader.lock.acquire(False):
             raise from_status(_abi.ERR_BUSY)
         try:
+            if self._reader is not reader:
+                raise _aborted()
             reader.pull(self._call)
         except BaseException:
             # An interrupt may have lost events, the last one among them: nothing more can be waited for.
-            self._closed = True
+            self._closed, self._reader = True, None
             _native.cancel(self._call.request)
             raise
         finally:
