@@ -105,6 +105,44 @@ def test_a_fork_of_a_running_loop_tells_its_waiters(mock: Mock) -> None:
     good(python(code, mock), "over")
 
 
+def test_a_child_s_log_is_its_own(mock: Mock) -> None:
+    code = """
+    import asyncio, logging, os, libllm
+    lines = []
+
+    class Lines(logging.Handler):
+        def emit(self, record):
+            lines.append(record)
+
+    logging.getLogger("libllm").addHandler(Lines())
+    logging.getLogger("libllm").setLevel(1)
+
+    async def ask():
+        async with libllm.AsyncClient(CONFIG) as llm:
+            return (await llm.chat("chat/echo", "x")).text
+
+    libllm.log_to_logging("trace")
+    assert asyncio.run(ask()) == "x"
+    child = os.fork()
+    if child == 0:
+        # Nothing was asked for here: no line, and no error for want of the parent's queue.
+        lines.clear()
+        assert asyncio.run(ask()) == "x"
+        libllm.drain_log()
+        assert not lines
+        libllm.log_to_logging("trace")
+        assert asyncio.run(ask()) == "x"
+        libllm.drain_log()
+        os._exit(0 if lines else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    lines.clear()
+    assert asyncio.run(ask()) == "x"
+    libllm.drain_log()
+    assert lines
+    """
+    good(python(code, mock))
+
+
 def test_a_pool_of_forked_processes_works(mock: Mock) -> None:
     code = """
     import multiprocessing, libllm
@@ -185,6 +223,32 @@ def test_an_interrupt_ends_a_wait(mock: Mock) -> None:
     good(python(code, mock), "interrupted still here")
     assert time.monotonic() - began < 30
     mock.sees("closed_by_client", 1)
+
+
+def test_an_interrupt_that_loses_the_last_event_leaves_no_wait_for_it(mock: Mock) -> None:
+    code = """
+    import libllm
+    from libllm import _native
+    llm, text_at = libllm.Client(CONFIG), _native.text_at
+
+    def interrupted(data, size):
+        if "LLM_ERR_BAD_REQUEST" in text_at(data, size):
+            raise KeyboardInterrupt
+        return text_at(data, size)
+
+    stream = llm.stream("chat/status=400", "x", max_retries=0)
+    _native.text_at = interrupted
+    try:
+        next(stream)
+    except KeyboardInterrupt:
+        _native.text_at = text_at
+    for read in (lambda: next(stream), lambda: list(stream), lambda: list(stream.text), stream.final):
+        try:
+            read()
+        except libllm.APIUserAbortError:
+            print("aborted")
+    """
+    good(python(code, mock), "\n".join(["aborted"] * 4))
 
 
 def test_importing_does_not_import_asyncio(mock: Mock) -> None:

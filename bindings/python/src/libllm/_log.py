@@ -6,6 +6,7 @@ loop with an AsyncClient is idle, and by libllm.drain_log(). What nobody drains 
 
 from __future__ import annotations
 
+import os
 import sys
 from _thread import allocate_lock
 
@@ -56,7 +57,7 @@ _bridge: _Bridge | None = None
 def log_to_logging(level: str = "info", logger: logging.Logger | None = None) -> None:
     """Sends the library's log up to `level` ("off" to "trace") to `logger`, by default the one named "libllm".
 
-    It is the process's one log: a second call replaces the first.
+    It is the process's one log: a second call replaces the first. A forked child calls it for itself.
     """
     global _bridge
     number = _LEVELS[level]
@@ -90,3 +91,12 @@ def watch(loop: AbstractEventLoop) -> None:
     """Drains the log on this loop as lines come, also those of requests that other threads made."""
     if _bridge is not None:
         loop.add_reader(_native.check(_native.queue_fd(_bridge.queue)), _bridge.drain)
+
+
+def _in_child() -> None:
+    # The queue is the parent's, and a thread that is not here may hold the lock.
+    global _bridge
+    _bridge = None
+
+
+os.register_at_fork(after_in_child=_in_child)
