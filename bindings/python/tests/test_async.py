@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
+import threading
 from typing import Any
 
 import pytest
 from conftest import Mock, Run
 
 import libllm
-from libllm import _hub
+from libllm import _hub, _native
 
 
 def threads() -> int:
@@ -80,11 +82,37 @@ def test_a_cancelled_task_closes_the_stream(run: Run, mock: Mock) -> None:
 
 def test_a_cancelled_chat_closes_the_request(run: Run, mock: Mock) -> None:
     async def test(llm: libllm.AsyncClient) -> None:
-        with pytest.raises(asyncio.TimeoutError):
-            await asyncio.wait_for(llm.chat("chat/tokens=2;ttft=60s", "x"), 0.2)
+        task = asyncio.create_task(llm.chat("chat/tokens=2;ttft=60s", "x"))
+        await asyncio.to_thread(mock.sees, "live", 1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
         await asyncio.to_thread(mock.sees, "closed_by_client", 1)
 
     run(test)
+
+
+def test_a_stream_that_is_collected_at_its_last_event_harms_no_other(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[Any] = []
+    faults: list[Any] = []
+    text_at = _native.text_at
+
+    def collected(data: int, size: int) -> str:
+        text = text_at(data, size)
+        if '"status":"LLM_ERR_BAD_REQUEST"' in text:
+            kept.clear()
+        return text
+
+    async def test(llm: libllm.AsyncClient) -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+        monkeypatch.setattr(_native, "text_at", collected)
+        kept.append(llm.stream("chat/status=400", "x", max_retries=0))
+        while kept:
+            await asyncio.sleep(0.001)
+        assert (await llm.chat("chat/echo", "after")).text == "after"
+
+    run(test)
+    assert faults == []
 
 
 @pytest.mark.parametrize("how", ["break", "text", "aclose", "with", "drop"])
@@ -144,7 +172,7 @@ def test_a_stream_that_is_not_read_is_paused(run: Run, mock: Mock, coalesce: boo
         assert (await llm.chat("chat/echo", "meanwhile")).text == "meanwhile"
         await asyncio.sleep(0.1)
         held = sum(len(item[1]) for item in call.items)
-        assert held < 4 * _hub.HELD_MAX
+        assert held < 2 * _hub.HELD_MAX + 64 * 1024
         assert mock.stats()["live"] == 1
         size = 0
         async for text in stream.text:
@@ -169,6 +197,31 @@ def test_each_loop_has_a_queue_of_its_own(mock: Mock) -> None:
         return await asyncio.gather(*(asyncio.to_thread(lambda: asyncio.run(ask())) for _ in range(8)))
 
     assert asyncio.run(in_threads()) == ["x"] * 8
+
+
+def test_loops_of_many_threads_come_and_go() -> None:
+    faults: list[BaseException] = []
+
+    def come_and_go() -> None:
+        try:
+            for _ in range(150):
+                loop = asyncio.new_event_loop()
+                _hub.hub_of(loop)
+                loop.close()
+        except Exception as error:
+            faults.append(error)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        running = [threading.Thread(target=come_and_go) for _ in range(8)]
+        for thread in running:
+            thread.start()
+        for thread in running:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert faults == []
 
 
 def test_closing_the_client_ends_its_streams(mock: Mock) -> None:

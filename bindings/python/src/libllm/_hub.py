@@ -97,7 +97,8 @@ class Hub:
                     if call.held > HELD_MAX and not call.paused:
                         call.pause()
                 if kind >= _abi.DONE:
-                    del calls[request]
+                    # Not `del`: making its objects may have collected garbage, and that stream with it.
+                    calls.pop(request, None)
             if count < _native.BATCH:
                 break
         _log.drain()
@@ -130,8 +131,11 @@ def hub_of(loop: AbstractEventLoop) -> Hub:
     hub = _hubs.get(loop)
     if hub is None:
         # A closed loop may be kept alive by who knows whom; its queue need not be.
-        for other in [each for each in _hubs if each.is_closed()]:
-            del _hubs[other]
+        # Loops of other threads come and go meanwhile: the references are copied first.
+        for reference in _hubs.keyrefs():
+            other = reference()
+            if other is not None and other.is_closed():
+                _hubs.pop(other, None)
         hub = _hubs[loop] = Hub(loop)
         _all.add(hub)
         _log.watch(loop)
