@@ -92,6 +92,38 @@ def test_a_cancelled_chat_closes_the_request(run: Run, mock: Mock) -> None:
     run(test)
 
 
+@pytest.mark.parametrize("how", ["events", "text", "final"])
+def test_another_task_may_cancel_a_stream(run: Run, mock: Mock, how: str) -> None:
+    async def test(llm: libllm.AsyncClient) -> None:
+        stream = llm.stream("chat/tokens=2;stall=60s;at=1", "x")
+        await stream.__anext__()
+        read = {"events": stream.__anext__, "text": stream.text.__aiter__().__anext__, "final": stream.final}[how]
+        reader: asyncio.Future[Any] = asyncio.ensure_future(read())
+        while stream._call.waiter is None:
+            await asyncio.sleep(0)
+        await stream.aclose()
+        with pytest.raises(libllm.APIUserAbortError):
+            await asyncio.wait_for(reader, 10)
+        await asyncio.to_thread(mock.sees, "closed_by_client", 1)
+
+    run(test)
+
+
+@pytest.mark.parametrize("how", ["events", "text"])
+def test_two_tasks_do_not_read_one_stream(run: Run, how: str) -> None:
+    async def test(llm: libllm.AsyncClient) -> None:
+        stream = llm.stream("chat/tokens=3;ttft=300ms", "x")
+        first = asyncio.create_task(stream.final())
+        while stream._call.waiter is None:
+            await asyncio.sleep(0)
+        with pytest.raises(libllm.BusyError):
+            await (stream if how == "events" else stream.text).__aiter__().__anext__()
+        # It is not the first reader's fault.
+        assert (await asyncio.wait_for(first, 10)).text == "w0 w1 w2"
+
+    run(test)
+
+
 def test_a_stream_that_is_collected_at_its_last_event_harms_no_other(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[Any] = []
     faults: list[Any] = []

@@ -124,9 +124,7 @@ class AsyncStream:
             try:
                 await waiter
             except BaseException:
-                # A cancelled task: nobody will read on.
-                call.waiter = None
-                self.cancel()
+                self._left(waiter)
                 raise
 
     @property
@@ -147,6 +145,9 @@ class AsyncStream:
         if not self._closed:
             self._closed = True
             self._hub.forget(self._call)
+            # Whoever reads in another task gets the end from here: no event of this call comes any more.
+            if not self._loop.is_closed():
+                self._call.wake()
 
     async def aclose(self) -> None:
         """As cancel()."""
@@ -159,10 +160,15 @@ class AsyncStream:
         self.cancel()
 
     def __del__(self) -> None:
-        self.cancel()
+        # Maybe on another thread, and nobody reads.
+        if not self._closed:
+            self._closed = True
+            self._hub.forget(self._call)
 
     def _waiter(self) -> Future[None]:
         call = self._call
+        if call.waiter is not None and not call.waiter.done():
+            raise from_status(_abi.ERR_BUSY)
         if call.failed is not None:
             raise call.failed
         if self._closed:
@@ -172,6 +178,12 @@ class AsyncStream:
         call.held = 0
         waiter = call.waiter = self._loop.create_future()
         return waiter
+
+    def _left(self, waiter: Future[None]) -> None:
+        # A cancelled task: nobody will read on.
+        if self._call.waiter is waiter:
+            self._call.waiter = None
+        self.cancel()
 
 
 class _Texts:
@@ -194,10 +206,10 @@ class _Texts:
                 return text
             if call.over:
                 break
+            waiter = stream._waiter()
             try:
-                await stream._waiter()
+                await waiter
             except BaseException:
-                call.waiter = None
-                stream.cancel()
+                stream._left(waiter)
                 raise
         raise StopAsyncIteration
