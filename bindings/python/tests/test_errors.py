@@ -84,12 +84,12 @@ def test_an_error_inside_the_stream_has_its_class(client: libllm.Client) -> None
 
 def test_a_timeout_says_its_phase(client: libllm.Client) -> None:
     with pytest.raises(libllm.APITimeoutError) as caught:
-        client.stream("chat/tokens=2;ttft=60s", "x", first_token_timeout=0.05, max_retries=0).final()
+        client.stream("chat/tokens=2;ttft=60s", "x", first_token_timeout=1, max_retries=0).final()
     assert caught.value.phase == "first_item"
     with pytest.raises(TimeoutError):
-        client.chat("chat/tokens=2;ttft=60s", "x", timeout=0.05)
+        client.chat("chat/tokens=2;ttft=60s", "x", timeout=1)
     with pytest.raises(libllm.APITimeoutError) as caught:
-        client.stream("chat/tokens=2;stall=60s;at=1", "x", idle_timeout=0.05).final()
+        client.stream("chat/tokens=2;stall=60s;at=1", "x", idle_timeout=1).final()
     assert caught.value.phase == "stream"
     assert caught.value.partial_text == "w0"
 
