@@ -14,6 +14,8 @@ pub struct Message {
     pub path: String,
     /// Who speaks.
     pub role: Role,
+    /// The caller wrote `developer` for [`Role::System`].
+    pub developer: bool,
     /// What is said; empty where only tools are called.
     pub content: Vec<Part>,
     /// The content was a string, not a list.
@@ -56,6 +58,8 @@ pub struct ToolCall {
     pub name: String,
     /// The arguments as the model wrote them: JSON text, or what should have been.
     pub arguments: String,
+    /// It is a call of a `custom` tool: the arguments are free text.
+    pub custom: bool,
     /// A cache marker.
     pub cache_control: Option<Box<RawValue>>,
 }
@@ -171,6 +175,7 @@ fn message(written: Written, path: String, legacy: &mut Legacy) -> Result<Messag
             id: legacy.call(),
             name,
             arguments,
+            custom: false,
             cache_control: None,
         });
     }
@@ -187,6 +192,7 @@ fn message(written: Written, path: String, legacy: &mut Legacy) -> Result<Messag
     Ok(Message {
         path,
         role,
+        developer: written.role == "developer",
         content,
         plain,
         name,
@@ -200,9 +206,9 @@ fn message(written: Written, path: String, legacy: &mut Legacy) -> Result<Messag
 }
 
 fn tool_call(call: WrittenCall, path: &str) -> Result<ToolCall> {
-    let (name, arguments) = match (call.function, call.custom) {
-        (Some(function), _) => (function.name, function.arguments),
-        (None, Some(custom)) => (custom.name, custom.input),
+    let (name, arguments, custom) = match (call.function, call.custom) {
+        (Some(function), _) => (function.name, function.arguments, false),
+        (None, Some(custom)) => (custom.name, custom.input, true),
         (None, None) => return Err(bad(&format!("{path}.function"), "is missing")),
     };
     let id = call.id.filter(|id| !id.is_empty());
@@ -211,6 +217,7 @@ fn tool_call(call: WrittenCall, path: &str) -> Result<ToolCall> {
         id,
         name,
         arguments,
+        custom,
         cache_control: call.cache_control,
     })
 }

@@ -13,6 +13,8 @@ pub struct Part {
     pub path: String,
     /// What it is.
     pub content: Content,
+    /// How closely a picture is looked at, as written: `low`, `high`, `auto`.
+    pub detail: Option<String>,
     /// A cache marker, as written.
     pub cache_control: Option<Box<RawValue>>,
 }
@@ -22,6 +24,7 @@ impl Part {
         Part {
             path,
             content,
+            detail: None,
             cache_control: None,
         }
     }
@@ -130,7 +133,11 @@ struct Written {
 #[serde(untagged)]
 enum WrittenImage {
     Bare(String),
-    Object { url: String },
+    Object {
+        url: String,
+        #[serde(default)]
+        detail: Option<String>,
+    },
 }
 
 #[derive(Deserialize)]
@@ -182,15 +189,21 @@ fn part(json: Box<RawValue>, path: String) -> Result<Part> {
         ));
     }
     let written: Written = read(json.get().as_bytes(), &path)?;
+    let mut detail = None;
     let missing = |member: &str| bad(&format!("{path}.{member}"), "is missing");
     let content = match written.kind.as_str() {
         "text" => Content::Text(written.text.ok_or_else(|| missing("text"))?),
         "refusal" => Content::Refusal(written.refusal.ok_or_else(|| missing("refusal"))?),
-        "image_url" => match written.image_url.ok_or_else(|| missing("image_url"))? {
-            WrittenImage::Bare(url) | WrittenImage::Object { url } => {
-                Content::Image(Source::parse(&url, &format!("{path}.image_url.url"))?)
-            }
-        },
+        "image_url" => {
+            let url = match written.image_url.ok_or_else(|| missing("image_url"))? {
+                WrittenImage::Bare(url) => url,
+                WrittenImage::Object { url, detail: said } => {
+                    detail = said;
+                    url
+                }
+            };
+            Content::Image(Source::parse(&url, &format!("{path}.image_url.url"))?)
+        }
         "input_audio" => {
             let audio = written.input_audio.ok_or_else(|| missing("input_audio"))?;
             Content::Audio {
@@ -204,6 +217,7 @@ fn part(json: Box<RawValue>, path: String) -> Result<Part> {
     Ok(Part {
         path,
         content,
+        detail,
         cache_control: written.cache_control,
     })
 }

@@ -24,10 +24,12 @@ pub enum Tool {
         /// A cache marker, as written.
         cache_control: Option<Box<RawValue>>,
     },
-    /// A tool of free text (`custom`), which only Chat Completions has.
+    /// A tool of free text (`custom`), which only OpenAI's formats have.
     Custom {
         /// Where it was in the request.
         path: String,
+        /// What stands in its member `custom`, as written.
+        custom: Box<RawValue>,
     },
     /// A tool of another format than Chat Completions, as written.
     Foreign(Box<RawValue>),
@@ -66,6 +68,10 @@ pub enum ResponseFormat {
         name: Option<String>,
         /// The schema, as written.
         schema: Box<RawValue>,
+        /// The answer must fit the schema exactly.
+        strict: Option<bool>,
+        /// What it is for.
+        description: Option<String>,
     },
     /// Something else, by its `type`.
     Foreign(String),
@@ -116,10 +122,10 @@ pub(super) fn read_functions(json: &[u8]) -> Result<Vec<Tool>> {
 
 fn tool(json: Box<RawValue>, path: String) -> Result<Tool> {
     let written: Written = read(json.get().as_bytes(), &path)?;
-    match (written.kind.as_deref(), written.function) {
-        (None | Some("function"), Some(it)) => Ok(function(it, written.cache_control, path)),
-        (Some("function"), None) => Err(bad(&format!("{path}.function"), "is missing")),
-        (Some("custom"), _) if written.custom.is_some() => Ok(Tool::Custom { path }),
+    match (written.kind.as_deref(), written.function, written.custom) {
+        (None | Some("function"), Some(it), _) => Ok(function(it, written.cache_control, path)),
+        (Some("function"), None, _) => Err(bad(&format!("{path}.function"), "is missing")),
+        (Some("custom"), _, Some(custom)) => Ok(Tool::Custom { path, custom }),
         _ => Ok(Tool::Foreign(json)),
     }
 }
@@ -209,6 +215,10 @@ struct WrittenSchema {
     name: Option<String>,
     #[serde(default)]
     schema: Option<Box<RawValue>>,
+    #[serde(default)]
+    strict: Option<bool>,
+    #[serde(default)]
+    description: Option<String>,
 }
 
 impl ResponseFormat {
@@ -227,6 +237,8 @@ impl ResponseFormat {
                 ResponseFormat::JsonSchema {
                     name: it.name,
                     schema,
+                    strict: it.strict,
+                    description: it.description,
                 }
             }
             _ => ResponseFormat::Foreign(written.kind),

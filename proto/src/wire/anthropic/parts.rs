@@ -13,6 +13,7 @@ pub(super) fn block(part: Part, report: &mut Report) -> Result<Option<Block>> {
         path,
         content,
         cache_control,
+        ..
     } = part;
     let block = match content {
         // An empty text block is refused.

@@ -51,7 +51,7 @@ pub(super) fn tools(chat: &mut Chat, body: &mut Body, report: &mut Report) -> Re
                     cache_control,
                 });
             }
-            Tool::Custom { path } => {
+            Tool::Custom { path, .. } => {
                 report.dropped(path, "tools of free text are not known there")?
             }
             Tool::Foreign(json) => said.push(Said::Raw(json)),

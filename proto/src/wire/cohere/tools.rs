@@ -45,7 +45,7 @@ pub(super) fn tools(chat: &mut Chat, body: &mut Body, report: &mut Report) -> Re
                     parameters,
                 }));
             }
-            Tool::Custom { path } => {
+            Tool::Custom { path, .. } => {
                 report.dropped(path, "tools of free text are not known there")?;
             }
             Tool::Foreign(_) => report.dropped("tools", "tools are functions there")?,

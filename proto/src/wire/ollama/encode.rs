@@ -80,7 +80,7 @@ fn tools(chat: &mut Chat, body: &mut Body, report: &mut Report) -> Result<()> {
                     parameters,
                 }));
             }
-            Tool::Custom { path } => {
+            Tool::Custom { path, .. } => {
                 report.dropped(path, "tools of free text are not known there")?;
             }
             Tool::Foreign(_) => report.dropped("tools", "tools are functions there")?,
