@@ -9,10 +9,9 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
 
-use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::queue::Shared;
-use crate::runtime::{self, Timer};
+use crate::runtime;
 
 /// Called on a library thread when a queue goes from empty to non-empty.
 pub(crate) type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -154,7 +153,7 @@ impl std::fmt::Debug for Bell {
 
 thread_local! {
     static IN_WAKE: RefCell<bool> = const { RefCell::new(false) };
-    static DUE: RefCell<Due> = const { RefCell::new(Due { queues: Vec::new(), bytes: 0, since: None, timer: None, armed: None }) };
+    static DUE: RefCell<Due> = const { RefCell::new(Due { queues: Vec::new(), bytes: 0, since: None }) };
 }
 
 /// Whether the caller is a wake callback.
@@ -167,10 +166,6 @@ struct Due {
     queues: Vec<Arc<Shared>>,
     bytes: usize,
     since: Option<Instant>,
-    /// Ends a park early for a queue that was rung a moment ago: tokio's own timers count whole milliseconds.
-    timer: Option<Timer>,
-    /// When the timer fires.
-    armed: Option<Instant>,
 }
 
 /// At the latest after this many bytes: a busy turn must not starve its consumers.
@@ -178,21 +173,6 @@ const BYTES_MAX: usize = 64 * 1024;
 /// At the latest after this long, for the same reason. Shorter would wake a consumer several times in a turn that serves a
 /// hundred streams.
 const WAIT_MAX: Duration = Duration::from_micros(1000);
-
-/// Gives this shard the timer that paces its bells; called in its runtime. Without one nothing is paced.
-pub(crate) fn enter_shard() {
-    match Timer::new() {
-        Ok(timer) => DUE.with(|due| due.borrow_mut().timer = Some(timer)),
-        Err(error) => tracing::warn!(target: "libllm", "bells are not paced: {error}"),
-    }
-}
-
-/// Rings what is left, before this shard's runtime ends.
-pub(crate) fn leave_shard() {
-    let timer = DUE.with(|due| due.borrow_mut().timer.take());
-    drop(timer);
-    flush_bells();
-}
 
 /// Remembers that `queue` has events, to be rung at the end of this turn; off the engine's threads, at once.
 pub(crate) fn mark(queue: &Arc<Shared>, bytes: usize, at: Instant) {
@@ -209,7 +189,7 @@ pub(crate) fn mark(queue: &Arc<Shared>, bytes: usize, at: Instant) {
         due.bytes >= BYTES_MAX || at.saturating_duration_since(since) >= WAIT_MAX
     });
     if now {
-        flush(None);
+        flush_bells();
     }
 }
 
@@ -224,55 +204,28 @@ pub(crate) fn announce(queue: &Arc<Shared>) {
     }
 }
 
-/// Rings the queues that this thread marked, as it parks; one that was rung a moment ago may have to wait for another.
+/// Rings the queues that this thread marked; called as it parks.
 pub(crate) fn flush_bells() {
-    let due = DUE.with(|due| {
-        let due = due.borrow();
-        (!due.queues.is_empty()).then_some(due.timer.is_some())
-    });
-    if let Some(paced) = due {
-        flush(paced.then(clock::now));
-    }
-}
-
-// With `now`, queues are paced.
-fn flush(now: Option<Instant>) {
-    let mut queues = DUE.with(|due| {
+    let queues = DUE.with(|due| {
         let mut due = due.borrow_mut();
         due.bytes = 0;
         due.since = None;
         std::mem::take(&mut due.queues)
     });
-    let mut next = None;
-    queues.retain(|queue| {
+    for queue in &queues {
         // Before the look at it: what comes after marks it anew.
         queue.bell.marked.store(false, Ordering::SeqCst);
-        let Some(later) = queue.ring_if_waiting(now) else {
-            return false;
-        };
-        next = Some(next.map_or(later, |next: Instant| next.min(later)));
-        // Another shard that marked it in between rings it as well.
-        queue.bell.marked.store(true, Ordering::SeqCst);
-        true
-    });
-    DUE.with(|due| {
-        let mut due = due.borrow_mut();
-        // A wake callback may have marked more.
-        queues.append(&mut due.queues);
-        due.queues = queues;
-        if let (Some(now), Some(next)) = (now, next) {
-            due.arm(now, next);
-        }
-    });
+        queue.ring_if_waiting();
+    }
+    keep(queues);
 }
 
-impl Due {
-    fn arm(&mut self, now: Instant, next: Instant) {
-        if self.armed.is_some_and(|at| at > now && at <= next) {
-            return;
-        }
-        let Some(timer) = &self.timer else { return };
-        let set = timer.set(next.saturating_duration_since(now));
-        self.armed = set.is_ok().then_some(next);
-    }
+// The list's memory is used again; a wake callback may have marked more.
+fn keep(mut queues: Vec<Arc<Shared>>) {
+    queues.clear();
+    DUE.with(|due| {
+        let mut due = due.borrow_mut();
+        queues.append(&mut due.queues);
+        due.queues = queues;
+    });
 }

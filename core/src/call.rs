@@ -15,6 +15,7 @@ use libllm_proto::wire::{Ending, Exchange, Operation, Target};
 use crate::clock::{self, Alarm};
 use crate::error::{Error, ErrorKind, Phase, Result, Status};
 use crate::options::Options;
+use crate::pace::Flowing;
 use crate::plan::Candidate;
 use crate::policy::retry;
 use crate::queue::EventType;
@@ -325,6 +326,7 @@ async fn pump(
         mut at,
         mut ended,
     } = live;
+    let mut flowing = None;
     loop {
         record.response.absorb(&batch);
         ticket.deliver(&batch, provider, at, stall).await?;
@@ -335,6 +337,7 @@ async fn pump(
             record.response.finish(!ending.incomplete);
             return Ok(());
         }
+        flowing.get_or_insert_with(Flowing::new);
         crate::fault::point("pump");
         let read = loop {
             if ticket.live().is_paused() {

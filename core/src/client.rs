@@ -65,7 +65,7 @@ impl Client {
         let config = Config::parse(config, &SystemEnvironment)?;
         crate::log::from_environment(&SystemEnvironment);
         let process = process::current();
-        let engine = process.runtime.start(config.threads)?;
+        let engine = process.runtime.start(config.runtime)?;
         let sockets = transport::open(&config, engine.threads())?;
         process
             .memory
@@ -90,7 +90,7 @@ impl Client {
     pub fn reload(&self, config: &str) -> Result<()> {
         self.inner.process.check("client")?;
         let config = Config::parse(config, &SystemEnvironment)?;
-        self.inner.process.runtime.start(config.threads)?;
+        self.inner.process.runtime.start(config.runtime)?;
         // New connections under new TLS settings; the old ones close when their requests end.
         let sockets = transport::open(&config, self.inner.engine.threads())?;
         self.inner

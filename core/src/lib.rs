@@ -32,6 +32,7 @@ mod live;
 pub mod log;
 mod metrics;
 mod options;
+mod pace;
 mod plan;
 mod policy;
 mod process;

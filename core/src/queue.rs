@@ -139,8 +139,6 @@ struct State {
     blocked: VecDeque<Arc<Live>>,
     /// The consumer was rung for since it last found nothing more to take.
     told: bool,
-    /// When it was rung for last.
-    rang: Option<Instant>,
     closed: bool,
     released: bool,
 }
@@ -154,11 +152,6 @@ const EVENT_COST: usize = size_of::<Delivered>();
 // Buffers that are kept for reuse; a larger or further one goes back to the allocator.
 const SPARE_MAX: usize = 1024;
 const SPARE_BYTES_MAX: usize = 4 << 10;
-
-// A consumer of this many requests or more is woken once in a `PACE`, not in each turn: a wake-up across cores costs more
-// than a token. Fewer, or after a while of silence, and it is woken at once.
-const PACED_FROM: usize = 8;
-const PACE: Duration = Duration::from_micros(250);
 
 impl Queue {
     /// Makes a queue; `max_bytes` bounds what waits in it (0: 64 MiB). It may serve several clients.
@@ -378,33 +371,22 @@ impl Shared {
         crate::lock(&self.state).closed
     }
 
-    /// Rings if events wait of which the consumer was not told. With `now`, and many live requests, once in a [`PACE`]: then
-    /// this says when the next ring is due.
-    pub(crate) fn ring_if_waiting(&self, now: Option<Instant>) -> Option<Instant> {
+    /// Rings if events wait of which the consumer was not told.
+    pub(crate) fn ring_if_waiting(&self) {
         {
             let mut state = crate::lock(&self.state);
             if state.told || (state.waiting.is_empty() && !state.closed) {
-                return None;
-            }
-            if let Some(now) = now
-                && state.live >= PACED_FROM
-                && state.blocked.is_empty()
-                && let Some(rang) = state.rang.replace(now)
-                && now < rang + PACE
-            {
-                state.rang = Some(rang);
-                return Some(rang + PACE);
+                return;
             }
             state.told = true;
         }
         self.bell.ring();
-        None
     }
 
     /// Rings if events wait, whatever was told: somebody else listens now.
     pub(crate) fn ring_again(&self) {
         crate::lock(&self.state).told = false;
-        self.ring_if_waiting(None);
+        self.ring_if_waiting();
     }
 
     // Moves up to `max` events to `lent`, whose last contents are given back. Finds nothing and is going to `block`: the bell

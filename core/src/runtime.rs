@@ -5,21 +5,17 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
-use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::task::Poll;
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
 
 use futures::task::AtomicWaker;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, pthread_sigmask};
-use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 
-use crate::bell;
 use crate::error::{Error, ErrorKind, Result};
+use crate::{bell, config, pace};
 
 thread_local! {
     static SHARD: Cell<Option<usize>> = const { Cell::new(None) };
@@ -44,22 +40,16 @@ pub(crate) fn refuse_blocking(what: &str) -> Result<()> {
 pub(crate) struct Slot(Mutex<Option<Arc<Engine>>>);
 
 impl Slot {
-    /// The engine, started if need be. Another number of threads than the running one's is refused.
-    pub(crate) fn start(&self, threads: Option<usize>) -> Result<Arc<Engine>> {
+    /// The engine, started if need be. What differs from the running one's is refused.
+    pub(crate) fn start(&self, wanted: config::Runtime) -> Result<Arc<Engine>> {
         let mut slot = crate::lock(&self.0);
         if let Some(engine) = &*slot {
-            return match threads {
-                Some(wanted) if wanted != engine.shards.len() => Err(Error::new(
-                    ErrorKind::Config,
-                    format!(
-                        "runtime.threads = {wanted}: the process's threads are set by its first client, to {}",
-                        engine.shards.len()
-                    ),
-                )),
-                _ => Ok(engine.clone()),
-            };
+            engine.agrees(wanted)?;
+            return Ok(engine.clone());
         }
-        let engine = Arc::new(Engine::start(threads.unwrap_or(1))?);
+        let threads = wanted.threads.unwrap_or(1);
+        let turn = wanted.turn.unwrap_or(pace::TURN_DEFAULT);
+        let engine = Arc::new(Engine::start(threads, turn)?);
         *slot = Some(engine.clone());
         Ok(engine)
     }
@@ -83,6 +73,7 @@ impl Slot {
 #[derive(Debug)]
 pub(crate) struct Engine {
     shards: Vec<Shard>,
+    turn: Duration,
     next: AtomicUsize,
 }
 
@@ -95,15 +86,38 @@ struct Shard {
 }
 
 impl Engine {
-    fn start(threads: usize) -> Result<Engine> {
+    fn start(threads: usize, turn: Duration) -> Result<Engine> {
         // New threads inherit the mask, so it is set here, and there is no moment in which a signal could reach them.
         let old = block_signals()?;
-        let shards = (0..threads).map(Shard::start).collect::<Result<Vec<_>>>();
+        let shards = (0..threads)
+            .map(|number| Shard::start(number, turn))
+            .collect::<Result<Vec<_>>>();
         restore_signals(&old)?;
         Ok(Engine {
             shards: shards?,
+            turn,
             next: AtomicUsize::new(0),
         })
+    }
+
+    fn agrees(&self, wanted: config::Runtime) -> Result<()> {
+        let (threads, turn) = (self.shards.len(), self.turn);
+        let refused = match wanted {
+            config::Runtime {
+                threads: Some(n), ..
+            } if n != threads => format!(
+                "runtime.threads = {n}: the process's threads are set by its first client, to {threads}"
+            ),
+            config::Runtime {
+                turn: Some(other), ..
+            } if other != turn => format!(
+                "runtime.turn_us = {}: the process's turns are set by its first client, to {}",
+                other.as_micros(),
+                turn.as_micros()
+            ),
+            _ => return Ok(()),
+        };
+        Err(Error::new(ErrorKind::Config, refused))
     }
 
     /// How many shards there are.
@@ -146,7 +160,7 @@ impl Engine {
 }
 
 impl Shard {
-    fn start(number: usize) -> Result<Shard> {
+    fn start(number: usize, turn: Duration) -> Result<Shard> {
         let failed = |error| {
             Error::new(
                 ErrorKind::Internal,
@@ -156,7 +170,7 @@ impl Shard {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
-            .on_thread_park(bell::flush_bells)
+            .on_thread_park(before_park)
             .build()
             .map_err(failed)?;
         let inbox = Arc::new(Inbox::default());
@@ -167,19 +181,17 @@ impl Shard {
             .name(format!("llm-rt-{number}"))
             .spawn(move || {
                 SHARD.with(|shard| shard.set(Some(number)));
+                pace::set_turn(turn);
                 runtime.spawn(serve(served.clone()));
-                let _ = runtime.block_on(async {
-                    bell::enter_shard();
-                    // The sender is dropped, never used: both mean stop.
-                    stopped.await
-                });
-                bell::leave_shard();
+                // The sender is dropped, never used: both mean stop.
+                let _ = runtime.block_on(stopped);
                 drop(runtime);
                 served.close();
                 bell::flush_bells();
                 drop(end);
             })
             .map_err(failed)?;
+        let _ = inbox.thread.set(thread.thread().clone());
         Ok(Shard {
             inbox,
             stop: Mutex::new(Some(stop)),
@@ -198,6 +210,8 @@ struct Inbox {
     work: Mutex<Option<Vec<Work>>>,
     closed: AtomicBool,
     waker: AtomicWaker,
+    /// The shard's, to end its rest.
+    thread: OnceLock<Thread>,
 }
 
 impl Inbox {
@@ -214,6 +228,9 @@ impl Inbox {
         };
         if first {
             self.waker.wake();
+            if let Some(thread) = self.thread.get() {
+                thread.unpark();
+            }
         }
     }
 
@@ -254,34 +271,9 @@ async fn serve(inbox: Arc<Inbox>) {
     .await;
 }
 
-/// Ends a shard's park before whatever it parks for; finer than the engine's own timers, which count whole milliseconds.
-#[derive(Debug)]
-pub(crate) struct Timer(AsyncFd<OwnedFd>);
-
-impl Timer {
-    /// Belongs to the shard it is made on.
-    // Its successor is unsafe for types whose descriptor might change or close; an `OwnedFd`'s does neither.
-    #[expect(deprecated)]
-    pub(crate) fn new() -> std::io::Result<Timer> {
-        let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
-        let fd = rustix::time::timerfd_create(TimerfdClockId::Monotonic, flags)?;
-        AsyncFd::with_interest(fd, Interest::READABLE).map(Timer)
-    }
-
-    /// Fires once, this long from now. Nobody reads it: setting it anew makes it unread.
-    pub(crate) fn set(&self, after: Duration) -> std::io::Result<()> {
-        // Zero would disarm it.
-        let after = after.max(Duration::from_nanos(1));
-        let once = Itimerspec {
-            it_interval: Timespec::default(),
-            it_value: Timespec {
-                tv_sec: after.as_secs() as i64,
-                tv_nsec: after.subsec_nanos().into(),
-            },
-        };
-        rustix::time::timerfd_settime(&self.0, TimerfdTimerFlags::empty(), &once)?;
-        Ok(())
-    }
+fn before_park() {
+    bell::flush_bells();
+    pace::rest();
 }
 
 /// The shard of the calling thread; 0 elsewhere.

@@ -71,7 +71,7 @@ def _():
     assert first.last["timing"]["connect_ms"] > 0 and first.targets == ["house/m"], first.last
     again = client.ask("house/m", operation="warm").succeeds("")
     assert again.last["timing"]["connect_ms"] is None, again.last
-    assert server.requests == [] and server.connections == 1
+    assert server.requests == []
     answer = client.ask("house/m").succeeds("ok")
     assert answer.last["timing"]["connect_ms"] is None and server.connections == 1, answer.last
     client.ask("mock/text=ok", operation="warm").succeeds("")

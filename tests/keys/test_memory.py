@@ -1,6 +1,7 @@
-"""`[memory]` and `[runtime]`: what may wait, how large a piece may be, and how many threads the process has."""
+"""`[memory]` and `[runtime]`: what may wait, how large a piece may be, how many threads the process has, and their turns."""
 
 import pathlib
+import time
 
 from llm import CONFIG, EVENT, FLAG, Client, Queue, chat, refused
 from server import Server, flood
@@ -139,3 +140,37 @@ def _():
     refused(lambda: Client({"runtime": {"threads": 2}}), CONFIG, "runtime.threads = 2", "first client, to 3")
     refused(lambda: client.reload({"runtime": {"threads": 1}}), CONFIG, "runtime.threads = 1")
     refused(lambda: Client({"runtime": {"threads": 0}}), CONFIG, "runtime.threads: expected a whole number in 1 to 1024")
+
+
+def woken(turn_us, streams=12, tokens=60, pace_ms=4):
+    """How often a queue's consumer gets something while many streams flow, each to a beat of its own, and for how long they do."""
+    client, queue = Client({"runtime": {"turn_us": turn_us}}), Queue()
+    start = time.monotonic()
+    for i in range(streams):
+        client.submit(queue, chat(f"mock/tokens={tokens};pace={pace_ms * 1000 + 90 * i}us", {}))
+    count = ended = 0
+    while ended < streams:
+        events = queue.poll()
+        count += 1
+        ended += sum(event.type == EVENT["DONE"] for event in events)
+    return count, time.monotonic() - start
+
+
+def bound(took):
+    # Twice a turn: while it lasts, and when it rings. And what is not paced: beginnings, and the last seven streams.
+    return 2 * took / 0.010 + 12 + 7 * 5
+
+
+@test("runtime.turn_us", says="bounds how often a thread that many streams flow through turns and wakes their consumer")
+def _():
+    count, took = woken(10_000)
+    assert count <= bound(took), (count, took)
+
+
+@test("runtime.turn_us", says="as 0 lets each token wake the consumer; set by the process's first client")
+def _():
+    # A machine that is busy elsewhere wakes nobody so often.
+    tries = [woken(0) for _ in range(5)]
+    assert any(count > bound(took) for count, took in tries), tries
+    refused(lambda: Client({"runtime": {"turn_us": 500}}), CONFIG, "runtime.turn_us = 500", "first client, to 0")
+    refused(lambda: Client({"runtime": {"turn_us": 10001}}), CONFIG, "runtime.turn_us: expected a whole number in 0 to 10000")

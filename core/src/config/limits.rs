@@ -1,5 +1,7 @@
 //! Attempts, bytes, threads: the numbers of `[retry]`, `[memory]`, `[runtime]`, and the mode of `[params]`.
 
+use std::time::Duration;
+
 use super::scope::Table;
 use crate::error::Result;
 use libllm_proto::wire::Unsupported;
@@ -97,15 +99,28 @@ impl Memory {
     }
 }
 
-/// Reads `runtime.threads`.
-pub(super) fn threads(root: &Table<'_>) -> Result<Option<usize>> {
-    let Some(table) = root.table("runtime")? else {
-        return Ok(None);
-    };
-    table.check(&["threads"], &[])?;
-    Ok(table
-        .integer("threads", 1..=THREADS_MAX)?
-        .map(|threads| threads as usize))
+/// What the process's first client that says so sets for the engine; `None` leaves it to the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Runtime {
+    /// How many threads it has.
+    pub threads: Option<usize>,
+    /// How long a thread that many streams flow through waits from one turn to the next; zero: it serves each as it comes.
+    pub turn: Option<Duration>,
+}
+
+impl Runtime {
+    pub(super) fn read(root: &Table<'_>) -> Result<Runtime> {
+        let Some(table) = root.table("runtime")? else {
+            return Ok(Runtime::default());
+        };
+        table.check(&["threads", "turn_us"], &[])?;
+        let threads = table.integer("threads", 1..=THREADS_MAX)?;
+        let turn = table.integer("turn_us", 0..=TURN_US_MAX)?;
+        Ok(Runtime {
+            threads: threads.map(|threads| threads as usize),
+            turn: turn.map(Duration::from_micros),
+        })
+    }
 }
 
 /// Reads `params.unsupported`.
@@ -142,3 +157,5 @@ const ATTEMPTS_MAX: u64 = 10;
 const BYTES_MIN: u64 = 4 << 10;
 const BYTES_MAX: u64 = 1 << 40;
 const THREADS_MAX: u64 = 1024;
+// Longer would be seen by whoever reads along.
+const TURN_US_MAX: u64 = 10_000;

@@ -29,7 +29,7 @@ mod timeouts;
 
 pub use environment::{Environment, SystemEnvironment};
 pub use http2::{Http2, Speak};
-pub use limits::{Memory, PER_PROCESS_DEFAULT, Retry};
+pub use limits::{Memory, PER_PROCESS_DEFAULT, Retry, Runtime};
 pub use models::{Alias, Target};
 pub use provider::{Key, Provider, Tls};
 pub use proxy::Proxies;
@@ -65,8 +65,8 @@ pub struct Config {
     pub record: Option<PathBuf>,
     /// The folder of recordings that are played instead of asking anybody.
     pub replay: Option<PathBuf>,
-    /// The engine's threads; `None` leaves it to the process's other clients.
-    pub threads: Option<usize>,
+    /// The engine's threads and their turns.
+    pub runtime: Runtime,
 }
 
 impl Config {
@@ -117,7 +117,7 @@ impl Config {
             memory: Memory::read(&root)?,
             record: folder(&root, "record")?,
             replay: folder(&root, "replay")?,
-            threads: limits::threads(&root)?,
+            runtime: Runtime::read(&root)?,
         };
         if config.replay.is_some() {
             if let Some(item) = root.get("record") {
