@@ -2,23 +2,27 @@
 //! a wake-up across cores costs more than everything else a token costs (measured, see bench/).
 
 use std::cell::RefCell;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::queue::Shared;
 use crate::runtime;
+use crate::sync::{self, AtomicBool, Mutex};
+
+#[cfg_attr(llm_loom, path = "bell/model.rs")]
+mod signal;
+
+use signal::Signal;
 
 /// Called on a library thread when a queue goes from empty to non-empty.
 pub(crate) type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// One queue's bell.
 pub(crate) struct Bell {
-    fd: OwnedFd,
+    signal: Signal,
     /// Whether anybody looks at the descriptor itself; otherwise it is written only for a consumer that sleeps in poll.
     watched: AtomicBool,
     /// Whether the consumer sleeps.
@@ -37,10 +41,8 @@ pub(crate) struct Bell {
 
 impl Bell {
     pub(crate) fn new() -> Result<Bell> {
-        let fd = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
-            .map_err(|error| Error::new(ErrorKind::Internal, format!("eventfd: {error}")))?;
         Ok(Bell {
-            fd,
+            signal: Signal::new()?,
             watched: AtomicBool::new(false),
             sleeping: AtomicBool::new(false),
             written: AtomicBool::new(false),
@@ -55,7 +57,7 @@ impl Bell {
     /// The descriptor, from now on kept readable while events wait.
     pub(crate) fn watch(&self) -> RawFd {
         self.watched.store(true, Ordering::SeqCst);
-        self.fd.as_raw_fd()
+        self.signal.descriptor()
     }
 
     /// Says that events wait.
@@ -70,8 +72,7 @@ impl Bell {
     pub(crate) fn write(&self) {
         // Before, so that whoever wakes at once reads it; after, in case it was read in between.
         self.written.store(true, Ordering::SeqCst);
-        // A full counter is readable too, which is all that is wanted.
-        let _ = rustix::io::write(&self.fd, &1u64.to_ne_bytes());
+        self.signal.give();
         self.written.store(true, Ordering::SeqCst);
     }
 
@@ -81,8 +82,7 @@ impl Bell {
         let written = self.written.swap(false, Ordering::SeqCst);
         // Whoever watches or slept must find it quiet, or would spin while a writer is between its two lines.
         if written || self.watched.load(Ordering::SeqCst) || self.sleeping.load(Ordering::SeqCst) {
-            // Empty means that somebody was faster.
-            let _ = rustix::io::read(&self.fd, &mut [0u8; 8]);
+            self.signal.take();
         }
     }
 
@@ -105,16 +105,7 @@ impl Bell {
 
     /// Sleeps until the bell rings; false when a signal handler ran.
     pub(crate) fn wait(&self, timeout: Option<Duration>) -> Result<bool> {
-        let mut fds = [PollFd::new(&self.fd, PollFlags::IN)];
-        let spec = timeout.map(|timeout| Timespec {
-            tv_sec: timeout.as_secs().min(i32::MAX as u64) as i64,
-            tv_nsec: timeout.subsec_nanos().into(),
-        });
-        match rustix::event::poll(&mut fds, spec.as_ref()) {
-            Ok(_) => Ok(true),
-            Err(rustix::io::Errno::INTR) => Ok(false),
-            Err(error) => Err(Error::new(ErrorKind::Internal, format!("poll: {error}"))),
-        }
+        self.signal.wait(timeout)
     }
 
     /// Replaces the wake callback. When this returns the old one is not running and will not run again.
@@ -147,11 +138,11 @@ impl Bell {
 
 impl std::fmt::Debug for Bell {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Bell({:?})", self.fd.as_fd())
+        write!(f, "Bell({:?})", self.signal)
     }
 }
 
-thread_local! {
+sync::thread_local! {
     static IN_WAKE: RefCell<bool> = const { RefCell::new(false) };
     static DUE: RefCell<Due> = const { RefCell::new(Due { queues: Vec::new(), bytes: 0, since: None }) };
 }

@@ -41,6 +41,7 @@ mod report;
 mod runtime;
 pub mod secret;
 mod source;
+mod sync;
 mod ticket;
 mod transport;
 
@@ -61,9 +62,17 @@ pub use report::{bare as error_json, parse as error_from_json};
 pub use request::Request;
 pub use runtime::on_runtime_thread;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
+#[cfg(not(llm_loom))]
+use std::sync::{Mutex, MutexGuard};
+
+#[cfg(llm_loom)]
+pub(crate) fn lock<M: sync::Lockable>(mutex: &M) -> M::Guard<'_> {
+    mutex.lock_it().unwrap_or_else(PoisonError::into_inner)
+}
 
 // One caught panic must not turn every later call into an error: what these locks guard is whole between any two lines.
+#[cfg(not(llm_loom))]
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,13 +1,12 @@
 //! Live requests: between submission and their terminal event each can be named, cancelled and paused from any thread.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-
-use futures::task::AtomicWaker;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::process;
+use crate::sync::{AtomicU8, AtomicUsize, AtomicWaker};
 
 /// What others may do to a running request.
 #[derive(Debug)]

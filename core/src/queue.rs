@@ -8,8 +8,8 @@
 
 use std::collections::VecDeque;
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::bell::{self, Bell};
@@ -17,6 +17,7 @@ use crate::error::{Error, ErrorKind, Result, Status};
 use crate::live::Live;
 use crate::process::{self, Process};
 use crate::runtime;
+use crate::sync::{AtomicBool, Mutex, MutexGuard};
 
 /// What an event carries; the numbers are `llm_event_type`'s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,19 +5,19 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::task::Poll;
 use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
 
-use futures::task::AtomicWaker;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, pthread_sigmask};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::sync::{self, AtomicBool, AtomicWaker};
 use crate::{bell, config, pace};
 
-thread_local! {
+sync::thread_local! {
     static SHARD: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
@@ -207,7 +207,7 @@ type Work = Box<dyn FnOnce() + Send>;
 /// reactor's descriptor at each spawn from another thread.
 #[derive(Default)]
 struct Inbox {
-    work: Mutex<Option<Vec<Work>>>,
+    work: sync::Mutex<Option<Vec<Work>>>,
     closed: AtomicBool,
     waker: AtomicWaker,
     /// The shard's, to end its rest.

@@ -4,10 +4,10 @@
 //! such wake would run the whole task once more for nothing: twice a token (measured with callgrind, see bench/).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Wake, Waker};
 
-use futures::task::AtomicWaker;
+use crate::sync::{AtomicU8, AtomicWaker};
 
 // Nobody is inside, and nothing has happened since they left.
 const QUIET: u8 = 0;
