@@ -45,6 +45,7 @@ pub(crate) fn candidates(
     stream: bool,
 ) -> Result<Vec<Candidate>> {
     let operation = options.operation()?;
+    operation.check(request)?;
     let plan = Plan {
         operation,
         config,

@@ -67,6 +67,7 @@ pub enum PartKind {
     Image,
     Audio,
     Plan,
+    CustomTool,
 }
 
 impl PartKind {
@@ -81,6 +82,7 @@ impl PartKind {
             PartKind::Image => "image",
             PartKind::Audio => "audio",
             PartKind::Plan => "plan",
+            PartKind::CustomTool => "custom_tool",
         }
     }
 }

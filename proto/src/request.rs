@@ -46,6 +46,7 @@ pub struct Request {
     /// Where the top level's closing brace is.
     close: usize,
     model: Option<Box<str>>,
+    has_messages: bool,
     #[cfg_attr(not(feature = "openai"), allow(dead_code, reason = "see `splice`"))]
     has_earlier: bool,
 }
@@ -83,6 +84,11 @@ impl Request {
     /// The model as the caller wrote it.
     pub fn model(&self) -> Option<&str> {
         self.model.as_deref()
+    }
+
+    /// Whether it is a conversation in the words of Chat Completions.
+    pub fn has_messages(&self) -> bool {
+        self.has_messages
     }
 
     /// Whether a stream is asked for, if the request says.
@@ -178,12 +184,13 @@ fn index(source: Bytes) -> Result<Request> {
     cursor.enter_object()?;
     let mut fields: Vec<Field> = Vec::with_capacity(8);
     let mut found = messages::Found::default();
-    let mut has_messages = false;
+    let (mut has_messages, mut has_input) = (false, false);
     let mut start = cursor.position();
     while let Some(key) = cursor.key()? {
         let name = plain(key);
         let value_start = splice::skip_blanks(&text, cursor.position());
         let place = Place::Key(&Place::Root, &name);
+        has_input |= name == "input";
         if name == "messages" {
             has_messages = true;
             found = messages::check(&mut cursor, &place)?;
@@ -203,7 +210,8 @@ fn index(source: Bytes) -> Result<Request> {
             shadowed: false,
         });
     }
-    if !has_messages {
+    // Responses and what is no conversation have `input` in the place of messages; `Operation::check` knows who needs what.
+    if !has_messages && !has_input {
         return Err(check::fail(
             &Place::Key(&Place::Root, "messages"),
             "is missing",
@@ -217,6 +225,7 @@ fn index(source: Bytes) -> Result<Request> {
         fields,
         close,
         model: None,
+        has_messages,
         has_earlier,
     };
     shadow(&mut request);

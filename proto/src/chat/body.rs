@@ -40,6 +40,17 @@ impl Body {
         Ok(())
     }
 
+    /// Puts a value at the end of a member that is an array; begins one if there is none.
+    pub fn append(&mut self, name: &str, value: &impl serde::Serialize) -> Result<()> {
+        let old = self.0.iter().find(|(known, _)| known == name);
+        let mut list: Vec<Box<RawValue>> = match old {
+            Some((_, list)) => serde_json::from_str(list.get()).unwrap_or_default(),
+            None => Vec::new(),
+        };
+        list.push(raw(value)?);
+        self.say(name, &list)
+    }
+
     /// Whether nothing was set.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

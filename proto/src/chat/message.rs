@@ -67,7 +67,8 @@ pub struct ToolCall {
 /// A part of an earlier answer that goes back as it came.
 #[derive(Debug, Deserialize)]
 pub struct Kept {
-    /// `signature`, `redacted`, `encrypted`, `citation`, `server_tool`, `image`, `audio` or `plan`.
+    /// `signature`, `redacted`, `encrypted`, `citation`, `server_tool`, `image`, `audio`, `plan` or
+    /// `custom_tool`.
     pub kind: String,
     /// Who said it, and alone understands it.
     #[serde(default)]

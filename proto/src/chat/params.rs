@@ -18,6 +18,11 @@ impl Params {
         Ok(())
     }
 
+    /// Whether a member of this name is there and not null.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == name)
+    }
+
     /// Takes a member out. One that is missing or null is `None`.
     pub fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>> {
         self.take_raw(name)

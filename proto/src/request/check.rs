@@ -123,6 +123,7 @@ const FIELDS: &[(&str, Rule)] = &[
     ("frequency_penalty", Rule::Is(NUMBER)),
     ("function_call", Rule::Is(STRING_OR_OBJECT)),
     ("functions", Rule::ListOf(OBJECT)),
+    ("input", Rule::Is(STRING_OR_ARRAY)),
     ("logit_bias", Rule::Is(OBJECT)),
     ("logprobs", Rule::Is(BOOL)),
     ("max_completion_tokens", Rule::Whole { min: 0 }),

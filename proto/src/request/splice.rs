@@ -5,8 +5,8 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::Request;
-use crate::error::Result;
-use crate::json::{Cursor, Str};
+use crate::error::{Error, ErrorKind, Result};
+use crate::json::{Cursor, Kind, Str};
 
 /// Where a member of an object lies in the text.
 #[derive(Clone, Debug)]
@@ -132,6 +132,9 @@ impl Edits {
     }
 }
 
+/// Keys of the top level that are ours and never travel: `libllm` is what our own answers add.
+const OWN: [&str; 2] = ["extra_body", "libllm"];
+
 /// Changes to a request's top level. What is said last about a member counts.
 #[derive(Debug)]
 pub(crate) struct Splice<'r> {
@@ -166,6 +169,34 @@ impl<'r> Splice<'r> {
             changes,
             added: Vec::new(),
         }
+    }
+
+    /// Takes out what is ours and never travels.
+    pub(crate) fn remove_own(&mut self) {
+        for own in OWN {
+            self.remove(own);
+        }
+    }
+
+    /// Sets each member of a JSON object: `extra_body`.
+    pub(crate) fn merge(&mut self, extra: &[u8]) -> Result<()> {
+        let not_an_object = |why: &str| Error::new(ErrorKind::InvalidArgument, why);
+        let mut cursor = Cursor::new(extra);
+        if !matches!(cursor.kind(), Ok(Kind::Object)) {
+            return Err(not_an_object("expected an object"));
+        }
+        // What a caller gives beside the request was not checked with it.
+        serde_json::from_slice::<serde::de::IgnoredAny>(extra)
+            .map_err(|error| not_an_object(&format!("malformed JSON: {error}")))?;
+        cursor.enter_object()?;
+        while let Some(key) = cursor.key()? {
+            let value = cursor.raw()?;
+            let key = key.owned();
+            if !OWN.contains(&key.as_str()) {
+                self.set(&key, value.to_vec());
+            }
+        }
+        Ok(())
     }
 
     /// Sets a member to this JSON text; adds it if there is none.

@@ -20,6 +20,8 @@ pub mod cohere;
 pub mod ollama;
 #[cfg(feature = "openai")]
 pub mod openai_chat;
+#[cfg(feature = "responses")]
+pub mod openai_responses;
 
 /// A wire's outbound face. Stateless; one static per format.
 pub trait Wire: Sync + std::fmt::Debug {
@@ -159,12 +161,14 @@ pub enum Operation {
     Chat,
     /// The text that follows a prompt, without a conversation's template where the provider has such an operation.
     Completion,
+    /// A conversation's next turn, the request being in OpenAI's Responses format already.
+    Responses,
 }
 
 impl Operation {
     /// The operation of this name, if it is in this build.
     pub fn find(name: &str) -> Option<Operation> {
-        let all = [Operation::Chat, Operation::Completion];
+        let all = [Operation::Chat, Operation::Completion, Operation::Responses];
         all.into_iter().find(|operation| operation.name() == name)
     }
 
@@ -173,7 +177,21 @@ impl Operation {
         match self {
             Operation::Chat => "chat",
             Operation::Completion => "completion",
+            Operation::Responses => "responses",
         }
+    }
+
+    /// Refuses a request that lacks what is asked about.
+    pub fn check(self, request: &Request) -> Result<()> {
+        let (needed, there) = match self {
+            Operation::Responses => ("input", request.field("input").is_some()),
+            Operation::Chat | Operation::Completion => ("messages", request.has_messages()),
+        };
+        if there {
+            return Ok(());
+        }
+        let message = format!("{needed} is missing");
+        Err(Error::new(ErrorKind::InvalidArgument, message))
     }
 }
 
@@ -222,8 +240,8 @@ fn check_operation(wire: &dyn Wire, operation: Operation) -> Result<()> {
 
 /// A JSON body on its way to `url`; `accept` is the media type of the answer that is asked for.
 #[allow(dead_code)] // a build may have no wire at all
-fn post(url: &str, accept: &'static str, body: Vec<u8>) -> Result<http::Request<Bytes>> {
-    let mut http = http::Request::new(Bytes::from(body));
+fn post(url: &str, accept: &'static str, body: impl Into<Bytes>) -> Result<http::Request<Bytes>> {
+    let mut http = http::Request::new(body.into());
     *http.method_mut() = Method::POST;
     *http.uri_mut() = url
         .parse()
@@ -240,6 +258,8 @@ pub fn find(name: &str) -> Option<&'static dyn Wire> {
     match name {
         #[cfg(feature = "openai")]
         "openai_chat" => Some(&openai_chat::OpenaiChat),
+        #[cfg(feature = "responses")]
+        "openai_responses" => Some(&openai_responses::OpenaiResponses),
         #[cfg(feature = "anthropic")]
         "anthropic" => Some(&anthropic::Anthropic),
         #[cfg(feature = "cohere")]

@@ -31,10 +31,11 @@ impl Wire for Ollama {
     }
 
     fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded> {
+        super::check_operation(self, target.operation)?;
         let (body, dropped) = encode::body(request, target)?;
         let path = match target.operation {
-            Operation::Chat => "/api/chat",
             Operation::Completion => "/api/generate",
+            _ => "/api/chat",
         };
         let accept = if target.stream {
             "application/x-ndjson"

@@ -19,15 +19,15 @@ pub(super) fn body(request: &Request, target: &Target<'_>) -> Result<(Vec<u8>, V
     body.say("model", &target.model)?;
     let messages = std::mem::take(&mut chat.messages);
     match target.operation {
-        Operation::Chat => {
-            body.say("messages", &messages::turns(messages, &mut report)?)?;
-            tools(&mut chat, &mut body, &mut report)?;
-        }
         Operation::Completion => {
             messages::prompt(messages, &mut body, &mut report)?;
             if !chat.tools.is_empty() {
                 report.dropped("tools", "a completion calls no tools there")?;
             }
+        }
+        _ => {
+            body.say("messages", &messages::turns(messages, &mut report)?)?;
+            tools(&mut chat, &mut body, &mut report)?;
         }
     }
     format(chat.response_format.take(), &mut body, &mut report)?;

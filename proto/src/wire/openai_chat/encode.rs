@@ -2,7 +2,7 @@
 
 use crate::chat::Report;
 use crate::error::{Error, ErrorKind, Result};
-use crate::json::{Cursor, Kind};
+use crate::json::Cursor;
 use crate::request::Request;
 use crate::request::splice::{Splice, quote};
 use crate::wire::{Encoded, Target};
@@ -29,14 +29,14 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded> 
     if let Some(edits) = messages::rewrite(request, target, &mut report)? {
         splice.edit("messages", edits);
     }
-    for own in OWN {
-        splice.remove(own);
-    }
+    splice.remove_own();
     if let Some(extra) = request.field("extra_body") {
-        merge(extra, &mut splice)?;
+        splice.merge(extra)?;
     }
     if let Some(extra) = target.extra_body {
-        merge(extra, &mut splice).map_err(|error| error.context("extra_body"))?;
+        splice
+            .merge(extra)
+            .map_err(|error| error.context("extra_body"))?;
     }
     let url = format!("{}/chat/completions", target.base_url);
     let accept = if target.stream {
@@ -62,9 +62,6 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded> 
 }
 
 const UNKNOWN: &str = "the provider does not know it";
-
-/// Keys of the top level that are ours and never travel: `libllm` is what our own answers add.
-const OWN: [&str; 2] = ["extra_body", "libllm"];
 
 fn stream(
     request: &Request,
@@ -145,27 +142,6 @@ fn max_tokens(
         } else {
             report.dropped(other, format!("{name} says it"))?;
             splice.remove(other);
-        }
-    }
-    Ok(())
-}
-
-/// Sets each member of a JSON object.
-fn merge(extra: &[u8], splice: &mut Splice<'_>) -> Result<()> {
-    let not_an_object = |why: &str| Error::new(ErrorKind::InvalidArgument, why);
-    let mut cursor = Cursor::new(extra);
-    if !matches!(cursor.kind(), Ok(Kind::Object)) {
-        return Err(not_an_object("expected an object"));
-    }
-    // What a caller gives beside the request was not checked with it.
-    serde_json::from_slice::<serde::de::IgnoredAny>(extra)
-        .map_err(|error| not_an_object(&format!("malformed JSON: {error}")))?;
-    cursor.enter_object()?;
-    while let Some(key) = cursor.key()? {
-        let value = cursor.raw()?;
-        let key = key.owned();
-        if !OWN.contains(&key.as_str()) {
-            splice.set(&key, value.to_vec());
         }
     }
     Ok(())

@@ -1,0 +1,120 @@
+//! One item of an answer while it is streamed: which one an event means, and how much of it was said.
+
+use crate::json::Half;
+
+use super::said::{Role, Said};
+
+/// An item that has begun.
+#[derive(Debug)]
+pub(super) struct Item {
+    pub(super) role: Role,
+    /// Its place in the answer, and its name, as far as the server said them.
+    index: Option<u32>,
+    id: Box<str>,
+    /// It came whole: nothing of it is missing.
+    pub(super) done: bool,
+    /// Parts of which deltas came, the last one last.
+    spoken: Vec<(Voice, u32)>,
+    /// Our number of the call, once its name is known.
+    pub(super) call: Option<u32>,
+    /// Arguments that came before the name.
+    pub(super) held: String,
+    /// Arguments were said.
+    pub(super) argued: bool,
+    pub(super) citations: u32,
+    /// The first half of a surrogate pair that was cut between two deltas.
+    pub(super) half: Half,
+}
+
+/// What a part of an item says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Voice {
+    Text,
+    Refusal,
+    Summary,
+    Reasoning,
+}
+
+impl Voice {
+    /// Whether both say the same kind of thing.
+    fn is_like(self, other: Voice) -> bool {
+        let thinks = |voice| matches!(voice, Voice::Summary | Voice::Reasoning);
+        self == other || (thinks(self) && thinks(other))
+    }
+}
+
+impl Item {
+    pub(super) fn new(role: Role, index: Option<u32>, id: String) -> Item {
+        Item {
+            role,
+            index,
+            id: id.into(),
+            done: false,
+            spoken: Vec::new(),
+            call: None,
+            held: String::new(),
+            argued: false,
+            citations: 0,
+            half: Half::default(),
+        }
+    }
+
+    /// A delta of this part came.
+    pub(super) fn speaks(&mut self, voice: Voice, part: u32) {
+        if self.spoken.last() != Some(&(voice, part)) {
+            self.spoken.push((voice, part));
+        }
+    }
+
+    /// Whether deltas of this part came.
+    pub(super) fn spoke(&self, voice: Voice, part: u32) -> bool {
+        self.spoken.contains(&(voice, part))
+    }
+
+    /// Whether deltas of this kind came, whatever part they named: what comes whole afterwards repeats them.
+    pub(super) fn spoke_like(&self, voice: Voice) -> bool {
+        self.spoken.iter().any(|(spoken, _)| spoken.is_like(voice))
+    }
+}
+
+/// The items of an answer in the order in which they began.
+#[derive(Debug, Default)]
+pub(super) struct Items(Vec<Item>);
+
+impl Items {
+    /// Where the item is that the event means: by its place in the answer, else by its name, else the last one that is not done.
+    /// There are servers whose items change their names from event to event, and some that leave the place out.
+    pub(super) fn find(&self, said: &Said<'_>) -> Option<usize> {
+        let items = &self.0;
+        if let Some(index) = said.output_index {
+            return items.iter().rposition(|item| item.index == Some(index));
+        }
+        if let Some(id) = said.item_id {
+            return items.iter().rposition(|item| id.is(&item.id));
+        }
+        let last = items.len().checked_sub(1)?;
+        (!items[last].done).then_some(last)
+    }
+
+    /// One more; its place here.
+    pub(super) fn push(&mut self, item: Item) -> usize {
+        self.0.push(item);
+        self.0.len() - 1
+    }
+
+    pub(super) fn at(&mut self, place: usize) -> &mut Item {
+        &mut self.0[place]
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The `number`th item of this kind.
+    pub(super) fn nth(&self, role: Role, number: usize) -> Option<usize> {
+        let all = self.0.iter().enumerate();
+        let mut same = all.filter(|(_, item)| item.role == role);
+        same.nth(number).map(|(place, _)| place)
+    }
+}
