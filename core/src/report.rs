@@ -306,6 +306,12 @@ pub fn parse(json: &str) -> Error {
     if let Some(status) = told.http_status {
         error = error.with_http_status(status);
     }
+    if let Some(phase) = Phase::from_name(&told.phase) {
+        error = error.with_phase(phase);
+    }
+    if let Some(body) = told.body {
+        error = error.with_body(body);
+    }
     match (told.retryable, error.retry()) {
         (false, _) => error.with_retry(Retry::Never),
         (true, Retry::Never) => error.with_retry(Retry::Backoff),
@@ -326,6 +332,8 @@ struct Told {
     request_id: Option<String>,
     retry_after_ms: Option<u64>,
     retryable: bool,
+    phase: String,
+    body: Option<String>,
 }
 
 fn failure(error: &Error, record: Option<&Record>, partial: Option<Partial<'_>>) -> String {

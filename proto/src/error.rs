@@ -335,6 +335,16 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Every phase, in the order in which a request comes to them.
+    pub const ALL: &'static [Phase] = &[
+        Phase::Local,
+        Phase::Connect,
+        Phase::Send,
+        Phase::FirstItem,
+        Phase::Stream,
+        Phase::Consumer,
+    ];
+
     /// The name in the error's JSON.
     pub fn name(self) -> &'static str {
         match self {
@@ -345,6 +355,14 @@ impl Phase {
             Phase::Stream => "stream",
             Phase::Consumer => "consumer",
         }
+    }
+
+    /// The phase of this name, as read back from an error's JSON.
+    pub fn from_name(name: &str) -> Option<Phase> {
+        Phase::ALL
+            .iter()
+            .copied()
+            .find(|phase| phase.name() == name)
     }
 }
 
