@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
+	"strconv"
 )
 
 // Request is a chat request in OpenAI's words, whatever the provider speaks. What has no field goes into Extra, whose keys win.
@@ -25,7 +26,7 @@ type Request struct {
 	Metadata          map[string]string `json:"metadata,omitempty"`
 	Extra             map[string]any    `json:"-"`
 
-	// Raw is the whole request as JSON, instead of everything above; only "stream" is added for a stream that does not say it.
+	// Raw is the whole request as JSON, instead of everything above; only "stream" is added where it does not say it.
 	Raw json.RawMessage `json:"-"`
 }
 
@@ -44,30 +45,30 @@ func (r Request) MarshalJSON() ([]byte, error) {
 	return withExtra(plain(r), r.Extra)
 }
 
-// encode is the request as the library takes it.
+// encode is the request as the library takes it; how the provider is asked follows from what the caller waits for.
 func (r Request) encode(stream bool) (string, error) {
 	text, err := r.MarshalJSON()
 	if err != nil {
 		return "", newError(StatusInvalidArgument, "the request is not JSON: "+err.Error())
 	}
-	if stream {
-		text = withStream(text, r.Raw != nil || r.Extra != nil)
-	}
-	return asString(text), nil
+	return asString(withStream(text, stream, r.Raw != nil || r.Extra != nil)), nil
 }
 
-// withStream asks for a stream where the text does not say whether. What is no JSON object is the library's to complain of.
-func withStream(text []byte, maySay bool) []byte {
+// withStream says whether a stream is wanted where the text does not. What is no JSON object is the library's to complain of.
+func withStream(text []byte, stream, maySay bool) []byte {
 	if maySay {
 		var keys map[string]json.RawMessage
 		if json.Unmarshal(text, &keys) != nil || keys["stream"] != nil {
 			return text
 		}
 	}
-	head, rest, _ := bytes.Cut(text, []byte("{"))
-	joint := `{"stream":true,`
-	if bytes.HasPrefix(bytes.TrimLeft(rest, " \t\r\n"), []byte("}")) {
-		joint = `{"stream":true`
+	head, rest, found := bytes.Cut(text, []byte("{"))
+	if !found {
+		return text
+	}
+	joint := `{"stream":` + strconv.FormatBool(stream)
+	if !bytes.HasPrefix(bytes.TrimLeft(rest, " \t\r\n"), []byte("}")) {
+		joint += ","
 	}
 	return append(append(head[:len(head):len(head)], joint...), rest...)
 }
