@@ -247,6 +247,21 @@ class _Account:
         return self._of("finish_reason")  # type: ignore[no-any-return]
 
     @property
+    def finish_reason_raw(self) -> str | None:
+        """The provider's own word for it."""
+        return self._of("finish_reason_raw")  # type: ignore[no-any-return]
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether the provider sends no sign of the end, so that a cut would not show."""
+        return bool(self._of("incomplete"))
+
+    @property
+    def cached(self) -> bool:
+        """Whether it comes from the cache."""
+        return bool(self._of("cached"))
+
+    @property
     def usage(self) -> Usage:
         """Tokens."""
         return Usage(self._of("usage") or {})
