@@ -199,7 +199,7 @@ async fn commit(
         let error = match open(job, candidate, ticket, record).await {
             Ok(live) => {
                 let route = report::route(record, &candidate.model, attempt, reason);
-                ticket.route(&route, live.at);
+                ticket.route(route, live.at);
                 record.underway = Some(Phase::Stream);
                 return Ok((live, current));
             }

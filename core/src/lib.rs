@@ -28,6 +28,7 @@ pub mod config;
 #[cfg_attr(not(feature = "fault-injection"), path = "no_fault.rs")]
 #[doc(hidden)]
 pub mod fault;
+mod lent;
 mod live;
 pub mod log;
 mod metrics;

@@ -17,7 +17,7 @@ pub(crate) struct Live {
     pub(crate) client: u64,
     /// Number of the queue its events go to.
     pub(crate) queue: u64,
-    /// Bytes of it that wait in the queue; changed under the queue's lock only.
+    /// Bytes of it that wait in the queue, or are just being taken.
     pub(crate) held: AtomicUsize,
     flags: AtomicU8,
     waker: AtomicWaker,
@@ -39,6 +39,11 @@ impl Live {
 
     pub(crate) fn is_paused(&self) -> bool {
         self.flags.load(Ordering::Acquire) & PAUSED != 0
+    }
+
+    /// Whether events of it wait for their consumer.
+    pub(crate) fn lags(&self) -> bool {
+        self.held.load(Ordering::Relaxed) > 0
     }
 
     /// Lets the request's task look again.

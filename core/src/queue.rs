@@ -14,10 +14,13 @@ use std::time::{Duration, Instant};
 
 use crate::bell::{self, Bell};
 use crate::error::{Error, ErrorKind, Result, Status};
+use crate::lent::{EVENT_COST, Lent, SPARE_MAX};
 use crate::live::Live;
 use crate::process::{self, Process};
 use crate::runtime;
 use crate::sync::{AtomicBool, Mutex, MutexGuard};
+
+pub use crate::lent::Delivered;
 
 /// What an event carries; the numbers are `llm_event_type`'s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,52 +56,8 @@ impl EventType {
     }
 
     // Few and small, or never to be held back: they do not count against the bounds.
-    fn is_free(self) -> bool {
+    pub(crate) fn is_free(self) -> bool {
         self.is_terminal() || matches!(self, EventType::Route | EventType::Log)
-    }
-}
-
-/// One event as the consumer gets it.
-#[derive(Debug)]
-pub struct Delivered {
-    /// The request it belongs to; 0 for a log line.
-    pub request: u64,
-    /// As given at submission.
-    pub user_data: usize,
-    /// What it carries.
-    pub kind: EventType,
-    /// [`Status::Ok`] except in an error.
-    pub status: Status,
-    /// Which of n answers.
-    pub choice: u32,
-    /// 1 for the first provider tried.
-    pub attempt: u32,
-    /// Which tool call; the level of a log line.
-    pub index: u32,
-    /// Microseconds from submission to the arrival of the (first) bytes.
-    pub at_us: u64,
-    // NUL-terminated while it is lent.
-    data: Vec<u8>,
-    live: Option<Arc<Live>>,
-}
-
-impl Delivered {
-    /// The payload.
-    pub fn data(&self) -> &[u8] {
-        self.data
-            .split_last()
-            .map(|(_, data)| data)
-            .unwrap_or_default()
-    }
-
-    /// The payload as text; empty for bytes that are none (raw events).
-    pub fn text(&self) -> &str {
-        std::str::from_utf8(self.data()).unwrap_or_default()
-    }
-
-    /// The payload and the NUL byte that follows it.
-    pub fn data_with_nul(&self) -> &[u8] {
-        &self.data
     }
 }
 
@@ -115,7 +74,7 @@ pub(crate) struct Shared {
     pub(crate) bell: Bell,
     state: Mutex<State>,
     /// What the consumer holds; locked for the length of a poll, by the one that polls.
-    lent: Mutex<Vec<Delivered>>,
+    lent: Mutex<Lent>,
     polling: AtomicBool,
     max_bytes: usize,
     process: &'static Process,
@@ -148,12 +107,6 @@ struct State {
 pub const MAX_BYTES_DEFAULT: usize = 64 << 20;
 // A request's share never falls below this, however many there are: CONTRACTS 9.
 const SHARE_MIN: usize = 64 << 10;
-// What an event costs beside its payload.
-const EVENT_COST: usize = size_of::<Delivered>();
-// Buffers that are kept for reuse; a larger or further one goes back to the allocator.
-const SPARE_MAX: usize = 1024;
-const SPARE_BYTES_MAX: usize = 4 << 10;
-
 impl Queue {
     /// Makes a queue; `max_bytes` bounds what waits in it (0: 64 MiB). It may serve several clients.
     pub fn new(max_bytes: usize) -> Result<Queue> {
@@ -213,7 +166,7 @@ impl Queue {
         loop {
             let block = timeout != Some(Duration::ZERO);
             let taken = self.shared.take(self.process, lent, max, block)?;
-            lent.iter().for_each(&mut *deliver);
+            lent.events.iter().for_each(&mut *deliver);
             let woken = self.shared.bell.wakeup.swap(false, Ordering::SeqCst);
             if taken > 0 || max == 0 || woken || timeout == Some(Duration::ZERO) {
                 return Ok(taken);
@@ -287,7 +240,7 @@ impl Queue {
         };
         drop(waiting);
         if let Ok(mut lent) = self.shared.lent.try_lock() {
-            lent.clear();
+            lent.events.clear();
         }
         self.process
             .live
@@ -391,19 +344,12 @@ impl Shared {
     }
 
     // Moves up to `max` events to `lent`, whose last contents are given back. Finds nothing and is going to `block`: the bell
-    // rings from here on for a sleeper.
-    fn take(
-        &self,
-        process: &Process,
-        lent: &mut Vec<Delivered>,
-        max: usize,
-        block: bool,
-    ) -> Result<usize> {
+    // rings from here on for a sleeper. The lock is held only while events move: the shards wait for it, and freeing takes longer.
+    fn take(&self, process: &Process, lent: &mut Lent, max: usize, block: bool) -> Result<usize> {
+        lent.give_back();
         let mut state = crate::lock(&self.state);
-        for event in lent.drain(..) {
-            if state.spare.len() < SPARE_MAX && event.data.capacity() <= SPARE_BYTES_MAX {
-                state.spare.push(event.data);
-            }
+        if state.spare.len() + lent.spare.len() <= SPARE_MAX {
+            state.spare.append(&mut lent.spare);
         }
         let count = state.waiting.len().min(max);
         if count == 0 && max > 0 {
@@ -419,32 +365,30 @@ impl Shared {
         }
         let State { waiting, base, .. } = &mut *state;
         *base += count as u64;
-        let mut freed = 0;
-        for mut event in waiting.drain(..count) {
-            if !event.kind.is_free() || event.kind == EventType::Log {
-                freed += event.data.len() + EVENT_COST;
-            }
-            if let Some(live) = event.live.take()
-                && !event.kind.is_free()
-            {
-                live.held
-                    .fetch_sub(event.data.len() + EVENT_COST, Ordering::Relaxed);
-            }
-            event.data.push(0);
-            lent.push(event);
-        }
-        state.bytes -= freed;
-        let blocked = match state.bytes <= self.max_bytes / 2 {
-            true => std::mem::take(&mut state.blocked),
-            false => VecDeque::new(),
-        };
+        lent.events.extend(waiting.drain(..count));
         if count < max {
             self.settle(&mut state);
         }
         drop(state);
-        process.memory.sub(freed);
-        blocked.iter().for_each(|live| live.wake());
+        let freed = lent.receive();
+        self.free(process, freed);
         Ok(count)
+    }
+
+    // Counts bytes out, and wakes who waited for that.
+    fn free(&self, process: &Process, freed: usize) {
+        let blocked = {
+            let mut state = crate::lock(&self.state);
+            // Whoever released the queue meanwhile has counted them out.
+            let freed = freed.min(state.bytes);
+            state.bytes -= freed;
+            process.memory.sub(freed);
+            match state.bytes <= self.max_bytes / 2 {
+                true => std::mem::take(&mut state.blocked),
+                false => return,
+            }
+        };
+        blocked.iter().for_each(|live| live.wake());
     }
 
     // Everything was taken: the bell is quiet until something comes. That the queue is over is for ever something to be told.
@@ -506,7 +450,7 @@ impl Inlet<'_> {
                 state.blocked.push_back(lane.live.clone());
                 return false;
             }
-            lane.live.held.store(held + size, Ordering::Relaxed);
+            lane.live.held.fetch_add(size, Ordering::Relaxed);
             state.bytes += size;
             lane.process.memory.add(size);
         }
@@ -515,6 +459,8 @@ impl Inlet<'_> {
             return true;
         }
         let mut data = state.buffer();
+        // And a NUL byte: the consumer's thread should not have to move it.
+        data.reserve(event.data.len() + 1);
         data.extend_from_slice(event.data);
         lane.last = Some((event.kind, event.choice, lane.attempt, event.index));
         lane.last_seq = state.base + state.waiting.len() as u64;

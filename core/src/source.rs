@@ -205,6 +205,7 @@ impl Source {
             let Some(body) = body else {
                 return Poll::Ready(Some(Some(Ok(None))));
             };
+            body.lag(live.lags());
             match body.poll_read(cx) {
                 Poll::Ready(read) => Poll::Ready(Some(Some(read.transpose()))),
                 Poll::Pending => alarm.poll(cx, until).map(|()| None),

@@ -14,7 +14,7 @@ use crate::clock::{self, Alarm};
 use crate::error::{Error, ErrorKind, Phase, Result, Status};
 use crate::live::Live;
 use crate::process::Process;
-use crate::queue::{EventType, Lane, New, Queue, Shared};
+use crate::queue::{EventType, Inlet, Lane, New, Queue, Shared};
 use crate::report;
 
 /// One call's way to its consumer.
@@ -22,6 +22,8 @@ use crate::report;
 pub(crate) struct Ticket {
     queue: Arc<Shared>,
     lane: Lane,
+    /// An attempt that was opened for the consumer, told of with what comes first.
+    opened: Option<(String, Instant)>,
     finished: bool,
 }
 
@@ -55,6 +57,7 @@ impl Ticket {
         Ok(Ticket {
             queue: queue.shared.clone(),
             lane,
+            opened: None,
             finished: false,
         })
     }
@@ -114,9 +117,9 @@ impl Ticket {
         }
     }
 
-    /// Opens an attempt for the consumer.
-    pub(crate) fn route(&mut self, json: &str, at: Instant) {
-        self.push_free(EventType::Route, Status::Ok, json, at);
+    /// Opens an attempt for the consumer, who is told of it with the next event.
+    pub(crate) fn route(&mut self, json: String, at: Instant) {
+        self.opened = Some((json, at));
     }
 
     /// Says the last thing.
@@ -139,19 +142,16 @@ impl Ticket {
     }
 
     fn push_free(&mut self, kind: EventType, status: Status, json: &str, at: Instant) {
-        let new = New {
-            kind,
-            status,
-            choice: 0,
-            index: 0,
-            data: json.as_bytes(),
-        };
-        self.queue.inlet().push(&mut self.lane, new, at);
+        let mut inlet = self.queue.inlet();
+        open(&mut self.opened, &mut inlet, &mut self.lane);
+        inlet.push(&mut self.lane, free(kind, status, json), at);
+        drop(inlet);
         bell::mark(&self.queue, json.len(), at);
     }
 
     fn push_from(&mut self, batch: &Batch, provider: &str, done: &mut usize, at: Instant) {
         let mut inlet = self.queue.inlet();
+        open(&mut self.opened, &mut inlet, &mut self.lane);
         for (choice, event) in batch.iter().skip(*done) {
             let made;
             let (kind, index, data) = match event {
@@ -219,6 +219,23 @@ impl Drop for Ticket {
         };
         let error = Error::new(kind, message);
         self.finish(EventType::Error, error.status(), &report::bare(&error));
+    }
+}
+
+fn open(opened: &mut Option<(String, Instant)>, inlet: &mut Inlet<'_>, lane: &mut Lane) {
+    if let Some((json, at)) = opened.take() {
+        inlet.push(lane, free(EventType::Route, Status::Ok, &json), at);
+    }
+}
+
+// An event that no bound holds back.
+fn free(kind: EventType, status: Status, json: &str) -> New<'_> {
+    New {
+        kind,
+        status,
+        choice: 0,
+        index: 0,
+        data: json.as_bytes(),
     }
 }
 

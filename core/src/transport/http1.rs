@@ -61,6 +61,8 @@ impl Connection {
         let (heard, asked) = (self.heard.count(), clock::now());
         let sending = self.sender.try_send_request(request);
         let mut sending = std::pin::pin!(sending);
+        // Whose answer lagged before is no matter now.
+        self.heard.lag(false);
         self.gate.open();
         let answer = poll_fn(|cx| self.poll(cx, |cx| sending.as_mut().poll(cx))).await;
         let answer = answer.map_err(|mut failed| {
@@ -172,6 +174,12 @@ impl Body for Answer {
                 }
                 Some(Err(error)) => return Poll::Ready(Some(Err(words(&error)))),
             }
+        }
+    }
+
+    fn lag(&mut self, lags: bool) {
+        if let Some((connection, _)) = &self.connection {
+            connection.heard.lag(lags);
         }
     }
 

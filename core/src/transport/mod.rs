@@ -89,6 +89,9 @@ pub(crate) trait Body: Send {
     /// The next bytes, `None` at a clean end.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, String>>>;
 
+    /// What was read waits for its consumer, or does not: in the first case little should be held.
+    fn lag(&mut self, _lags: bool) {}
+
     /// The answer is over, though the body may not be: drain what little may be left, within bounds, and keep the connection.
     fn release(self: Box<Self>);
 }

@@ -218,6 +218,12 @@ impl Body for Witnessed {
         Poll::Ready(read)
     }
 
+    fn lag(&mut self, lags: bool) {
+        if let Some(body) = &mut self.body {
+            body.lag(lags);
+        }
+    }
+
     fn release(mut self: Box<Self>) {
         self.tape.end(End::Complete);
         if let Some(body) = self.body.take() {
