@@ -1,0 +1,517 @@
+// Types of libllm. What the library tells is in snake_case, as providers write it; what this package adds is in camelCase.
+
+/** A word of a list that may grow: known words are completed, others pass. */
+type Open<Known extends string> = Known | (string & {});
+
+// ---- Requests: Chat Completions' shape. Keys that are not here go to the provider as they are.
+
+export interface ContentPart {
+  type: Open<'text' | 'image_url' | 'input_audio' | 'file'>;
+  text?: string;
+  image_url?: { url: string; detail?: Open<'auto' | 'low' | 'high'> };
+  input_audio?: { data: string; format: Open<'wav' | 'mp3'> };
+  [key: string]: unknown;
+}
+
+export interface ToolCall {
+  /** Goes back in the tool message's `tool_call_id`. */
+  id: string;
+  type: 'function';
+  function: {
+    name: string;
+    /** JSON text, as the model wrote it. */
+    arguments: string;
+  };
+}
+
+export interface SystemMessage {
+  role: 'system' | 'developer';
+  content: string | ContentPart[];
+  name?: string;
+}
+
+export interface UserMessage {
+  role: 'user';
+  content: string | ContentPart[];
+  name?: string;
+}
+
+export interface AssistantMessage {
+  role: 'assistant';
+  content?: string | ContentPart[] | null;
+  reasoning?: string | null;
+  refusal?: string | null;
+  tool_calls?: ToolCall[];
+  /** What must go back as it came: signatures and the like. Append the answer's `message` and it does. */
+  libllm_parts?: unknown[];
+  name?: string;
+}
+
+export interface ToolMessage {
+  role: 'tool';
+  content: string | ContentPart[];
+  tool_call_id: string;
+}
+
+export type Message = SystemMessage | UserMessage | AssistantMessage | ToolMessage;
+
+export interface Tool {
+  type: 'function';
+  function: {
+    name: string;
+    description?: string;
+    /** A JSON schema. */
+    parameters?: Record<string, unknown>;
+    strict?: boolean;
+  };
+}
+
+export interface ChatRequest {
+  /** PROVIDER/MODEL, or an alias of the configuration; without it, the configuration's `default_model`. */
+  model?: string;
+  messages: Message[];
+  tools?: Tool[];
+  tool_choice?: Open<'auto' | 'none' | 'required'> | { type: 'function'; function: { name: string } };
+  parallel_tool_calls?: boolean;
+  max_tokens?: number;
+  max_completion_tokens?: number;
+  temperature?: number;
+  top_p?: number;
+  n?: number;
+  stop?: string | string[];
+  seed?: number;
+  presence_penalty?: number;
+  frequency_penalty?: number;
+  logit_bias?: Record<string, number>;
+  logprobs?: boolean;
+  top_logprobs?: number;
+  reasoning_effort?: Open<'none' | 'minimal' | 'low' | 'medium' | 'high'>;
+  response_format?:
+    | { type: 'text' }
+    | { type: 'json_object' }
+    | { type: 'json_schema'; json_schema: { name: string; schema?: Record<string, unknown>; strict?: boolean } };
+  service_tier?: Open<'auto' | 'default' | 'flex' | 'priority'>;
+  user?: string;
+  metadata?: Record<string, string>;
+  [key: string]: unknown;
+}
+
+// ---- Options. Times are milliseconds; Infinity is no limit.
+
+export interface RequestOptions {
+  /** Closes the request upstream when it is aborted; the caller gets an APIUserAbortError. */
+  signal?: AbortSignal | null;
+  /** Ask this provider; the request's model is then its own name for it. */
+  provider?: string;
+  /** What is asked; "chat" if left out. "warm" sends nothing and has a connection stand. */
+  operation?: Open<'chat' | 'completion' | 'warm'>;
+  /** The whole request, retries included. */
+  timeout?: number;
+  /** Until the first token; then the next target is tried. */
+  firstTokenTimeout?: number;
+  /** Between two pieces of an answer. */
+  idleTimeout?: number;
+  /** Attempts beyond the first, over all targets. */
+  maxRetries?: number;
+  /** All attempts, over all targets. */
+  maxAttempts?: number;
+  /** Models or aliases that are asked after the request's own. */
+  fallbacks?: string[];
+  /** What happens to an answer that is cut after its first piece. */
+  onPartial?: Open<'error'>;
+  /** A parameter that a provider cannot take: leave it out and report that, refuse, or send it all the same. */
+  unsupported?: Open<'drop' | 'error' | 'pass'>;
+  /** Added to every attempt. */
+  headers?: Record<string, string>;
+  /** Another place for the first target's provider. */
+  baseURL?: string;
+  /** The key for that place, or for the first target's provider. */
+  apiKey?: string;
+  /** Sent as `Idempotency-Key`. */
+  idempotencyKey?: string;
+  /** Merged into the request's body last. */
+  extraBody?: Record<string, unknown>;
+  /** Also the provider's own chunks, as `raw` events. */
+  raw?: boolean;
+  /** False: one event for each delta, even when the reader lags. */
+  coalesce?: boolean;
+  /** False: neither read nor fill the cache. */
+  cache?: boolean;
+  /** The whole text in the `done` event's message too. */
+  message?: boolean;
+  /** Keys of the library's `options_json` that are not named here (docs/config.md). */
+  options?: Record<string, unknown>;
+}
+
+/** The configuration (docs/config.md) as an object, TOML or JSON text, or "@PATH" of a file; null reads the environment. */
+export type Config = string | Record<string, unknown> | null;
+
+export interface ClientOptions extends RequestOptions {
+  config?: Config;
+}
+
+// ---- Events of a stream
+
+/** A piece of the answer. */
+export interface TextEvent {
+  type: 'text';
+  text: string;
+  choice: number;
+}
+
+/** A piece of the model's reasoning. */
+export interface ReasoningEvent {
+  type: 'reasoning';
+  text: string;
+  choice: number;
+}
+
+/** A piece of a refusal; never part of the text. */
+export interface RefusalEvent {
+  type: 'refusal';
+  text: string;
+  choice: number;
+}
+
+/** Tool call number `index` begins. */
+export interface ToolCallEvent {
+  type: 'tool_call';
+  id: string;
+  name: string;
+  index: number;
+  choice: number;
+}
+
+/** A piece of the arguments of tool call number `index`, as JSON text. */
+export interface ToolArgsEvent {
+  type: 'tool_args';
+  arguments: string;
+  index: number;
+  choice: number;
+}
+
+/** What must be sent back as it came but is no text: signatures, citations, images, audio. */
+export interface PartEvent {
+  type: 'part';
+  data: { kind: Open<'signature' | 'redacted' | 'encrypted' | 'citation' | 'server_tool' | 'image' | 'audio' | 'plan'>; [key: string]: unknown };
+  choice: number;
+}
+
+/** The provider's own chunk; only with `raw: true`. */
+export interface RawEvent {
+  type: 'raw';
+  data: Uint8Array;
+}
+
+/** The answer comes from another attempt than the first: a retry, or another provider. */
+export interface ReroutedEvent {
+  type: 'rerouted';
+  /** PROVIDER/MODEL that failed last. */
+  from: string | null;
+  /** PROVIDER/MODEL that answers now. */
+  to: string;
+  reason: Open<'retry' | 'fallback'>;
+  attempt: number;
+  /** Whether what was delivered before is void. */
+  voids: boolean;
+}
+
+/** An event of a newer library; safe to ignore. */
+export interface UnknownEvent {
+  type: 'unknown';
+  number: number;
+  data: string | Uint8Array;
+}
+
+export type StreamEvent =
+  | TextEvent
+  | ReasoningEvent
+  | RefusalEvent
+  | ToolCallEvent
+  | ToolArgsEvent
+  | PartEvent
+  | RawEvent
+  | ReroutedEvent
+  | Done
+  | UnknownEvent;
+
+// ---- Answers
+
+/** Tokens; null is unknown. */
+export interface Usage {
+  prompt_tokens?: number | null;
+  completion_tokens?: number | null;
+  total_tokens?: number | null;
+  /** Of the prompt, read from the provider's cache. */
+  cached_tokens?: number | null;
+  /** Of the prompt, written to the provider's cache. */
+  cache_write_tokens?: number | null;
+  /** Of the answer, reasoning. */
+  reasoning_tokens?: number | null;
+  /** Who says so. */
+  source?: Open<'reported' | 'estimated' | 'unknown'>;
+  /** The provider's own words. */
+  raw?: Record<string, unknown>;
+}
+
+export type FinishReason = Open<'stop' | 'length' | 'tool_calls' | 'content_filter'>;
+
+/** One try at one target. */
+export class Attempt {
+  private constructor();
+  readonly provider: string;
+  readonly model: string;
+  /** LLM_OK or a constant such as LLM_ERR_TIMEOUT. */
+  readonly llmStatus: string;
+  readonly kind: string | null;
+  /** HTTP status. */
+  readonly status: number | null;
+  readonly ms: number;
+  readonly message: string | null;
+}
+
+/** What one choice said; append it to `messages` for the next turn. */
+export interface AnswerMessage {
+  role: 'assistant';
+  content: string | null;
+  reasoning?: string | null;
+  refusal?: string | null;
+  tool_calls?: ToolCall[];
+  libllm_parts?: unknown[];
+}
+
+export interface Choice {
+  index: number;
+  message: AnswerMessage;
+  finish_reason: FinishReason | null;
+}
+
+interface Account {
+  /** The library's own words: JSON, and parsed. */
+  readonly raw_json: string;
+  readonly told: Record<string, unknown>;
+  /** The provider's name for the answer. */
+  readonly id: string | null;
+  /** The model as the provider named it. */
+  readonly model: string | null;
+  /** Who answered. */
+  readonly provider: string;
+  /** PROVIDER/MODEL that was asked. */
+  readonly target: string;
+  /** Of the first choice. */
+  readonly finish_reason: FinishReason | null;
+  /** The provider's own word for it. */
+  readonly finish_reason_raw: string | null;
+  /** Whether the provider sends no sign of the end, so that a cut would not show. */
+  readonly incomplete: boolean;
+  /** Whether it comes from the cache. */
+  readonly cached: boolean;
+  readonly usage: Usage;
+  /** Null where nobody knows it. */
+  readonly cost_usd: number | null;
+  /** The provider's, from its headers. */
+  readonly request_id: string | null;
+  /** Every try, in order; the last one succeeded. */
+  readonly attempts: Attempt[];
+  /** Milliseconds to the first token. */
+  readonly ttft_ms: number | null;
+  /** Milliseconds to the end. */
+  readonly total_ms: number | null;
+  /** Parameters that the provider could not take. */
+  readonly dropped: { param: string; action: Open<'dropped' | 'clamped' | 'converted'>; why: string }[];
+}
+
+/** The last event of a stream that ended well. */
+export interface Done extends Account {}
+export class Done {
+  private constructor();
+  readonly type: 'done';
+  toJSON(): { type: 'done'; [key: string]: unknown };
+}
+
+/** A whole answer. */
+export interface Answer extends Account {}
+export class Answer {
+  private constructor();
+  /** Text of the first choice. */
+  readonly text: string;
+  /** The first choice's message: the turn to append to `messages`. */
+  readonly message: AnswerMessage;
+  /** Of the first choice. */
+  readonly tool_calls: ToolCall[];
+  /** All n answers. */
+  readonly choices: Choice[];
+  /** A chat.completion object, as OpenAI's API would have answered; the library's own words are in `libllm`. */
+  toJSON(): { object: 'chat.completion'; choices: Choice[]; [key: string]: unknown };
+}
+
+// ---- Streams
+
+/** One answer's events, in order, for one reader. `for await` and `await using` close it upstream when they are left early. */
+export interface EventReader extends AsyncIterableIterator<StreamEvent> {
+  next(): Promise<IteratorResult<StreamEvent, undefined>>;
+  return(value?: unknown): Promise<IteratorResult<StreamEvent, undefined>>;
+  throw(error?: unknown): Promise<IteratorResult<StreamEvent, undefined>>;
+  [Symbol.asyncIterator](): this;
+  [Symbol.asyncDispose](): Promise<void>;
+  /** Only the text of the first choice, piece by piece. */
+  readonly textStream: AsyncIterableIterator<string>;
+  /** Reads to the end; the whole answer. Rejects with what reading would have thrown. */
+  final(): Promise<Answer>;
+  /** Two readers of the same events; each event is kept until both have read it, so read both. */
+  tee(): [EventReader, EventReader];
+  /** Server-sent events, one JSON object each; an error is an event named `error`. `raw` events are left out. */
+  toReadableStream(): ReadableStream<Uint8Array>;
+  /** toReadableStream() as the body of a Response. */
+  toResponse(init?: ResponseInit): Response;
+  /** Closes the stream upstream. Who reads it gets an APIUserAbortError. */
+  cancel(): void;
+  /** Closes the stream upstream. Who reads it gets the end. */
+  close(): void;
+}
+
+export interface Stream extends EventReader {}
+export class Stream {
+  private constructor();
+}
+
+// ---- The client
+
+/**
+ * Answers from any provider. Make one and share it; its streams need no threads. The process stays while an answer is on its way, and
+ * exits when none is.
+ */
+export class LLM {
+  constructor(options?: ClientOptions);
+  /** The whole answer to a request, or to a model's name and a prompt. */
+  chat(request: ChatRequest, options?: RequestOptions): Promise<Answer>;
+  chat(model: string, prompt: string | Message[], options?: RequestOptions): Promise<Answer>;
+  /** The answer's events as they come. Throws what the library refuses at once. */
+  stream(request: ChatRequest, options?: RequestOptions): Stream;
+  stream(model: string, prompt: string | Message[], options?: RequestOptions): Stream;
+  /** The same client with other defaults. */
+  withOptions(options: RequestOptions): LLM;
+  /** Replaces keys, routes and limits at once; requests in flight keep theirs. */
+  reload(config?: Config): void;
+  /** Counters and histograms. */
+  metrics(format?: 'json' | 'prometheus'): string;
+  /** Refuses new requests and waits for those in flight, `timeout` milliseconds at most; then cancels the rest. */
+  drain(options?: { timeout?: number }): Promise<void>;
+  /** Cancels what is in flight. Never blocks. */
+  close(): void;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface Logger {
+  error?(line: string): void;
+  warn?(line: string): void;
+  info?(line: string): void;
+  debug(line: string): void;
+  trace?(line: string): void;
+}
+
+export type LogLevel = 'off' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
+
+/** Sends the process's log, up to `level` (info), to `logger` on this thread; null ends that. The last call in the process counts. */
+export function setLogger(logger: Logger | null, level?: LogLevel): void;
+
+/** Of the library inside, such as "0.1.0 (rustls; linux-x86_64)". */
+export function libraryVersion(): string;
+
+/** Of this package. */
+export const version: string;
+
+// ---- Errors
+
+/** The root of every error of this package. What nobody told is null. */
+export class LLMError extends Error {
+  /** The library's constant, such as "LLM_ERR_TIMEOUT". */
+  readonly llmStatus: string;
+  /** Small and stable, such as "rate_limited". */
+  readonly kind: string;
+  /** The provider's own words. */
+  readonly code: string | null;
+  readonly type: string | null;
+  readonly param: string | null;
+  /** HTTP status. */
+  readonly status: number | null;
+  readonly requestId: string | null;
+  /** `requestId`, by the name that openai-node uses. */
+  readonly requestID: string | null;
+  readonly provider: string | null;
+  readonly model: string | null;
+  /** Seconds to wait before asking again. */
+  readonly retryAfter: number | null;
+  /** Whether asking again may help. */
+  readonly isRetryable: boolean;
+  /** Where it happened. */
+  readonly phase: Open<'local' | 'connect' | 'send' | 'first_item' | 'stream' | 'consumer'> | null;
+  /** Every try, in order. */
+  readonly attempts: Attempt[];
+  /** Text that had been delivered. */
+  readonly partialText: string;
+  /** The provider's answer, cut to 64 KiB. */
+  readonly rawBody: string | null;
+  /** Everything above as the library told it. */
+  readonly rawJson: string;
+}
+
+/** A configuration, an option or a model name that the library does not know. */
+export class ConfigError extends LLMError {}
+/** A request that is no request: malformed, or without messages. */
+export class InvalidArgumentError extends LLMError {}
+/** Not in this build, or not by this provider. */
+export class UnsupportedError extends LLMError {}
+/** The client was closed. */
+export class ClosedError extends LLMError {}
+/** A limit of the configuration is reached, or two readers read one stream. */
+export class BusyError extends LLMError {}
+/** The client was made before fork(). */
+export class ForkedError extends LLMError {}
+/** A fault of the library, or memory that could not be had. */
+export class InternalError extends LLMError {}
+
+/** What came of a request that was made. */
+export class APIError extends LLMError {}
+/** 400 and its like: the same request will fail again. */
+export class BadRequestError extends APIError {}
+/** 404: no such model or place. */
+export class NotFoundError extends BadRequestError {}
+/** 409. */
+export class ConflictError extends BadRequestError {}
+/** 422. */
+export class UnprocessableEntityError extends BadRequestError {}
+/** The prompt does not fit the model. */
+export class ContextLengthError extends BadRequestError {}
+/** Refused by the provider's moderation. */
+export class ContentFilterError extends BadRequestError {}
+/** 401, or no key at all. */
+export class AuthenticationError extends APIError {}
+/** 403. */
+export class PermissionDeniedError extends APIError {}
+/** 429: see `retryAfter`. */
+export class RateLimitError extends APIError {}
+/** Out of credit: waiting does not help. */
+export class QuotaExceededError extends RateLimitError {}
+/** A spending limit of the configuration. */
+export class BudgetExceededError extends RateLimitError {}
+/** 5xx. */
+export class InternalServerError extends APIError {}
+/** 529, or an overload told inside an answer. */
+export class OverloadedError extends InternalServerError {}
+/** DNS, TCP, TLS or a proxy. */
+export class APIConnectionError extends APIError {}
+/** A deadline passed; `phase` says which part took too long. */
+export class APITimeoutError extends APIConnectionError {}
+/** The answer was cut; `partialText` has what came. */
+export class StreamInterruptedError extends APIError {}
+/** The stream was left unread too long. */
+export class ConsumerStalledError extends StreamInterruptedError {}
+/** The provider sent what cannot be understood. */
+export class APIResponseValidationError extends APIError {}
+/** The request was cancelled; `cause` is the signal's reason. */
+export class APIUserAbortError extends APIError {}
+/** No target was left to ask; see `attempts`. */
+export class NoRouteError extends APIError {}
+/** Every target's circuit breaker is open. */
+export class CircuitOpenError extends NoRouteError {}

@@ -1,0 +1,85 @@
+'use strict';
+// What one request wishes, from an options object to what llm_submit() takes. Times are milliseconds.
+
+const abi = require('./abi');
+
+// Option -> key of options_json, for those that cross as they are.
+const plain = {
+  maxAttempts: 'max_attempts',
+  fallbacks: 'fallbacks',
+  onPartial: 'on_partial',
+  unsupported: 'unsupported',
+  headers: 'headers',
+  baseURL: 'base_url',
+  apiKey: 'api_key',
+  idempotencyKey: 'idempotency_key',
+  extraBody: 'extra_body',
+};
+
+const known = new Set([
+  ...Object.keys(plain),
+  'provider', 'operation', 'timeout', 'firstTokenTimeout', 'idleTimeout', 'maxRetries', 'raw', 'coalesce', 'cache',
+  'message', 'options', 'signal',
+]);
+
+/** Options as the library takes them; made once, used by any number of requests. */
+class Compiled {
+  constructor(given) {
+    for (const name of Object.keys(given)) {
+      if (!known.has(name)) {
+        throw new TypeError(`unknown option ${name}, expected one of ${[...known].sort().join(', ')}`);
+      }
+    }
+    this.given = given;
+    this.provider = given.provider ?? null;
+    this.operation = given.operation ?? null;
+    this.timeout = milliseconds('timeout', given.timeout);
+    this.firstTokenTimeout = milliseconds('firstTokenTimeout', given.firstTokenTimeout);
+    this.joins = given.coalesce !== false;
+    this.flags =
+      (given.raw ? abi.OPT_RAW : 0) |
+      (this.joins ? 0 : abi.OPT_NO_COALESCE) |
+      (given.cache === false ? abi.OPT_NO_CACHE : 0) |
+      (given.message ? abi.OPT_MESSAGE : 0);
+    this.json = cold(given);
+    this.signal = given.signal ?? null;
+  }
+
+  /** These with others on top. */
+  with(given) {
+    return given === undefined ? this : new Compiled({ ...this.given, ...given });
+  }
+}
+
+function cold(given) {
+  const made = { ...given.options };
+  for (const name in plain) {
+    if (given[name] !== undefined && given[name] !== null) {
+      made[plain[name]] = given[name];
+    }
+  }
+  if (given.maxRetries !== undefined && given.maxRetries !== null) {
+    // The library counts attempts, SDKs count what comes after the first.
+    made.max_attempts = given.maxRetries + 1;
+  }
+  if (given.idleTimeout !== undefined && given.idleTimeout !== null) {
+    made.idle_timeout_ms = milliseconds('idleTimeout', given.idleTimeout);
+  }
+  for (const _ in made) {
+    return JSON.stringify(made);
+  }
+  return null;
+}
+
+// 0 is the default, -1 is none at all (infinity or below zero); no timeout is rounded to either.
+function milliseconds(name, time) {
+  if (time === undefined || time === null) {
+    return 0;
+  }
+  if (typeof time !== 'number' || Number.isNaN(time)) {
+    throw new TypeError(`${name}: expected milliseconds, got ${String(time)}`);
+  }
+  return time < 0 || time === Infinity ? -1 : Math.max(1, Math.round(time));
+}
+
+module.exports = { Compiled };
