@@ -1,0 +1,8 @@
+// The same names by `import` as by `require`, and everything that index.d.ts declares is there at run time (test/esm.test.mjs).
+import * as esm from '../../index.mjs';
+import cjs = require('../../index.js');
+
+const same: typeof cjs = esm;
+const back: typeof esm = cjs;
+const llm: cjs.LLM = new esm.LLM();
+export const all = [same, back, llm];
