@@ -11,6 +11,7 @@ need clang++ clang
 need python3 python3
 python3 -c 'import ensurepip, venv' 2> /dev/null || missing+=(python3-venv)
 need node nodejs
+need npm npm
 need pkg-config pkg-config
 need cmake cmake
 need valgrind valgrind
