@@ -83,6 +83,7 @@ build_examples() {
     rust_examples
     python_examples
     go_examples
+    node_examples
 }
 
 # Rust examples are cargo targets of the crate `libllm`, whose sources are in examples/rust.
@@ -127,5 +128,24 @@ go_examples() {
         (cd "$root/examples/go" && GOTOOLCHAIN=local GOFLAGS=-mod=readonly CGO_CFLAGS="-O2 -g -I$root/include" \
             CGO_LDFLAGS="-L$LLM_LIB_DIR -lllm -Wl,-rpath,$LLM_LIB_DIR" go build -tags libllm_env -o "$out" "$source") >&2 || out=false
         printf 'go\t%s\t%s\n' "$name" "$out"
+    done
+}
+
+# Node examples run from the sources, by the package's name, with an addon that is built for them here.
+node_examples() {
+    local source name out folder=$LLM_WORK/node
+    if ! node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2> /dev/null; then
+        printf 'skipped: node (18 or newer) not found\n'
+        return
+    fi
+    "$root/tools/node-addon.sh" "$folder" >&2 || printf 'node: the addon does not build\n' >&2
+    mkdir -p "$folder/node_modules"
+    ln -sfn "$root/bindings/node" "$folder/node_modules/libllm"
+    cp "$root"/examples/node/*.mjs "$folder/"
+    for source in "$root"/examples/node/*.mjs; do
+        name=$(basename "$source" .mjs) out=$LLM_WORK/bin/node-$(basename "$source" .mjs)
+        printf '#!/bin/sh\nLIBLLM_NODE="%s" exec node "%s" "$@"\n' "$folder/libllm.node" "$folder/$name.mjs" > "$out"
+        chmod +x "$out"
+        printf 'node\t%s\t%s\n' "$name" "$out"
     done
 }
