@@ -240,6 +240,34 @@ impl Batch {
         self.store(tag, choice, index, start, start);
     }
 
+    /// Like [`Batch::push`] for a delta whose text `write` appends to what is here; `event` is that delta without a text.
+    pub(crate) fn push_made(
+        &mut self,
+        choice: u32,
+        event: &Event<'_>,
+        write: impl FnOnce(&mut String),
+    ) {
+        let start = self.data.len();
+        write(&mut self.data);
+        if self.data.len() == start {
+            return;
+        }
+        // Behind the last delta already; an empty one joins it to that.
+        if self.joins && self.joined(choice, event) {
+            return;
+        }
+        let (tag, index) = match *event {
+            Event::Text(_) => (Tag::Text, 0),
+            Event::Reasoning(_) => (Tag::Reasoning, 0),
+            Event::Refusal(_) => (Tag::Refusal, 0),
+            Event::ToolArgs { index, .. } => (Tag::ToolArgs, index),
+            // Nothing else has a text alone.
+            _ => return self.data.truncate(start),
+        };
+        self.items += 1;
+        self.store(tag, choice, index, start, start);
+    }
+
     /// The events in order, each with its choice.
     pub fn iter(&self) -> impl Iterator<Item = (u32, Event<'_>)> {
         self.stored

@@ -71,20 +71,32 @@ impl<'a> Str<'a> {
     where
         'a: 's,
     {
-        if self.is_plain()
-            && (half.0.is_none() || self.raw.is_empty())
-            && let Ok(text) = std::str::from_utf8(self.raw)
-        {
+        if let Some(text) = self.as_written(half) {
             return text;
         }
         self.decode_into(half, scratch);
         scratch
     }
 
+    /// Its text where that is what is written and no `half` waits: nothing has to be made.
+    pub fn as_written(&self, half: &Half) -> Option<&'a str> {
+        if self.is_plain() && (half.0.is_none() || self.raw.is_empty()) {
+            return std::str::from_utf8(self.raw).ok();
+        }
+        None
+    }
+
     /// Its text in memory of its own.
     pub fn owned(&self) -> String {
-        let mut scratch = String::new();
-        self.decode(&mut scratch).to_owned()
+        if self.is_plain()
+            && let Ok(text) = std::str::from_utf8(self.raw)
+        {
+            return text.to_owned();
+        }
+        let (mut half, mut text) = (Half::default(), String::new());
+        self.append_joined(&mut half, &mut text);
+        half.flush_into(&mut text);
+        text
     }
 
     /// Its text in `buffer`; `None` if that is too small. For keys: invalid UTF-8 stays, a lone surrogate matches nothing.
@@ -121,37 +133,32 @@ impl<'a> Str<'a> {
 
     fn decode_into(&self, half: &mut Half, out: &mut String) {
         out.clear();
+        self.append_joined(half, out);
+    }
+
+    /// Like [`Str::decode_joined`], but appends the text to `out`.
+    pub fn append_joined(&self, half: &mut Half, out: &mut String) {
         out.reserve(self.raw.len());
         // One check of the whole is several times faster than one of each piece between two escapes.
         let valid = std::str::from_utf8(self.raw).ok();
-        let mut rest = self.raw;
-        while !rest.is_empty() {
-            let plain = memchr::memchr(b'\\', rest).unwrap_or(rest.len());
-            if plain > 0 {
+        let mut at = 0;
+        while at < self.raw.len() {
+            let next = backslash(self.raw, at);
+            if next > at {
                 half.flush_into(out);
-                let at = self.raw.len() - rest.len();
-                match valid.and_then(|text| text.get(at..at + plain)) {
+                match valid.and_then(|text| text.get(at..next)) {
                     Some(text) => out.push_str(text),
-                    None => push_lossy(&rest[..plain], out),
+                    None => push_lossy(&self.raw[at..next], out),
                 }
             }
-            let Some(tail) = rest.get(plain + 1..) else {
+            let Some(tail) = self.raw.get(next + 1..) else {
                 break;
             };
             let (escape, used) = escape(tail);
-            rest = &tail[used..];
-            match (escape, half.0.take()) {
-                (Escape::Low(low), Some(high)) => out.push(join(high, low)),
-                (escape, held) => {
-                    if held.is_some() {
-                        out.push(char::REPLACEMENT_CHARACTER);
-                    }
-                    match escape {
-                        Escape::Char(char) => out.push(char),
-                        Escape::High(high) => half.0 = Some(high),
-                        Escape::Low(_) => out.push(char::REPLACEMENT_CHARACTER),
-                    }
-                }
+            at = next + 1 + used;
+            match (escape, half.0) {
+                (Escape::Char(char), None) => out.push(char),
+                (escape, _) => half.then(escape, out),
             }
         }
     }
@@ -177,8 +184,29 @@ impl Half {
         }
     }
 
+    #[inline]
     fn flush_into(&mut self, out: &mut String) {
-        out.push_str(self.flush());
+        if self.0.is_some() {
+            out.push_str(self.flush());
+        }
+    }
+
+    /// An escape that follows a half, or is one.
+    #[inline(never)]
+    fn then(&mut self, escape: Escape, out: &mut String) {
+        match (escape, self.0.take()) {
+            (Escape::Low(low), Some(high)) => out.push(join(high, low)),
+            (escape, held) => {
+                if held.is_some() {
+                    out.push(char::REPLACEMENT_CHARACTER);
+                }
+                match escape {
+                    Escape::Char(char) => out.push(char),
+                    Escape::High(high) => self.0 = Some(high),
+                    Escape::Low(_) => out.push(char::REPLACEMENT_CHARACTER),
+                }
+            }
+        }
     }
 }
 
@@ -197,15 +225,17 @@ pub(super) fn end(input: &[u8], mut at: usize) -> Result<usize, (usize, &'static
     }
 }
 
+// Eight bytes at a time: in a word, the lowest flagged byte is exact (a borrow only runs upwards).
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = 0x8080_8080_8080_8080;
+
+const fn zeros(word: u64) -> u64 {
+    word.wrapping_sub(ONES) & !word
+}
+
 /// The first quote, backslash or control character at or behind `at`; the length if there is none.
 #[inline]
 pub(super) fn special(input: &[u8], mut at: usize) -> usize {
-    // Eight bytes at a time: in a word, the lowest flagged byte is exact (a borrow only runs upwards).
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = 0x8080_8080_8080_8080;
-    const fn zeros(word: u64) -> u64 {
-        word.wrapping_sub(ONES) & !word
-    }
     while let Some(chunk) = input.get(at..).and_then(<[u8]>::first_chunk::<8>) {
         let word = u64::from_le_bytes(*chunk);
         let quote = zeros(word ^ (ONES * b'"' as u64));
@@ -221,6 +251,22 @@ pub(super) fn special(input: &[u8], mut at: usize) -> usize {
     let found = rest
         .iter()
         .position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
+    at + found.unwrap_or(rest.len())
+}
+
+/// The first backslash at or behind `at`; the length if there is none. Escapes lie closer together than a call of `memchr` is
+/// worth.
+#[inline]
+fn backslash(input: &[u8], mut at: usize) -> usize {
+    while let Some(chunk) = input.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        let found = zeros(u64::from_le_bytes(*chunk) ^ (ONES * b'\\' as u64)) & HIGHS;
+        if found != 0 {
+            return at + found.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    let rest = &input[at.min(input.len())..];
+    let found = rest.iter().position(|byte| *byte == b'\\');
     at + found.unwrap_or(rest.len())
 }
 

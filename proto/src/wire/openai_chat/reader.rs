@@ -13,7 +13,7 @@ use crate::template::{Gaps, Template};
 use crate::wire::{Ending, Exchange, Flow, Reader};
 
 use super::choice::Choice;
-use super::sink::Sink;
+use super::sink::{self, Sink};
 use super::usage;
 
 /// Reads one answer.
@@ -156,8 +156,7 @@ impl Reader for Chat {
                 .iter_mut()
                 .find(|one| one.number == delta.choice)
         {
-            let text = text.decode_joined(choice.half(delta.kind), &mut self.scratch);
-            batch.push(delta.choice, delta.event(text));
+            sink::say(batch, delta, text, choice.half(delta.kind));
             return Ok(Flow::More);
         }
         self.template.forget();

@@ -44,8 +44,7 @@ impl<'b> Sink<'b> {
             _ => Said::More,
         };
         self.count += 1;
-        self.batch
-            .push(choice, delta.event(text.decode_joined(half, self.scratch)));
+        say(self.batch, delta, text, half);
     }
 
     /// A text that is not said.
@@ -81,5 +80,16 @@ impl<'b> Sink<'b> {
             Said::Delta(range, delta) => Some((range, delta)),
             _ => None,
         }
+    }
+}
+
+/// Puts a delta's text into the batch, straight from the frame.
+#[inline]
+pub(super) fn say(batch: &mut Batch, delta: Delta, text: Str<'_>, half: &mut Half) {
+    match text.as_written(half) {
+        Some(text) => batch.push(delta.choice, delta.event(text)),
+        None => batch.push_made(delta.choice, &delta.event(""), |out| {
+            text.append_joined(half, out)
+        }),
     }
 }

@@ -120,12 +120,19 @@ impl Chat {
             return cursor.skip();
         }
         let start = cursor.position();
+        let whole = self.whole;
         let (mut number, mut message, mut word) = (None, None, None);
         let (mut delta, mut has_delta, mut error) = (Message::default(), false, false);
+        let mut has_message = false;
         cursor.object(|key, cursor| {
             match key {
                 b"index" => number = cursor.count()?,
-                b"delta" => has_delta = delta.read(cursor)?,
+                // The `delta` of a whole answer is empty.
+                b"delta" if !has_message => has_delta = delta.read(cursor)?,
+                b"message" if whole && cursor.kind()? == Kind::Object => {
+                    delta = Message::default();
+                    has_message = delta.read(cursor)?;
+                }
                 b"message" if cursor.kind()? == Kind::Object => message = Some(cursor.clone()),
                 b"finish_reason" => word = cursor.text()?,
                 b"usage" => self.usage(cursor, seen)?,
@@ -138,13 +145,15 @@ impl Chat {
             seen.choice_error = Some(&data[start..cursor.position()]);
         }
         let number = number.map_or(position, |number| number.min(u64::from(u32::MAX)) as u32);
-        let whole = self.whole;
         let choice = open(&mut self.choices, number, sink)?;
-        // A stream's `message` repeats its deltas; the `delta` of a whole answer is empty.
-        let repeated = !whole && (has_delta || choice.spoke);
+        // A stream's `message` repeats its deltas.
+        let repeated = has_delta || choice.spoke;
         if let Some(mut message) = message.filter(|_| !repeated) {
             delta = Message::default();
-            has_delta = delta.read(&mut message)?;
+            has_message = delta.read(&mut message)?;
+        }
+        if has_message {
+            has_delta = true;
             // The next one would be a repetition.
             sink.not_again();
         }
