@@ -77,8 +77,11 @@ impl Request {
         if source.starts_with(BOM) {
             source = source.slice(BOM.len()..);
         }
-        check_syntax(&source)?;
-        index(source).map_err(|error| error.with_kind(ErrorKind::InvalidArgument))
+        index(&source).map_err(|error| match check_syntax(&source) {
+            // What is no JSON is told so, before what is wrong with its members.
+            Err(syntax) => syntax,
+            Ok(()) => error.with_kind(ErrorKind::InvalidArgument),
+        })
     }
 
     /// The model as the caller wrote it.
@@ -154,17 +157,23 @@ impl Request {
 
     pub(crate) fn find(&self, key: &str) -> Option<(usize, &Field)> {
         let mut all = self.fields.iter().enumerate().rev();
-        all.find(|(_, field)| self.key(field) == key)
+        all.find(|(_, field)| self.key_bytes(field) == key.as_bytes())
     }
 
-    pub(crate) fn key<'r>(&'r self, field: &'r Field) -> &'r str {
-        let written = field.slot.key.start + 1..field.slot.key.end - 1;
-        let plain = || std::str::from_utf8(&self.source[written]).unwrap_or_default();
-        field.unescaped.as_deref().unwrap_or_else(plain)
+    /// A member's key, escapes undone.
+    pub(crate) fn key_bytes<'r>(&'r self, field: &'r Field) -> &'r [u8] {
+        match &field.unescaped {
+            None => &self.source[field.slot.key.start + 1..field.slot.key.end - 1],
+            Some(unescaped) => unescaped.as_bytes(),
+        }
+    }
+
+    fn key<'r>(&'r self, field: &'r Field) -> &'r str {
+        std::str::from_utf8(self.key_bytes(field)).unwrap_or_default()
     }
 }
 
-/// serde_json is the judge of what is JSON: its errors give line and column, and it takes none of the cursor's leniencies.
+/// What is wrong with text that is no JSON: serde_json's errors give line and column.
 fn check_syntax(source: &[u8]) -> Result<()> {
     let bad = |why: String| Error::new(ErrorKind::InvalidArgument, why);
     if let Err(error) = std::str::from_utf8(source) {
@@ -177,9 +186,13 @@ fn check_syntax(source: &[u8]) -> Result<()> {
     }
 }
 
-fn index(source: Bytes) -> Result<Request> {
-    let text = source.clone();
-    let mut cursor = Cursor::new(&text);
+/// Reads a request once, taking none of the cursor's leniencies.
+fn index(source: &Bytes) -> Result<Request> {
+    let text: &[u8] = source;
+    if std::str::from_utf8(text).is_err() {
+        return Err(Error::new(ErrorKind::InvalidArgument, "not UTF-8"));
+    }
+    let mut cursor = Cursor::strict(text);
     check::expect(&mut cursor, &Place::Root, check::OBJECT)?;
     cursor.enter_object()?;
     let mut fields: Vec<Field> = Vec::with_capacity(8);
@@ -188,40 +201,39 @@ fn index(source: Bytes) -> Result<Request> {
     let mut start = cursor.position();
     while let Some(key) = cursor.key()? {
         let name = plain(key);
-        let value_start = splice::skip_blanks(&text, cursor.position());
-        let place = Place::Key(&Place::Root, &name);
-        has_input |= name == "input";
-        if name == "messages" {
+        let name: &[u8] = &name;
+        let value_start = splice::skip_blanks(text, cursor.position());
+        let place = Place::Member(name);
+        has_input |= name == b"input";
+        if name == b"messages" {
             has_messages = true;
             found = messages::check(&mut cursor, &place)?;
         } else {
-            check::field(&name, &mut cursor, &place)?;
+            check::field(name, &mut cursor, &place)?;
         }
-        let slot = Slot::between(&text, start, key.range(), value_start..cursor.position());
+        let slot = Slot::between(text, start, key.range(), value_start..cursor.position());
         start = slot.all.end + 1;
         if fields.len() == FIELDS_MAX {
             let message = format!("the request has more than {FIELDS_MAX} members");
             return Err(Error::new(ErrorKind::InvalidArgument, message));
         }
-        let unescaped = (!key.is_plain()).then(|| name.into_owned().into());
+        let unescaped = (!key.is_plain()).then(|| key.owned().into());
         fields.push(Field {
             slot,
             unescaped,
             shadowed: false,
         });
     }
+    cursor.end()?;
     // Responses and what is no conversation have `input` in the place of messages; `Operation::check` knows who needs what.
     if !has_messages && !has_input {
-        return Err(check::fail(
-            &Place::Key(&Place::Root, "messages"),
-            "is missing",
-        ));
+        return Err(check::fail(&Place::Member(b"messages"), "is missing"));
     }
     // The last slot ends at the brace; `start` is one behind it.
     let close = start - usize::from(!fields.is_empty());
     let has_earlier = found.earlier;
     let mut request = Request {
-        source,
+        source: source.clone(),
         fields,
         close,
         model: None,
@@ -238,22 +250,39 @@ fn index(source: Bytes) -> Result<Request> {
 
 /// Marks members whose key comes again later.
 fn shadow(request: &mut Request) {
-    let keys = request.fields.iter().enumerate();
-    let mut keys: Vec<(&str, usize)> = keys.map(|(at, field)| (request.key(field), at)).collect();
-    keys.sort_unstable();
-    let twice = keys.windows(2).filter(|pair| pair[0].0 == pair[1].0);
-    let shadowed: Vec<usize> = twice.map(|pair| pair[0].1).collect();
+    let mut shadowed: Vec<usize> = Vec::new();
+    if request.fields.len() <= FEW {
+        for (at, field) in request.fields.iter().enumerate() {
+            let key = request.key_bytes(field);
+            let later = &request.fields[at + 1..];
+            if later.iter().any(|later| request.key_bytes(later) == key) {
+                shadowed.push(at);
+            }
+        }
+    } else {
+        let keys = request.fields.iter().enumerate();
+        let mut keys: Vec<(&[u8], usize)> = keys
+            .map(|(at, field)| (request.key_bytes(field), at))
+            .collect();
+        keys.sort_unstable();
+        let twice = keys.windows(2).filter(|pair| pair[0].0 == pair[1].0);
+        shadowed.extend(twice.map(|pair| pair[0].1));
+    }
     for at in shadowed {
         request.fields[at].shadowed = true;
     }
 }
 
-fn plain(key: Str<'_>) -> Cow<'_, str> {
-    match std::str::from_utf8(key.raw()) {
-        Ok(text) if key.is_plain() => Cow::Borrowed(text),
-        _ => Cow::Owned(key.owned()),
+/// A key's text, escapes undone.
+fn plain(key: Str<'_>) -> Cow<'_, [u8]> {
+    match key.is_plain() {
+        true => Cow::Borrowed(key.raw()),
+        false => Cow::Owned(key.owned().into_bytes()),
     }
 }
+
+/// So many keys are compared each with each sooner than sorted.
+const FEW: usize = 16;
 
 /// Far above what any format knows; keeps looking members up cheap.
 const FIELDS_MAX: usize = 1024;

@@ -383,3 +383,43 @@ fn mutate(random: &mut Random, document: &mut Vec<u8>) {
         _ => {}
     }
 }
+
+#[test]
+fn a_strict_cursor_takes_what_serde_json_takes() {
+    let strict = |input: &[u8]| {
+        let mut cursor = Cursor::strict(input);
+        cursor.skip().and_then(|()| cursor.end()).is_ok()
+    };
+    let mut seen = 0;
+    for case in cases(&vectors("json_limits.json")) {
+        let input = bytes(&case["input_b64"]);
+        // Each text, each beginning of it, and each with one byte changed.
+        for end in (0..=input.len()).take(400) {
+            let mut texts = vec![input[..end].to_vec()];
+            for byte in b"{}[],:\"\\ 0-.eNItn\x01" {
+                let mut text = input.clone();
+                text[end.min(input.len() - 1)] = *byte;
+                texts.push(text);
+            }
+            for text in texts.iter().filter(|text| text.len() < 2000) {
+                if std::str::from_utf8(text).is_err() {
+                    continue;
+                }
+                let taken = serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok();
+                // serde_json skips what is nested deeper than anybody reads.
+                let deep = text
+                    .iter()
+                    .filter(|byte| matches!(byte, b'{' | b'['))
+                    .count()
+                    > 128;
+                assert!(
+                    strict(text) == taken || deep,
+                    "{}",
+                    String::from_utf8_lossy(text)
+                );
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 10_000, "{seen}");
+}

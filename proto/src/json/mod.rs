@@ -30,6 +30,7 @@
 
 mod number;
 mod string;
+pub mod write;
 
 pub use number::{COUNT_MAX, Num};
 pub use string::{Half, Str};
@@ -64,6 +65,8 @@ pub struct Cursor<'a> {
     depth: u32,
     /// Just behind `{` or `[`: a member may come without a comma.
     fresh: bool,
+    /// `null` has one spelling.
+    strict: bool,
 }
 
 impl<'a> Cursor<'a> {
@@ -79,6 +82,19 @@ impl<'a> Cursor<'a> {
             at,
             depth: 0,
             fresh: false,
+            strict: false,
+        }
+    }
+
+    /// At the beginning of `input`, for JSON as it is written in RFC 8259: there is no BOM, nor a spelling of "not a number".
+    /// That strings are UTF-8 is the caller's to see to.
+    pub fn strict(input: &'a [u8]) -> Cursor<'a> {
+        Cursor {
+            input,
+            at: 0,
+            depth: 0,
+            fresh: false,
+            strict: true,
         }
     }
 
@@ -227,9 +243,9 @@ impl<'a> Cursor<'a> {
     /// Reads `null` or a spelling of "not a number"; anything else is an error.
     pub fn null(&mut self) -> Result<()> {
         match self.peek() {
-            Some(b'N') => self.word(b"NaN"),
-            Some(b'I') => self.word(b"Infinity"),
-            Some(b'-') => self.word(b"-Infinity"),
+            Some(b'N') if !self.strict => self.word(b"NaN"),
+            Some(b'I') if !self.strict => self.word(b"Infinity"),
+            Some(b'-') if !self.strict => self.word(b"-Infinity"),
             _ => self.word(b"null"),
         }
     }
@@ -434,6 +450,18 @@ pub fn is_cut(input: &[u8]) -> bool {
     ];
     let number = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
     words.iter().any(|word| word.starts_with(rest)) || rest.iter().all(number)
+}
+
+/// A value that a cursor has read, if it is JSON as others read it: without a spelling of "not a number".
+pub fn as_written(json: &str) -> Option<&str> {
+    let strict = || {
+        let mut cursor = Cursor::strict(json.as_bytes());
+        cursor.skip().and_then(|()| cursor.end()).is_ok()
+    };
+    // Those are all that a cursor lets pass, and each has one of these letters.
+    let odd = memchr::memchr2(b'N', b'I', json.as_bytes()).is_some();
+    debug_assert!(odd || strict(), "nobody has read this: {json}");
+    (!odd || strict()).then_some(json)
 }
 
 /// Checks that `input` is one JSON value and nothing else.

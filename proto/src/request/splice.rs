@@ -1,12 +1,13 @@
 //! Changes to JSON text that leave every other byte as it was: members are replaced, renamed, removed or added by their place.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use bytes::Bytes;
 
 use super::Request;
 use crate::error::{Error, ErrorKind, Result};
-use crate::json::{Cursor, Kind, Str};
+use crate::json::{self, Cursor, Kind, Str};
 
 /// Where a member of an object lies in the text.
 #[derive(Clone, Debug)]
@@ -62,12 +63,12 @@ pub(crate) fn members<'a>(text: &'a [u8], cursor: &mut Cursor<'a>) -> Result<Vec
 /// Replacements of ranges of one text; no two may overlap.
 #[derive(Debug, Default)]
 pub(crate) struct Edits {
-    list: Vec<(Range<usize>, Vec<u8>)>,
+    list: Vec<(Range<usize>, Cow<'static, [u8]>)>,
 }
 
 impl Edits {
     /// Puts `with` where `range` was.
-    pub(crate) fn replace(&mut self, range: Range<usize>, with: impl Into<Vec<u8>>) {
+    pub(crate) fn replace(&mut self, range: Range<usize>, with: impl Into<Cow<'static, [u8]>>) {
         self.list.push((range, with.into()));
     }
 
@@ -85,10 +86,10 @@ impl Edits {
             if !gone(number) {
                 kept = true;
             } else if kept {
-                self.replace(slot.all.start - 1..slot.all.end, "");
+                self.replace(slot.all.start - 1..slot.all.end, &b""[..]);
             } else {
                 let comma = usize::from(slot.all.end != close);
-                self.replace(slot.all.start..slot.all.end + comma, "");
+                self.replace(slot.all.start..slot.all.end + comma, &b""[..]);
             }
         }
         if !added.is_empty() {
@@ -139,34 +140,28 @@ const OWN: [&str; 2] = ["extra_body", "libllm"];
 #[derive(Debug)]
 pub(crate) struct Splice<'r> {
     request: &'r Request,
-    /// One for each member, in the request's order.
-    changes: Vec<Change>,
-    added: Vec<(String, Vec<u8>)>,
+    /// Of each member, in the request's order, whether it is left out.
+    gone: Vec<bool>,
+    /// Which member changes, and how.
+    changes: Vec<(usize, Change)>,
+    added: Vec<(String, Cow<'static, [u8]>)>,
 }
 
-#[derive(Debug, Default)]
-struct Change {
-    gone: bool,
-    name: Option<String>,
-    value: Option<Vec<u8>>,
-    inside: Option<Edits>,
+#[derive(Debug)]
+enum Change {
+    Name(String),
+    Value(Cow<'static, [u8]>),
+    Inside(Edits),
 }
 
 impl<'r> Splice<'r> {
     /// No change, but that members which a later one of the same key shadows are left out.
     pub(crate) fn new(request: &'r Request) -> Splice<'r> {
-        let change = |shadowed| Change {
-            gone: shadowed,
-            ..Change::default()
-        };
-        let changes = request
-            .members()
-            .iter()
-            .map(|field| change(field.shadowed))
-            .collect();
+        let members = request.members().iter();
         Splice {
             request,
-            changes,
+            gone: members.map(|field| field.shadowed).collect(),
+            changes: Vec::new(),
             added: Vec::new(),
         }
     }
@@ -200,11 +195,11 @@ impl<'r> Splice<'r> {
     }
 
     /// Sets a member to this JSON text; adds it if there is none.
-    pub(crate) fn set(&mut self, key: &str, json: Vec<u8>) {
+    pub(crate) fn set(&mut self, key: &str, json: impl Into<Cow<'static, [u8]>>) {
+        let json = json.into();
         if let Some(number) = self.find(key) {
-            if self.request.source()[self.request.members()[number].slot.value.clone()] != json {
-                self.changes[number].value = Some(json);
-                self.changes[number].inside = None;
+            if self.request.source()[self.request.members()[number].slot.value.clone()] != *json {
+                self.change(number, Change::Value(json));
             }
         } else if let Some((_, value)) = self.added.iter_mut().find(|(name, _)| name == key) {
             *value = json;
@@ -216,7 +211,7 @@ impl<'r> Splice<'r> {
     /// Takes a member out, if it is there.
     pub(crate) fn remove(&mut self, key: &str) {
         if let Some(number) = self.find(key) {
-            self.changes[number].gone = true;
+            self.gone[number] = true;
         }
         self.added.retain(|(name, _)| name != key);
     }
@@ -224,14 +219,14 @@ impl<'r> Splice<'r> {
     /// Gives a member another name.
     pub(crate) fn rename(&mut self, key: &str, name: &str) {
         if let Some(number) = self.find(key) {
-            self.changes[number].name = Some(name.to_string());
+            self.change(number, Change::Name(name.to_string()));
         }
     }
 
     /// Changes a member's value in places; the edits' ranges are the source's.
     pub(crate) fn edit(&mut self, key: &str, edits: Edits) {
         if let Some(number) = self.find(key) {
-            self.changes[number].inside = Some(edits);
+            self.change(number, Change::Inside(edits));
         }
     }
 
@@ -239,44 +234,59 @@ impl<'r> Splice<'r> {
     pub(crate) fn finish(self) -> Bytes {
         let members = self.request.members();
         let mut edits = Edits::default();
-        let mut gone = Vec::with_capacity(members.len());
-        for (field, change) in members.iter().zip(self.changes) {
-            gone.push(change.gone);
-            if change.gone {
+        for (number, change) in self.changes {
+            let slot = &members[number].slot;
+            if self.gone[number] {
                 continue;
             }
-            if let Some(name) = change.name {
-                edits.replace(field.slot.key.clone(), quote(&name));
-            }
-            match (change.value, change.inside) {
-                (Some(value), _) => edits.replace(field.slot.value.clone(), value),
-                (None, Some(inside)) => edits.list.extend(inside.list),
-                (None, None) => {}
+            match change {
+                Change::Name(name) => edits.replace(slot.key.clone(), quote(&name)),
+                Change::Value(value) => edits.replace(slot.value.clone(), value),
+                Change::Inside(inside) => edits.list.extend(inside.list),
             }
         }
-        let slots: Vec<&Slot> = members.iter().map(|field| &field.slot).collect();
-        let added = join(&self.added);
-        edits.reshape(&slots, |number| gone[number], added, self.request.close());
+        if self.gone.contains(&true) || !self.added.is_empty() {
+            let slots: Vec<&Slot> = members.iter().map(|field| &field.slot).collect();
+            let (gone, added) = (&self.gone, join(&self.added));
+            edits.reshape(&slots, |number| gone[number], added, self.request.close());
+        }
         if edits.is_empty() {
             return self.request.source().clone();
         }
         edits.apply(self.request.source()).into()
     }
 
+    /// A member's change, in place of an earlier one of its name, or of its value.
+    fn change(&mut self, number: usize, change: Change) {
+        let is_name = |change: &Change| matches!(change, Change::Name(_));
+        let of_name = is_name(&change);
+        self.changes
+            .retain(|(at, old)| *at != number || is_name(old) != of_name);
+        self.changes.push((number, change));
+    }
+
     /// The member that is called `key` now.
     fn find(&self, key: &str) -> Option<usize> {
-        let members = self.request.members().iter().zip(&self.changes);
-        let mut named = members.enumerate().filter(|(_, (_, change))| !change.gone);
-        let found = named.find(|(_, (field, change))| match &change.name {
+        let members = self.request.members().iter().enumerate();
+        let mut here = members.filter(|(number, _)| !self.gone[*number]);
+        let found = here.find(|(number, field)| match self.name(*number) {
             Some(name) => name == key,
-            None => self.request.key(field) == key,
+            None => self.request.key_bytes(field) == key.as_bytes(),
         });
         found.map(|(number, _)| number)
+    }
+
+    /// A member's new name.
+    fn name(&self, number: usize) -> Option<&str> {
+        self.changes.iter().find_map(|(at, change)| match change {
+            Change::Name(name) if *at == number => Some(name.as_str()),
+            _ => None,
+        })
     }
 }
 
 /// Members as JSON text, without braces.
-pub(crate) fn join(members: &[(String, Vec<u8>)]) -> Vec<u8> {
+pub(crate) fn join(members: &[(String, impl AsRef<[u8]>)]) -> Vec<u8> {
     let mut out = Vec::new();
     for (name, value) in members {
         if !out.is_empty() {
@@ -284,14 +294,16 @@ pub(crate) fn join(members: &[(String, Vec<u8>)]) -> Vec<u8> {
         }
         out.extend_from_slice(&quote(name));
         out.push(b':');
-        out.extend_from_slice(value);
+        out.extend_from_slice(value.as_ref());
     }
     out
 }
 
 /// A text as a JSON string.
 pub(crate) fn quote(text: &str) -> Vec<u8> {
-    serde_json::Value::from(text).to_string().into_bytes()
+    let mut out = String::new();
+    json::write::string(text, &mut out);
+    out.into_bytes()
 }
 
 #[cfg(test)]

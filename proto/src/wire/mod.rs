@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method, Uri};
 
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::event::Batch;
@@ -22,6 +22,8 @@ pub mod ollama;
 pub mod openai_chat;
 #[cfg(feature = "responses")]
 pub mod openai_responses;
+#[allow(dead_code)] // a build may have no wire at all
+mod url;
 
 /// A wire's outbound face. Stateless; one static per format.
 pub trait Wire: Sync + std::fmt::Debug {
@@ -241,17 +243,29 @@ fn check_operation(wire: &dyn Wire, operation: Operation) -> Result<()> {
 /// A JSON body on its way to `url`; `accept` is the media type of the answer that is asked for.
 #[allow(dead_code)] // a build may have no wire at all
 fn post(url: &str, accept: &'static str, body: impl Into<Bytes>) -> Result<http::Request<Bytes>> {
-    let mut http = http::Request::new(body.into());
+    let place = url::joined(url, "").map_err(|_| {
+        let message = "base URL is no URL";
+        Error::new(ErrorKind::Config, message)
+    })?;
+    Ok(post_to(place, accept, body.into()))
+}
+
+/// The same where the place is known.
+#[allow(dead_code)] // a build may have no wire at all
+fn post_to(place: Uri, accept: &'static str, body: Bytes) -> http::Request<Bytes> {
+    let mut http = http::Request::new(body);
     *http.method_mut() = Method::POST;
-    *http.uri_mut() = url
-        .parse()
-        .map_err(|_| Error::new(ErrorKind::Config, "base URL is no URL"))?;
+    *http.uri_mut() = place;
     let headers = http.headers_mut();
+    // What the wire, the row and the transport say; a table that grows is copied.
+    headers.reserve(HEADERS);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(ACCEPT, HeaderValue::from_static(accept));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    Ok(http)
+    http
 }
+
+const HEADERS: usize = 6;
 
 /// The wire of this name, if it is in this build.
 pub fn find(name: &str) -> Option<&'static dyn Wire> {

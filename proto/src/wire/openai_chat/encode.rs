@@ -5,8 +5,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::json::Cursor;
 use crate::request::Request;
 use crate::request::splice::{Splice, quote};
-use crate::wire::{Encoded, Target};
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE};
+use crate::wire::{Encoded, Target, post_to, url};
 
 use super::messages;
 
@@ -38,25 +37,19 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded> 
             .merge(extra)
             .map_err(|error| error.context("extra_body"))?;
     }
-    let url = format!("{}/chat/completions", target.base_url);
     let accept = if target.stream {
         "text/event-stream"
     } else {
         "application/json"
     };
-    let http = http::Request::post(&url)
-        .header(CONTENT_TYPE, "application/json")
-        .header(ACCEPT, accept)
-        .header(ACCEPT_ENCODING, "identity")
-        .body(splice.finish());
-    let http = http.map_err(|error| {
+    let place = url::joined(target.base_url, "/chat/completions").map_err(|error| {
         Error::new(
             ErrorKind::Config,
             format!("base URL of provider {}: {error}", target.provider),
         )
     })?;
     Ok(Encoded {
-        http,
+        http: post_to(place, accept, splice.finish()),
         dropped: report.finish(),
     })
 }
@@ -70,12 +63,12 @@ fn stream(
     report: &mut Report,
 ) -> Result<()> {
     if target.stream {
-        splice.set("stream", b"true".to_vec());
+        splice.set("stream", &b"true"[..]);
     } else if request
         .field("stream")
         .is_some_and(|written| written != b"null")
     {
-        splice.set("stream", b"false".to_vec());
+        splice.set("stream", &b"false"[..]);
     }
     let written = request
         .field("stream_options")
@@ -92,7 +85,7 @@ fn stream(
             splice.remove("stream_options");
         }
         None if target.stream && target.quirks.stream_usage => {
-            splice.set("stream_options", INCLUDE_USAGE.to_vec());
+            splice.set("stream_options", INCLUDE_USAGE);
         }
         None => {}
         Some(options) => {
