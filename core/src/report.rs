@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use libllm_proto::event::{PartKind, Usage};
-use libllm_proto::response::Response;
+use libllm_proto::json::as_written;
+use libllm_proto::json::write::Object;
+use libllm_proto::response::{Choice, Response};
 use libllm_proto::wire::Dropped;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde::Deserialize;
 
 use crate::error::{Error, ErrorKind, Phase, Retry, Status};
 
@@ -48,126 +49,15 @@ impl Record {
 }
 
 /// One try at one target.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub(crate) struct Attempt {
     pub(crate) provider: String,
     pub(crate) model: String,
     pub(crate) status: &'static str,
     pub(crate) kind: Option<&'static str>,
     pub(crate) http_status: Option<u16>,
-    pub(crate) ms: f64,
+    pub(crate) took: Duration,
     pub(crate) message: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Route<'a> {
-    provider: &'a str,
-    model: &'a str,
-    attempt: u32,
-    reason: &'a str,
-    voids: bool,
-    tried: &'a [Attempt],
-}
-
-#[derive(Serialize)]
-struct Done<'a> {
-    id: Option<&'a str>,
-    model: Option<&'a str>,
-    provider: &'a str,
-    target: &'a str,
-    finish_reason: Option<&'static str>,
-    finish_reason_raw: Option<&'a str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    choices: Vec<Choice<'a>>,
-    message: Option<Box<RawValue>>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    message_omitted: bool,
-    incomplete: bool,
-    usage: UsageView<'a>,
-    cost: Cost,
-    dropped: Vec<DroppedView<'a>>,
-    request_id: Option<&'a str>,
-    attempts: &'a [Attempt],
-    timing: Timing,
-    cached: bool,
-}
-
-#[derive(Serialize)]
-struct Choice<'a> {
-    index: u32,
-    finish_reason: Option<&'static str>,
-    finish_reason_raw: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct UsageView<'a> {
-    prompt_tokens: Option<u64>,
-    completion_tokens: Option<u64>,
-    total_tokens: Option<u64>,
-    cached_tokens: Option<u64>,
-    cache_write_tokens: Option<u64>,
-    reasoning_tokens: Option<u64>,
-    source: &'static str,
-    raw: Option<&'a RawValue>,
-}
-
-#[derive(Serialize)]
-struct Cost {
-    microusd: Option<u64>,
-    source: &'static str,
-}
-
-#[derive(Serialize)]
-struct DroppedView<'a> {
-    param: &'a str,
-    action: &'a str,
-    why: &'a str,
-}
-
-#[derive(Serialize)]
-struct Timing {
-    connect_ms: Option<f64>,
-    ttft_ms: Option<f64>,
-    total_ms: f64,
-}
-
-#[derive(Serialize)]
-struct Failure<'a> {
-    status: &'static str,
-    kind: &'static str,
-    message: &'a str,
-    #[serde(rename = "type")]
-    provider_type: Option<&'a str>,
-    code: Option<&'a str>,
-    param: Option<&'a str>,
-    provider: Option<&'a str>,
-    target: Option<&'a str>,
-    http_status: Option<u16>,
-    request_id: Option<&'a str>,
-    retry_after_ms: Option<u64>,
-    retryable: bool,
-    phase: &'static str,
-    attempts: &'a [Attempt],
-    partial: Option<Partial<'a>>,
-    body: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct Partial<'a> {
-    id: Option<&'a str>,
-    model: Option<&'a str>,
-    finish_reason: Option<&'static str>,
-    usage: UsageView<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct Part<'a> {
-    kind: &'static str,
-    provider: &'a str,
-    index: u32,
-    data: &'a RawValue,
 }
 
 /// A terminal event is never held back, so it must be small: `llm.h` says 64 KiB.
@@ -201,96 +91,109 @@ pub(crate) fn tool_id(request: u64, choice: u32, index: u32) -> String {
 
 /// A PART event's JSON. `json` is the provider's own and stays byte for byte.
 pub(crate) fn part(provider: &str, kind: PartKind, index: u32, json: &str) -> String {
-    let kind = kind.name();
-    match serde_json::from_str::<&RawValue>(json) {
-        Ok(data) => text(&Part {
-            kind,
-            provider,
-            index,
-            data,
-        }),
-        // A reader only hands on JSON that it has read.
-        Err(_) => text(
-            &serde_json::json!({"kind": kind, "provider": provider, "index": index, "data": json}),
-        ),
-    }
+    written(json.len() + 128, |part| {
+        part.text("kind", kind.name())
+            .text("provider", provider)
+            .count("index", Some(index.into()));
+        match as_written(json) {
+            Some(data) => part.raw("data", data),
+            None => part.text("data", json),
+        };
+    })
+}
+
+/// A TOOL_CALL event's JSON.
+pub(crate) fn tool_call(id: &str, name: &str) -> String {
+    written(id.len() + name.len() + 32, |call| {
+        call.text("id", id).text("name", name);
+    })
 }
 
 /// A ROUTE event's JSON.
 pub(crate) fn route(record: &Record, model: &str, attempt: u32, reason: Reason) -> String {
-    text(&Route {
-        provider: &record.provider,
-        model,
-        attempt,
-        reason: reason.name(),
-        voids: false,
-        tried: &record.attempts,
+    written(256, |route| {
+        route
+            .text("provider", &record.provider)
+            .text("model", model)
+            .count("attempt", Some(attempt.into()))
+            .text("reason", reason.name())
+            .flag("voids", false)
+            .list("tried", &record.attempts, tried);
     })
 }
 
 /// A DONE event's JSON.
 pub(crate) fn done(record: &Record, request: u64, with_text: bool, total: Duration) -> String {
-    let response = &record.response;
-    let choices = response.choices();
-    let made_id = |choice, index| tool_id(request, choice, index);
-    let first = choices.first();
-    let mut done = Done {
-        id: response.id(),
-        model: response.model(),
-        provider: &record.provider,
-        target: &record.target,
-        finish_reason: first
-            .and_then(|choice| choice.finish)
-            .map(|finish| finish.name()),
-        finish_reason_raw: first.and_then(|choice| choice.finish_raw.as_deref()),
-        choices: match choices.len() {
-            0 | 1 => Vec::new(),
-            _ => choices.iter().map(choice_view).collect(),
-        },
-        message: RawValue::from_string(response.message_json(with_text, &made_id)).ok(),
-        message_omitted: false,
-        incomplete: record.incomplete,
-        usage: usage_view(response.usage()),
-        cost: cost(response.usage()),
-        dropped: record.dropped.iter().map(dropped_view).collect(),
-        request_id: record.request_id.as_deref(),
-        attempts: &record.attempts,
-        timing: Timing {
-            connect_ms: record.connect.map(ms),
-            ttft_ms: record.first_item.map(ms),
-            total_ms: ms(total),
-        },
-        cached: false,
-    };
-    let json = text(&done);
+    let json = done_with(record, request, with_text, total, true);
     // Whoever asked for the text gets it whole; arguments alone that are larger were delivered as events already.
     if json.len() <= TERMINAL_MAX || with_text {
         return json;
     }
-    done.message = None;
-    done.message_omitted = true;
-    text(&done)
+    done_with(record, request, with_text, total, false)
+}
+
+fn done_with(
+    record: &Record,
+    request: u64,
+    with_text: bool,
+    total: Duration,
+    with_message: bool,
+) -> String {
+    let response = &record.response;
+    let choices = response.choices();
+    let first = choices.first();
+    // One allocation for what most reports need.
+    written(1024, |done| {
+        done.maybe("id", response.id())
+            .maybe("model", response.model())
+            .text("provider", &record.provider)
+            .text("target", &record.target);
+        finish(first, done);
+        if choices.len() > 1 {
+            done.list("choices", choices, |object, choice| {
+                object.count("index", Some(choice.index.into()));
+                finish(Some(choice), object);
+            });
+        }
+        if with_message {
+            let made_id = |choice, index| tool_id(request, choice, index);
+            done.made("message", |out| {
+                response.write_message(with_text, &made_id, out)
+            });
+        } else {
+            done.raw("message", "null").flag("message_omitted", true);
+        }
+        done.flag("incomplete", record.incomplete)
+            .object("usage", |object| usage(response.usage(), true, object))
+            .object("cost", |object| cost(response.usage(), object))
+            .list("dropped", &record.dropped, |object, dropped| {
+                object
+                    .text("param", &dropped.param)
+                    .text("action", dropped.action)
+                    .text("why", &dropped.why);
+            })
+            .maybe("request_id", record.request_id.as_deref())
+            .list("attempts", &record.attempts, tried)
+            .object("timing", |timing| {
+                timing
+                    .thousandths("connect_ms", record.connect.map(us))
+                    .thousandths("ttft_ms", record.first_item.map(us))
+                    .thousandths("total_ms", Some(us(total)));
+            })
+            .flag("cached", false);
+    })
 }
 
 /// An ERROR event's JSON.
 pub(crate) fn failed(record: &Record, error: &Error) -> String {
-    let response = &record.response;
-    let finish = response.choices().first().and_then(|choice| choice.finish);
-    let partial = Partial {
-        id: response.id(),
-        model: response.model(),
-        finish_reason: finish.map(|finish| finish.name()),
-        usage: usage_view(response.usage()),
-        text: response.text().filter(|text| !text.is_empty()),
-    };
-    failure(error, Some(record), Some(partial))
+    failure(error, Some(record))
 }
 
 /// An error as JSON: the whole story if a call was made, else what is known of it.
 pub fn bare(error: &Error) -> String {
     match error.report() {
         Some(report) => report.to_owned(),
-        None => failure(error, None, None),
+        None => failure(error, None),
     }
 }
 
@@ -336,39 +239,69 @@ struct Told {
     body: Option<String>,
 }
 
-fn failure(error: &Error, record: Option<&Record>, partial: Option<Partial<'_>>) -> String {
-    let filled = |text: &&str| !text.is_empty();
-    let mut failure = Failure {
-        status: error.status().name(),
-        kind: error.kind().name(),
-        message: error.message(),
-        provider_type: error.provider_type(),
-        code: error.code(),
-        param: error.param(),
-        provider: record.map(|record| record.provider.as_str()).filter(filled),
-        target: record.map(|record| record.target.as_str()).filter(filled),
-        http_status: error.http_status(),
-        request_id: error.request_id(),
-        retry_after_ms: error.retry_after().map(|wait| wait.as_millis() as u64),
-        retryable: error.retry() != Retry::Never,
-        phase: error.phase().name(),
-        attempts: record
-            .map(|record| &record.attempts[..])
-            .unwrap_or_default(),
-        partial,
-        body: error.body(),
-    };
-    let json = text(&failure);
+fn failure(error: &Error, record: Option<&Record>) -> String {
+    let json = failure_within(error, record, None);
     if json.len() <= TERMINAL_MAX {
         return json;
     }
     // Escaping can double a body's size; the head of it says most.
-    failure.body = failure.body.map(|body| head(body, 16 << 10));
-    if let Some(partial) = &mut failure.partial {
-        partial.text = partial.text.map(|text| head(text, 8 << 10));
-        partial.usage.raw = None;
-    }
-    text(&failure)
+    failure_within(error, record, Some(Bounds))
+}
+
+/// Long texts are cut.
+#[derive(Clone, Copy)]
+struct Bounds;
+
+const BODY_HEAD: usize = 16 << 10;
+const TEXT_HEAD: usize = 8 << 10;
+
+fn failure_within(error: &Error, record: Option<&Record>, bounds: Option<Bounds>) -> String {
+    let within = |text, max| match bounds {
+        Some(Bounds) => head(text, max),
+        None => text,
+    };
+    let filled = |text: &&str| !text.is_empty();
+    written(1024, |failure| {
+        let provider = record.map(|record| record.provider.as_str());
+        let target = record.map(|record| record.target.as_str());
+        failure
+            .text("status", error.status().name())
+            .text("kind", error.kind().name())
+            .text("message", error.message())
+            .maybe("type", error.provider_type())
+            .maybe("code", error.code())
+            .maybe("param", error.param())
+            .maybe("provider", provider.filter(filled))
+            .maybe("target", target.filter(filled))
+            .count("http_status", error.http_status().map(u64::from))
+            .maybe("request_id", error.request_id())
+            .count(
+                "retry_after_ms",
+                error.retry_after().map(|wait| wait.as_millis() as u64),
+            )
+            .flag("retryable", error.retry() != Retry::Never)
+            .text("phase", error.phase().name());
+        let attempts = record.map(|record| &record.attempts[..]);
+        failure.list("attempts", attempts.unwrap_or_default(), tried);
+        match record {
+            None => failure.raw("partial", "null"),
+            Some(record) => failure.object("partial", |partial| {
+                let response = &record.response;
+                let reason = response.choices().first().and_then(|choice| choice.finish);
+                partial
+                    .maybe("id", response.id())
+                    .maybe("model", response.model())
+                    .maybe("finish_reason", reason.map(|finish| finish.name()))
+                    .object("usage", |object| {
+                        usage(response.usage(), bounds.is_none(), object)
+                    });
+                if let Some(text) = response.text().filter(filled) {
+                    partial.text("text", within(text, TEXT_HEAD));
+                }
+            }),
+        };
+        failure.maybe("body", error.body().map(|body| within(body, BODY_HEAD)));
+    })
 }
 
 fn head(text: &str, max: usize) -> &str {
@@ -388,66 +321,66 @@ pub(crate) fn attempt(
         status: error.map_or(Status::Ok, Error::status).name(),
         kind: error.map(|error| error.kind().name()),
         http_status: error.and_then(Error::http_status),
-        ms: ms(took),
+        took,
         message: error.map(|error| error.message().to_owned()),
     }
 }
 
-fn choice_view(choice: &libllm_proto::response::Choice) -> Choice<'_> {
-    Choice {
-        index: choice.index,
-        finish_reason: choice.finish.map(|finish| finish.name()),
-        finish_reason_raw: choice.finish_raw.as_deref(),
-    }
+fn tried(object: &mut Object<'_>, attempt: &Attempt) {
+    object
+        .text("provider", &attempt.provider)
+        .text("model", &attempt.model)
+        .text("status", attempt.status)
+        .maybe("kind", attempt.kind)
+        .count("http_status", attempt.http_status.map(u64::from))
+        .thousandths("ms", Some(us(attempt.took)))
+        .maybe("message", attempt.message.as_deref());
 }
 
-fn dropped_view(dropped: &Dropped) -> DroppedView<'_> {
-    DroppedView {
-        param: &dropped.param,
-        action: dropped.action,
-        why: &dropped.why,
-    }
+fn finish(choice: Option<&Choice>, object: &mut Object<'_>) {
+    let reason = choice.and_then(|choice| choice.finish);
+    let raw = choice.and_then(|choice| choice.finish_raw.as_deref());
+    object
+        .maybe("finish_reason", reason.map(|finish| finish.name()))
+        .maybe("finish_reason_raw", raw);
 }
 
-fn usage_view(usage: Option<&Usage>) -> UsageView<'_> {
+fn usage(usage: Option<&Usage>, with_raw: bool, object: &mut Object<'_>) {
     let get = |field: fn(&Usage) -> Option<u64>| usage.and_then(field);
-    UsageView {
-        prompt_tokens: get(|usage| usage.prompt_tokens),
-        completion_tokens: get(|usage| usage.completion_tokens),
-        total_tokens: get(|usage| usage.total_tokens),
-        cached_tokens: get(|usage| usage.cached_tokens),
-        cache_write_tokens: get(|usage| usage.cache_write_tokens),
-        reasoning_tokens: get(|usage| usage.reasoning_tokens),
-        source: if usage.is_some() {
-            "reported"
-        } else {
-            "unknown"
-        },
-        raw: usage.and_then(|usage| serde_json::from_str(usage.raw.as_deref()?).ok()),
-    }
+    let source = match usage {
+        Some(_) => "reported",
+        None => "unknown",
+    };
+    let raw = usage.and_then(|usage| as_written(usage.raw.as_deref()?));
+    object
+        .count("prompt_tokens", get(|usage| usage.prompt_tokens))
+        .count("completion_tokens", get(|usage| usage.completion_tokens))
+        .count("total_tokens", get(|usage| usage.total_tokens))
+        .count("cached_tokens", get(|usage| usage.cached_tokens))
+        .count("cache_write_tokens", get(|usage| usage.cache_write_tokens))
+        .count("reasoning_tokens", get(|usage| usage.reasoning_tokens))
+        .text("source", source)
+        .raw("raw", raw.filter(|_| with_raw).unwrap_or("null"));
 }
 
-fn cost(usage: Option<&Usage>) -> Cost {
+fn cost(usage: Option<&Usage>, object: &mut Object<'_>) {
     let microusd = usage.and_then(|usage| usage.cost_microusd);
-    Cost {
-        microusd,
-        source: if microusd.is_some() {
-            "provider"
-        } else {
-            "unknown"
-        },
-    }
+    let source = match microusd {
+        Some(_) => "provider",
+        None => "unknown",
+    };
+    object.count("microusd", microusd).text("source", source);
 }
 
-// Microseconds are as fine as anything here is worth.
-fn ms(duration: Duration) -> f64 {
-    duration.as_micros() as f64 / 1e3
+// Thousandths of a millisecond are as fine as anything here is worth.
+fn us(duration: Duration) -> u64 {
+    duration.as_micros() as u64
 }
 
-fn text(value: &impl Serialize) -> String {
-    // One allocation for what most reports need.
-    let mut json = Vec::with_capacity(1024);
-    // Plain structs of text and numbers always serialise, to UTF-8.
-    let _ = serde_json::to_writer(&mut json, value);
-    String::from_utf8(json).unwrap_or_default()
+fn written(size: usize, write: impl FnOnce(&mut Object<'_>)) -> String {
+    let mut json = String::with_capacity(size);
+    let mut object = Object::begin(&mut json);
+    write(&mut object);
+    object.end();
+    json
 }

@@ -7,7 +7,6 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use libllm_proto::event::{Batch, Event};
-use serde_json::json;
 
 use crate::bell;
 use crate::clock::{self, Alarm};
@@ -166,7 +165,7 @@ impl Ticket {
                         Some(id) => id.to_owned(),
                         None => report::tool_id(self.lane.live.id, choice, index),
                     };
-                    made = json!({"id": id, "name": name}).to_string();
+                    made = report::tool_call(&id, name);
                     (EventType::ToolCall, index, made.as_bytes())
                 }
                 Event::Part { kind, index, json } => {

@@ -1,5 +1,7 @@
 //! The model's words: events that borrow from the bytes, and the reused batch that carries them out of one read.
 
+use std::sync::Arc;
+
 /// One thing the model or its provider said. Borrows from the bytes it was read from.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -126,8 +128,8 @@ pub struct Usage {
     pub reasoning_tokens: Option<u64>,
     /// What the provider says this cost, in millionths of a US dollar.
     pub cost_microusd: Option<u64>,
-    /// The provider's own JSON object.
-    pub raw: Option<Box<str>>,
+    /// The provider's own JSON object. Shared, because usage is handed on as a value.
+    pub raw: Option<Arc<str>>,
 }
 
 /// The events of one read, copied once out of the network's buffer. Reuse it: [`Batch::clear`] keeps its memory.

@@ -14,14 +14,11 @@
 //! assert_eq!(response.message_json(true, &|_, _| String::new()), r#"{"role":"assistant","content":"Hello"}"#);
 //! ```
 
-use serde::Serialize;
-
 use crate::event::{Batch, Event, Finish, PartKind, Usage};
 use crate::json;
+use crate::json::write::Object;
 
 mod view;
-
-use view::{CallView, ChoiceView, Completion, Function, Message, PartView, UsageView};
 
 /// A whole answer, or what has come of it.
 #[derive(Clone, Debug, Default)]
@@ -142,25 +139,43 @@ impl Response {
     /// The first answer as the turn to append to `messages`, JSON: text only if asked for, calls, and the parts that must go
     /// back. Every wire can say it.
     pub fn message_json(&self, with_text: bool, make_id: MakeId<'_>) -> String {
-        let empty = Choice::default();
-        let choice = self.choices.first().unwrap_or(&empty);
-        text(&self.message(choice, with_text, make_id))
+        let mut out = String::new();
+        self.write_message(with_text, make_id, &mut out);
+        out
+    }
+
+    /// Appends what [`Response::message_json`] says.
+    pub fn write_message(&self, with_text: bool, make_id: MakeId<'_>, out: &mut String) {
+        let mut message = Object::begin(out);
+        match self.choices.first() {
+            Some(choice) => self.message(choice, with_text, make_id, &mut message),
+            None => self.message(&Choice::default(), with_text, make_id, &mut message),
+        }
+        message.end();
     }
 
     /// The answer as a `chat.completion` object. `created` is not in it: there is no clock here.
     pub fn chat_completion_json(&self, make_id: MakeId<'_>) -> String {
-        let choices = self.choices.iter().map(|choice| ChoiceView {
-            index: choice.index,
-            message: self.message(choice, true, make_id),
-            finish_reason: choice.finish.map(Finish::name),
-        });
-        text(&Completion {
-            id: self.id(),
-            object: "chat.completion",
-            model: self.model(),
-            choices: choices.collect(),
-            usage: self.usage.as_ref().map(UsageView::from),
-        })
+        let mut out = String::new();
+        let mut answer = Object::begin(&mut out);
+        answer
+            .maybe("id", self.id())
+            .text("object", "chat.completion")
+            .maybe("model", self.model())
+            .list("choices", &self.choices, |object, choice| {
+                object
+                    .count("index", Some(choice.index.into()))
+                    .object("message", |message| {
+                        self.message(choice, true, make_id, message)
+                    })
+                    .maybe("finish_reason", choice.finish.map(Finish::name));
+            });
+        match &self.usage {
+            Some(usage) => answer.object("usage", |object| view::usage(usage, object)),
+            None => answer.raw("usage", "null"),
+        };
+        answer.end();
+        out
     }
 
     fn take(&mut self, number: u32, event: Event<'_>) {
@@ -231,42 +246,45 @@ impl Response {
         &mut self.choices[place]
     }
 
-    fn message<'r>(
-        &'r self,
-        choice: &'r Choice,
+    fn message(
+        &self,
+        choice: &Choice,
         with_text: bool,
         make_id: MakeId<'_>,
-    ) -> Message<'r> {
-        let kept =
-            |text: &'r String| Some(text.as_str()).filter(|text| with_text && !text.is_empty());
-        let calls = choice.tool_calls.iter().map(|call| CallView {
-            id: match &call.id {
-                Some(id) => id.to_string(),
-                None => make_id(choice.index, call.index),
-            },
-            kind: "function",
-            function: Function {
-                name: &call.name,
-                arguments: call.arguments_json(),
-            },
-            complete: call.complete,
-        });
-        let parts = choice.parts.iter().filter_map(|part| {
-            Some(PartView {
-                kind: part.kind.name(),
-                provider: self.provider.as_deref(),
-                index: part.index,
-                // A reader only hands on JSON that it has read.
-                data: serde_json::from_str(&part.json).ok()?,
-            })
-        });
-        Message {
-            role: "assistant",
-            content: kept(&choice.text),
-            refusal: kept(&choice.refusal),
-            reasoning: kept(&choice.reasoning),
-            tool_calls: calls.collect(),
-            libllm_parts: parts.collect(),
+        message: &mut Object<'_>,
+    ) {
+        let kept = |text: &'_ String| with_text && !text.is_empty();
+        message.text("role", "assistant");
+        match kept(&choice.text) {
+            true => message.text("content", &choice.text),
+            false => message.raw("content", "null"),
+        };
+        if kept(&choice.refusal) {
+            message.text("refusal", &choice.refusal);
+        }
+        if kept(&choice.reasoning) {
+            message.text("reasoning", &choice.reasoning);
+        }
+        if !choice.tool_calls.is_empty() {
+            message.list("tool_calls", &choice.tool_calls, |object, call| {
+                view::call(choice, call, make_id, object);
+            });
+        }
+        let parts = choice.parts.iter();
+        // A reader only hands on JSON that it has read.
+        let mut parts = parts
+            .filter_map(|part| Some((part, json::as_written(&part.json)?)))
+            .peekable();
+        if parts.peek().is_some() {
+            message.list("libllm_parts", parts, |object, (part, data)| {
+                object.text("kind", part.kind.name());
+                if let Some(provider) = &self.provider {
+                    object.text("provider", provider);
+                }
+                object
+                    .count("index", Some(part.index.into()))
+                    .raw("data", data);
+            });
         }
     }
 }
@@ -313,10 +331,6 @@ fn first(place: &mut Option<Box<str>>, word: Option<&str>) {
         let word = word.filter(|word| !word.is_empty());
         *place = word.map(|word| Box::from(&word[..word.floor_char_boundary(WORD_MAX)]));
     }
-}
-
-fn text(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("structs of text, numbers and raw JSON always serialise")
 }
 
 #[cfg(test)]
