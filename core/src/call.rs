@@ -198,7 +198,7 @@ async fn commit(
         ticket.process().counters.attempted();
         let error = match open(job, candidate, ticket, record).await {
             Ok(live) => {
-                let route = report::route(record, &candidate.model, attempt, reason);
+                let route = report::route(record, attempt, reason);
                 ticket.route(route, live.at);
                 record.underway = Some(Phase::Stream);
                 return Ok((live, current));
@@ -257,7 +257,6 @@ async fn open(
     let exchanged = before(first_by, sending, || patience.late("the answer's head")).await??;
     record.underway = Some(Phase::FirstItem);
     record.connect = exchanged.connected.or(record.connect);
-    record.request_id = exchanged.head.request_id().map(str::to_owned);
     let exchange = Exchange {
         stream: job.stream,
         operation: job.asked.operation,
@@ -271,6 +270,7 @@ async fn open(
         job.asked.raw,
         clock::wall(),
     );
+    record.request_id = decoder.request_id().map(str::to_owned);
     let mut batch = spare::take(ticket.joins());
     let mut source = Source::new(exchanged.body, patience, first_by);
     loop {
@@ -388,8 +388,8 @@ fn way<'j>(job: &'j Job, candidate: &Candidate) -> (&'j Arc<dyn Transport>, Rout
 fn encode(job: &Job, candidate: &Candidate, record: &mut Record) -> Result<http::Request<Bytes>> {
     let target = Target {
         provider: &candidate.provider.id,
-        model: &candidate.model,
-        base_url: &candidate.base_url,
+        model: candidate.target.model(),
+        base_url: &candidate.provider.base_url,
         stream: job.stream,
         operation: job.asked.operation,
         quirks: &candidate.provider.quirks,
@@ -399,10 +399,10 @@ fn encode(job: &Job, candidate: &Candidate, record: &mut Record) -> Result<http:
     let encoded = candidate.provider.wire.encode(&job.request, &target)?;
     record.dropped = encoded.dropped;
     let mut http = encoded.http;
-    for (name, value) in &candidate.headers {
+    for (name, value) in candidate.headers() {
         http.headers_mut().insert(name, value.clone());
     }
-    if let Some(key) = &candidate.key {
+    if let Some(key) = candidate.key() {
         candidate.provider.auth.apply(&mut http, key.expose())?;
     }
     Ok(http)
@@ -413,8 +413,7 @@ impl Record {
         self.response = Response::default();
         self.response.keep_text(keep_text);
         self.response.set_provider(&candidate.provider.id);
-        self.provider.clone_from(&candidate.provider.id);
-        self.target.clone_from(&candidate.target);
+        self.target = candidate.target.clone();
         self.request_id = None;
         self.begun = clock::now();
         self.underway = Some(Phase::Send);
@@ -422,12 +421,8 @@ impl Record {
 
     fn end(&mut self, candidate: &Candidate, error: Option<&Error>, took: Duration) {
         self.underway = None;
-        self.attempts.push(report::attempt(
-            &candidate.provider.id,
-            &candidate.model,
-            error,
-            took,
-        ));
+        self.attempts
+            .push(report::attempt(&candidate.target, error, took));
     }
 
     /// An error that came from outside, a cancel or the deadline, ends the attempt that is under way, too.
@@ -437,10 +432,7 @@ impl Record {
         };
         let error = error.with_phase(phase);
         let took = clock::now() - self.begun;
-        let model = self.target.strip_prefix(&self.provider);
-        let model = model.and_then(|rest| rest.strip_prefix('/'));
-        let model = model.unwrap_or_default();
-        let attempt = report::attempt(&self.provider, model, Some(&error), took);
+        let attempt = report::attempt(&self.target, Some(&error), took);
         self.attempts.push(attempt);
         error
     }
@@ -462,7 +454,7 @@ fn answered(record: &Record, request: u64, done: &str) -> Answered {
 
 // A provider may repeat the key that it refuses.
 fn discreet(error: Error, candidate: &Candidate) -> Error {
-    match &candidate.key {
+    match candidate.key() {
         Some(key) => error.without(key.expose()),
         None => error,
     }

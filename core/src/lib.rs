@@ -43,6 +43,7 @@ mod runtime;
 pub mod secret;
 mod source;
 mod sync;
+mod target;
 mod ticket;
 mod transport;
 

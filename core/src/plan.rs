@@ -12,28 +12,38 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::options::Options;
 use crate::request::Request;
 use crate::secret::Secret;
+use crate::target::Target;
 
 /// One target of a request, joined with everything that is said about it.
 #[derive(Clone, Debug)]
 pub(crate) struct Candidate {
     /// The service; where options give another place, already with that place and without the service's secrets.
     pub(crate) provider: Arc<Provider>,
-    /// The model's name there; the script of `mock/SCRIPT`.
-    pub(crate) model: String,
-    /// `provider/model`, for people.
-    pub(crate) target: String,
-    /// Everything before the wire's path.
-    pub(crate) base_url: String,
-    /// The key that belongs to `base_url`.
-    pub(crate) key: Option<Secret>,
-    /// Headers of every request to it; a later one of the same name wins.
-    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// Its name, and the model's name there; the script of `mock/SCRIPT`.
+    pub(crate) target: Target,
+    /// The request's own headers.
+    more_headers: Vec<(HeaderName, HeaderValue)>,
     /// Limits in time.
     pub(crate) timeouts: Timeouts,
     /// What happens to a parameter that it cannot take.
     pub(crate) unsupported: Unsupported,
     /// It is played in this process; there is no service, key or network.
     pub(crate) mock: bool,
+}
+
+impl Candidate {
+    /// The key that belongs to the provider's place.
+    pub(crate) fn key(&self) -> Option<&Secret> {
+        match &self.provider.key {
+            Key::Set(key) => Some(key),
+            Key::None | Key::Missing { .. } => None,
+        }
+    }
+
+    /// Headers of every request to it; a later one of the same name wins.
+    pub(crate) fn headers(&self) -> impl DoubleEndedIterator<Item = &(HeaderName, HeaderValue)> {
+        self.provider.headers.iter().chain(&self.more_headers)
+    }
 }
 
 /// Who is asked, in order. Nothing is sent if one of them is unknown or lacks its key: a fallback that cannot work is found when it is
@@ -53,27 +63,33 @@ pub(crate) fn candidates(
         options,
         stream,
     };
-    let named = plan.primary()?;
-    let mut candidates = Vec::with_capacity(named.len() + options.fallbacks.len());
-    let home = named[0].provider.clone();
-    for target in named {
-        candidates.push(plan.candidate(target, &home)?);
-    }
-    let said = |error: Error| error.context("fallbacks");
+    let mut candidates = Vec::with_capacity(1 + options.fallbacks.len());
+    let mut home = None;
+    plan.primary(&mut |named| {
+        let home = *home.get_or_insert(named.provider);
+        candidates.push(plan.candidate(&named, home)?);
+        Ok(())
+    })?;
+    let home = home.unwrap_or_default();
     for name in &options.fallbacks {
-        for target in plan.targets(name).map_err(said)? {
-            candidates.push(plan.candidate(target, &home).map_err(said)?);
-        }
+        let added = plan.targets(name, &mut |named| {
+            candidates.push(plan.candidate(&named, home)?);
+            Ok(())
+        });
+        added.map_err(|error| error.context("fallbacks"))?;
     }
     Ok(candidates)
 }
 
 /// A provider's id, a model there, and the target's own limits.
-struct Named {
-    provider: String,
-    model: String,
+struct Named<'p> {
+    provider: &'p str,
+    model: &'p str,
     timeouts: TimeoutsOverride,
 }
+
+/// What is done with each target.
+type Add<'a, 'p> = &'a mut dyn FnMut(Named<'p>) -> Result<()>;
 
 struct Plan<'p> {
     operation: Operation,
@@ -83,71 +99,65 @@ struct Plan<'p> {
     stream: bool,
 }
 
-impl Plan<'_> {
+impl<'p> Plan<'p> {
     /// What the request itself names; an alias brings its fallbacks.
-    fn primary(&self) -> Result<Vec<Named>> {
+    fn primary(&self, add: Add<'_, 'p>) -> Result<()> {
         let model = self.request.model().filter(|model| !model.is_empty());
         if let Some(provider) = self.options.provider.as_deref() {
-            let model = model.ok_or_else(no_model)?;
-            return Ok(vec![Named::new(provider, model)]);
+            return add(Named::new(provider, model.ok_or_else(no_model)?));
         }
         let model = model
             .or(self.config.default_model.as_deref())
             .ok_or_else(no_model)?;
-        let mut named = self.targets(model)?;
+        self.targets(model, add)?;
         if let Some(alias) = self.config.aliases.get(model) {
             for fallback in &alias.fallbacks {
-                named.extend(self.targets(fallback)?);
+                self.targets(fallback, add)?;
             }
         }
-        Ok(named)
+        Ok(())
     }
 
     /// The targets of an alias, or the one target that a model names.
-    fn targets(&self, name: &str) -> Result<Vec<Named>> {
+    fn targets(&self, name: &'p str, add: Add<'_, 'p>) -> Result<()> {
         let Some(alias) = self.config.aliases.get(name) else {
             let (provider, model) =
                 split_model(name).ok_or_else(|| wrong(self.config.no_such_model(name)))?;
-            return Ok(vec![Named::new(provider, model)]);
+            return add(Named::new(provider, model));
         };
-        let named = alias.targets.iter().filter_map(|target| {
-            let (provider, model) = split_model(&target.model)?;
-            Some(Named {
-                timeouts: target.timeouts,
-                ..Named::new(provider, model)
-            })
-        });
-        Ok(named.collect())
+        for target in &alias.targets {
+            if let Some((provider, model)) = split_model(&target.model) {
+                add(Named {
+                    timeouts: target.timeouts,
+                    ..Named::new(provider, model)
+                })?;
+            }
+        }
+        Ok(())
     }
 
-    fn candidate(&self, target: Named, home: &str) -> Result<Candidate> {
-        let mock = target.provider == MOCK;
+    fn candidate(&self, named: &Named<'p>, home: &str) -> Result<Candidate> {
+        let mock = named.provider == MOCK;
         let mut provider = if mock {
             mock_provider(self.operation)?
         } else {
-            self.provider(&target.provider)?
+            self.provider(named.provider)?
         };
         // A key and a place that come with the request are for whom it names, not for whoever answers when that fails.
-        if !mock && target.provider == home {
+        if !mock && named.provider == home {
             provider = self.moved(provider)?;
         }
-        let key = match &provider.key {
-            Key::None => None,
-            Key::Set(key) => Some(key.clone()),
-            Key::Missing { variables } => return Err(no_key(&provider.id, variables)),
-        };
-        let mut headers = provider.headers.clone();
-        headers.extend(self.options.headers.iter().cloned());
+        if let Key::Missing { variables } = &provider.key {
+            return Err(no_key(&provider.id, variables));
+        }
+        let mut more_headers = self.options.headers.clone();
         if let Some(key) = &self.options.idempotency_key {
-            headers.push((HeaderName::from_static("idempotency-key"), key.clone()));
+            more_headers.push((HeaderName::from_static("idempotency-key"), key.clone()));
         }
         Ok(Candidate {
-            target: format!("{}/{}", target.provider, target.model),
-            model: target.model,
-            base_url: provider.base_url.clone(),
-            key,
-            headers,
-            timeouts: self.timeouts(&target.timeouts.or(&provider.timeouts)),
+            target: Target::new(named.provider, named.model),
+            more_headers,
+            timeouts: self.timeouts(&named.timeouts.or(&provider.timeouts)),
             unsupported: self.options.unsupported.unwrap_or(self.config.unsupported),
             mock,
             provider,
@@ -197,9 +207,8 @@ impl Plan<'_> {
     }
 }
 
-impl Named {
-    fn new(provider: &str, model: &str) -> Named {
-        let (provider, model) = (provider.to_owned(), model.to_owned());
+impl<'p> Named<'p> {
+    fn new(provider: &'p str, model: &'p str) -> Named<'p> {
         Named {
             provider,
             model,

@@ -10,6 +10,7 @@ use libllm_proto::wire::Dropped;
 use serde::Deserialize;
 
 use crate::error::{Error, ErrorKind, Phase, Retry, Status};
+use crate::target::Target;
 
 /// Everything known about one call so far.
 #[derive(Debug)]
@@ -19,8 +20,7 @@ pub(crate) struct Record {
     /// How far it is; none between attempts.
     pub(crate) underway: Option<Phase>,
     pub(crate) attempts: Vec<Attempt>,
-    pub(crate) provider: String,
-    pub(crate) target: String,
+    pub(crate) target: Target,
     pub(crate) dropped: Vec<Dropped>,
     pub(crate) request_id: Option<String>,
     pub(crate) connect: Option<Duration>,
@@ -36,8 +36,7 @@ impl Record {
             underway: None,
             // Most calls need one.
             attempts: Vec::with_capacity(1),
-            provider: String::new(),
-            target: String::new(),
+            target: Target::default(),
             dropped: Vec::new(),
             request_id: None,
             connect: None,
@@ -51,8 +50,7 @@ impl Record {
 /// One try at one target.
 #[derive(Clone, Debug)]
 pub(crate) struct Attempt {
-    pub(crate) provider: String,
-    pub(crate) model: String,
+    target: Target,
     pub(crate) status: &'static str,
     pub(crate) kind: Option<&'static str>,
     pub(crate) http_status: Option<u16>,
@@ -110,11 +108,11 @@ pub(crate) fn tool_call(id: &str, name: &str) -> String {
 }
 
 /// A ROUTE event's JSON.
-pub(crate) fn route(record: &Record, model: &str, attempt: u32, reason: Reason) -> String {
+pub(crate) fn route(record: &Record, attempt: u32, reason: Reason) -> String {
     written(256, |route| {
         route
-            .text("provider", &record.provider)
-            .text("model", model)
+            .text("provider", record.target.provider())
+            .text("model", record.target.model())
             .count("attempt", Some(attempt.into()))
             .text("reason", reason.name())
             .flag("voids", false)
@@ -146,8 +144,8 @@ fn done_with(
     written(1024, |done| {
         done.maybe("id", response.id())
             .maybe("model", response.model())
-            .text("provider", &record.provider)
-            .text("target", &record.target);
+            .text("provider", record.target.provider())
+            .text("target", record.target.text());
         finish(first, done);
         if choices.len() > 1 {
             done.list("choices", choices, |object, choice| {
@@ -262,8 +260,8 @@ fn failure_within(error: &Error, record: Option<&Record>, bounds: Option<Bounds>
     };
     let filled = |text: &&str| !text.is_empty();
     written(1024, |failure| {
-        let provider = record.map(|record| record.provider.as_str());
-        let target = record.map(|record| record.target.as_str());
+        let provider = record.map(|record| record.target.provider());
+        let target = record.map(|record| record.target.text());
         failure
             .text("status", error.status().name())
             .text("kind", error.kind().name())
@@ -309,15 +307,9 @@ fn head(text: &str, max: usize) -> &str {
 }
 
 /// How one attempt ended.
-pub(crate) fn attempt(
-    provider: &str,
-    model: &str,
-    error: Option<&Error>,
-    took: Duration,
-) -> Attempt {
+pub(crate) fn attempt(target: &Target, error: Option<&Error>, took: Duration) -> Attempt {
     Attempt {
-        provider: provider.to_owned(),
-        model: model.to_owned(),
+        target: target.clone(),
         status: error.map_or(Status::Ok, Error::status).name(),
         kind: error.map(|error| error.kind().name()),
         http_status: error.and_then(Error::http_status),
@@ -328,8 +320,8 @@ pub(crate) fn attempt(
 
 fn tried(object: &mut Object<'_>, attempt: &Attempt) {
     object
-        .text("provider", &attempt.provider)
-        .text("model", &attempt.model)
+        .text("provider", attempt.target.provider())
+        .text("model", attempt.target.model())
         .text("status", attempt.status)
         .maybe("kind", attempt.kind)
         .count("http_status", attempt.http_status.map(u64::from))

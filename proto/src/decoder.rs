@@ -131,7 +131,7 @@ impl Decoder {
             quirks: *exchange.quirks,
         };
         let state = match head.status {
-            200..=299 if head.content_type() == "text/html" => State::Html(Vec::new()),
+            200..=299 if head.is_type("text/html") => State::Html(Vec::new()),
             200..=299 => State::Answer(Answer::new(wire, exchange, &head, limits)),
             _ => State::Refusal(Vec::new()),
         };
@@ -190,6 +190,11 @@ impl Decoder {
     /// and pings do not count.
     pub fn frames(&self) -> u64 {
         self.frames
+    }
+
+    /// The provider's number for the request, if its head said one.
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
     }
 
     /// Whether the answer is a refusal: its body is read for its words only, and `finish` returns the error.

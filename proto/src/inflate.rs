@@ -53,7 +53,7 @@ impl Write for Room {
 impl Inflate {
     /// For an answer that says it is compressed.
     pub(crate) fn of(head: &Head) -> Option<Box<Inflate>> {
-        let coding = head.header(CONTENT_ENCODING.as_str())?.trim();
+        let coding = head.headers.get(CONTENT_ENCODING)?.to_str().ok()?.trim();
         let coding = match coding.to_ascii_lowercase().as_str() {
             "" | "identity" => return None,
             "gzip" | "x-gzip" => Coding::Gzip(MultiGzDecoder::new(Room::default())),

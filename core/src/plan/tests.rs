@@ -55,7 +55,7 @@ fn names(model: &str, options: &Options) -> Vec<String> {
     planned(model, options)
         .unwrap()
         .into_iter()
-        .map(|candidate| candidate.target)
+        .map(|candidate| candidate.target.to_string())
         .collect()
 }
 
@@ -71,7 +71,7 @@ fn refused(model: &str, options: &Options) -> (ErrorKind, String) {
 }
 
 fn key(candidate: &Candidate) -> Option<&str> {
-    candidate.key.as_ref().map(Secret::expose)
+    candidate.key().map(Secret::expose)
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn a_request_without_a_model_takes_the_default() {
     let config = Config::parse("default_model = \"mock/echo\"", &environment).unwrap();
     let planned = candidates(&config, &request, &Options::default(), false).unwrap();
     assert_eq!(
-        (planned[0].target.as_str(), planned[0].mock),
+        (planned[0].target.text(), planned[0].mock),
         ("mock/echo", true)
     );
     let config = Config::parse("{}", &environment).unwrap();
@@ -173,14 +173,13 @@ fn keys_go_to_their_own_origin_only() {
 
     let elsewhere = options(r#"{"base_url":"http://evil.example/v1","fallbacks":["locked/m"]}"#);
     let planned = self::planned("openai/m", &elsewhere).unwrap();
-    assert_eq!(planned[0].base_url, "http://evil.example/v1");
     assert_eq!(planned[0].provider.base_url, "http://evil.example/v1");
     assert_eq!(
         (key(&planned[0]), &planned[0].provider.key),
         (None, &Key::None)
     );
     assert_eq!(
-        planned[1].base_url, "http://10.0.0.6/v1",
+        planned[1].provider.base_url, "http://10.0.0.6/v1",
         "others keep their place"
     );
     assert_eq!(key(&planned[1]), Some("canary-locked"));
@@ -264,7 +263,7 @@ fn options_reach_every_candidate() {
     let said = options(r#"{"headers":{"X-A":"1"},"idempotency_key":"i","unsupported":"error"}"#);
     for candidate in planned("fast", &said).unwrap() {
         let header = |name: &str| {
-            let found = candidate.headers.iter().rfind(|(known, _)| known == name);
+            let found = candidate.headers().rfind(|(known, _)| known == name);
             found.map(|(_, value)| value.as_bytes())
         };
         assert_eq!(

@@ -9,11 +9,12 @@ use bytes::Bytes;
 use http_body_util::Full;
 
 use crate::clock::{self, Alarm};
-use crate::config::{Provider, Proxy, Speak};
+use crate::config::{Proxy, Speak};
 use crate::error::{Error, ErrorKind};
 use crate::transport::dial::{self, Dialer};
 use crate::transport::http1::Connection;
 use crate::transport::http2::{self, Shared};
+use crate::transport::place::Place;
 use crate::transport::pool::{Found, Keeping, Lease, Open, Opened, Opening, Origin, Pool};
 use crate::transport::{BoxFuture, Exchanged, Route, SendError, Sent, Transport, tunnel};
 
@@ -37,7 +38,8 @@ impl Http {
         route: &Route,
     ) -> Result<Exchanged, SendError> {
         let uri = std::mem::take(request.uri_mut());
-        let origin = Arc::new(origin(&uri, &route.provider).map_err(SendError::unsent)?);
+        let place = Place::of(&uri, &route.provider).map_err(SendError::unsent)?;
+        let origin = place.origin;
         let (found, connected) = match self.pool.take(&origin, route.fresh) {
             Some(found) => (found, None),
             None => {
@@ -50,7 +52,8 @@ impl Http {
         match found {
             Found::One(connection) => {
                 let proxy = dial::forwarder(&origin, &route.provider);
-                let request = for_one(request, &uri, proxy).map_err(SendError::unsent)?;
+                let request =
+                    for_one(request, uri, place.host, proxy).map_err(SendError::unsent)?;
                 let slot = self.pool.slot(origin, Keeping::of(&route.provider));
                 connection.send(request, slot, connected).await
             }
@@ -59,7 +62,7 @@ impl Http {
     }
 
     async fn stand(&self, uri: &::http::Uri, route: &Route) -> Result<Option<Duration>, Error> {
-        let origin = Arc::new(origin(uri, &route.provider)?);
+        let origin = Place::of(uri, &route.provider)?.origin;
         let (found, connected) = match self.pool.take(&origin, false) {
             Some(found) => (found, None),
             None => self.find(&origin, route).await?,
@@ -184,42 +187,14 @@ impl SendError {
     }
 }
 
-fn origin(uri: &::http::Uri, provider: &Provider) -> Result<Origin, Error> {
-    let invalid = || {
-        Error::new(
-            ErrorKind::Config,
-            format!("base_url of {}: no http or https URL", provider.id),
-        )
-    };
-    let scheme = match uri.scheme_str() {
-        Some("https") => "https",
-        Some("http") => "http",
-        _ => return Err(invalid()),
-    };
-    let host = uri.host().ok_or_else(invalid)?.to_ascii_lowercase();
-    let port = uri
-        .port_u16()
-        .unwrap_or(if scheme == "https" { 443 } else { 80 });
-    Ok(Origin {
-        scheme,
-        host,
-        port,
-        provider: provider.id.clone(),
-    })
-}
-
 // HTTP/1.1 wants the path in the request line and the authority in `host`; a proxy that is asked itself wants the whole URL.
 fn for_one(
     mut request: ::http::Request<Bytes>,
-    uri: &::http::Uri,
+    uri: ::http::Uri,
+    host: ::http::HeaderValue,
     proxy: Option<&Proxy>,
 ) -> Result<::http::Request<Full<Bytes>>, Error> {
     let invalid = |_| Error::new(ErrorKind::Config, "the URL cannot be sent");
-    let authority = uri
-        .authority()
-        .map(|authority| authority.as_str())
-        .unwrap_or_default();
-    let host = ::http::HeaderValue::from_str(authority).map_err(|_| invalid(()))?;
     request.headers_mut().insert(::http::header::HOST, host);
     if let Some(proxy) = proxy {
         if let Some(auth) = &proxy.auth {
@@ -229,14 +204,11 @@ fn for_one(
             let name = ::http::header::PROXY_AUTHORIZATION;
             request.headers_mut().insert(name, value);
         }
-        *request.uri_mut() = uri.clone();
+        *request.uri_mut() = uri;
         return Ok(request.map(Full::new));
     }
-    let path = uri
-        .path_and_query()
-        .map(|path| path.as_str())
-        .unwrap_or("/");
-    *request.uri_mut() = path.parse().map_err(|_| invalid(()))?;
+    let path = uri.into_parts().path_and_query;
+    *request.uri_mut() = path.map_or_else(::http::Uri::default, ::http::Uri::from);
     Ok(request.map(Full::new))
 }
 

@@ -21,6 +21,7 @@ mod http;
 mod http1;
 mod http2;
 pub(crate) mod mock;
+mod place;
 mod pool;
 mod record;
 mod replay;

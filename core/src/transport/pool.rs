@@ -5,7 +5,8 @@
 //! answer, and dropping it closes the socket at once. While it idles the sweep looks in on it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, Weak};
+use std::hash::{BuildHasher as _, BuildHasherDefault, Hash, Hasher, RandomState};
+use std::sync::{Arc, LazyLock, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -17,13 +18,53 @@ use crate::transport::http1::Connection;
 use crate::transport::http2::Shared;
 
 /// What must be equal for a connection to be shared.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Origin {
     pub(crate) scheme: &'static str,
     pub(crate) host: String,
     pub(crate) port: u16,
     /// The provider whose TLS settings it was opened with: two rows never share one.
     pub(crate) provider: String,
+    /// Of all the others: it is asked for with each request.
+    hash: u64,
+}
+
+impl Origin {
+    pub(crate) fn new(scheme: &'static str, host: String, port: u16, provider: String) -> Origin {
+        static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        let hash = KEYS.hash_one((scheme, &host, port, &provider));
+        Origin {
+            scheme,
+            host,
+            port,
+            provider,
+            hash,
+        }
+    }
+}
+
+impl Hash for Origin {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+/// Hands on a hash that was made before.
+#[derive(Default)]
+struct Made(u64);
+
+impl Hasher for Made {
+    fn write(&mut self, bytes: &[u8]) {
+        debug_assert!(bytes.is_empty(), "an origin is one number");
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// How long connections are kept.
@@ -53,7 +94,7 @@ type Shard = Arc<Mutex<Places>>;
 
 #[derive(Default)]
 struct Places {
-    by_origin: HashMap<Arc<Origin>, Place>,
+    by_origin: HashMap<Arc<Origin>, Place, BuildHasherDefault<Made>>,
     sweeping: bool,
 }
 

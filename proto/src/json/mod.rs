@@ -343,6 +343,11 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// What lies between an earlier position and the cursor.
+    pub fn since(&self, position: usize) -> &'a [u8] {
+        &self.input[position..self.at]
+    }
+
     /// How many bytes lie before the cursor.
     pub fn position(&self) -> usize {
         self.at

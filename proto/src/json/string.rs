@@ -1,5 +1,6 @@
 //! Strings: where one ends, and its text with escapes undone, bad bytes replaced and split surrogate pairs joined.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// A string as it is written, without its quotes. Its escapes are known to be good; its bytes may be no UTF-8.
@@ -88,15 +89,19 @@ impl<'a> Str<'a> {
 
     /// Its text in memory of its own.
     pub fn owned(&self) -> String {
-        if self.is_plain()
-            && let Ok(text) = std::str::from_utf8(self.raw)
-        {
-            return text.to_owned();
+        self.borrowed().into_owned()
+    }
+
+    /// Its text, borrowed from the input if that is the text.
+    pub fn borrowed(&self) -> Cow<'a, str> {
+        let mut half = Half::default();
+        if let Some(text) = self.as_written(&half) {
+            return Cow::Borrowed(text);
         }
-        let (mut half, mut text) = (Half::default(), String::new());
+        let mut text = String::new();
         self.append_joined(&mut half, &mut text);
         half.flush_into(&mut text);
-        text
+        Cow::Owned(text)
     }
 
     /// Its text in `buffer`; `None` if that is too small. For keys: invalid UTF-8 stays, a lone surrogate matches nothing.

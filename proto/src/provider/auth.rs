@@ -46,20 +46,20 @@ impl Auth {
     pub fn apply<B>(&self, request: &mut Request<B>, key: &str) -> Result<()> {
         match self {
             Auth::None => Ok(()),
-            Auth::Bearer => set_header(request, AUTHORIZATION, &format!("Bearer {key}")),
+            Auth::Bearer => set_header(request, AUTHORIZATION, ["Bearer ", key].concat()),
             Auth::Header(name) => {
                 let name = HeaderName::try_from(name.as_ref())
                     .map_err(|_| config("auth names no valid header".into()))?;
-                set_header(request, name, key)
+                set_header(request, name, key.to_owned())
             }
             Auth::Query(name) => set_query(request, name, key),
         }
     }
 }
 
-fn set_header<B>(request: &mut Request<B>, name: HeaderName, value: &str) -> Result<()> {
+fn set_header<B>(request: &mut Request<B>, name: HeaderName, value: String) -> Result<()> {
     // The error of `http` is dropped on purpose: nothing near a key is printed.
-    let mut value = HeaderValue::from_str(value).map_err(|_| bad_key())?;
+    let mut value = HeaderValue::try_from(value).map_err(|_| bad_key())?;
     value.set_sensitive(true);
     request.headers_mut().insert(name, value);
     Ok(())

@@ -98,13 +98,18 @@ impl Head {
 
     /// The media type in lower case, without parameters; empty if there is none.
     pub fn content_type(&self) -> String {
-        let value = self.header("content-type").unwrap_or_default();
-        value
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase()
+        self.media_type().to_ascii_lowercase()
+    }
+
+    /// Whether the media type is this one, which is written in lower case.
+    pub fn is_type(&self, media_type: &str) -> bool {
+        self.media_type().eq_ignore_ascii_case(media_type)
+    }
+
+    /// Whether the answer says that it is JSON.
+    pub fn is_json(&self) -> bool {
+        let split = self.media_type().rsplit_once(['/', '+']);
+        split.is_some_and(|(_, last)| last.eq_ignore_ascii_case("json"))
     }
 
     /// The provider's number for the request, from the header it uses.
@@ -118,7 +123,25 @@ impl Head {
             "x-debug-trace-id",
             "cf-ray",
         ];
-        NAMES.iter().find_map(|name| self.header(name))
+        // One walk over the few headers there are, instead of a search for each name.
+        let mut best: Option<(usize, &HeaderValue)> = None;
+        for (name, value) in &self.headers {
+            let place = NAMES.iter().position(|known| *known == name.as_str());
+            if let Some(place) = place
+                && best.is_none_or(|(other, _)| place < other)
+                && value.to_str().is_ok()
+            {
+                best = Some((place, value));
+            }
+        }
+        best.and_then(|(_, value)| value.to_str().ok())
+    }
+
+    fn media_type(&self) -> &str {
+        let value = self.headers.get(CONTENT_TYPE);
+        let value = value.and_then(|value| value.to_str().ok());
+        let value = value.unwrap_or_default();
+        value.split(';').next().unwrap_or_default().trim()
     }
 }
 

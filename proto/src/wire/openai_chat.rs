@@ -41,8 +41,7 @@ impl Wire for OpenaiChat {
     fn reader(&self, exchange: &Exchange<'_>, head: &Head) -> (Framing, Box<dyn Reader>) {
         // Servers answer with JSON where a stream was asked for and with a stream where JSON was: what they say they send counts.
         // JSON under another name shows in its first byte, which is the decoder's to see.
-        let content_type = head.content_type();
-        let json = content_type.ends_with("/json") || content_type.ends_with("+json");
+        let json = head.is_json();
         let framing = if json { Framing::Body } else { Framing::Sse };
         (framing, Box::new(reader::Chat::new(exchange, json)))
     }

@@ -110,7 +110,7 @@ impl Choice {
             return;
         }
         self.close(sink);
-        let word = word.owned();
+        let word = word.borrowed();
         let reason = finish::reason(&word, self.calls.any());
         sink.push(
             self.number,

@@ -4,8 +4,8 @@ use crate::event::Finish;
 
 /// What a provider's word means; `None` where it has no equal. A model that stopped in order to call tools has not just stopped.
 pub(super) fn reason(word: &str, has_calls: bool) -> Option<Finish> {
-    let word = word.to_ascii_lowercase();
-    let (_, reason) = WORDS.iter().find(|(known, _)| *known == word)?;
+    let known = |(known, _): &&(&str, Finish)| known.eq_ignore_ascii_case(word);
+    let (_, reason) = WORDS.iter().find(known)?;
     match reason {
         Finish::Stop if has_calls => Some(Finish::ToolCalls),
         reason => Some(*reason),

@@ -9,21 +9,37 @@ use crate::json::{Cursor, Kind};
 pub(super) struct Latest {
     raw: Vec<u8>,
     unsaid: bool,
+    /// Of an answer that has only one.
+    once: Option<Usage>,
 }
 
 impl Latest {
     /// Takes the JSON text of a usage object; an empty one says nothing.
     pub(super) fn take(&mut self, raw: &[u8]) {
-        let says_nothing = raw.len() < br#"{"a":0}"#.len();
-        if !says_nothing && self.raw != raw {
+        if says_something(raw) && self.raw != raw {
             self.raw.clear();
             self.raw.extend_from_slice(raw);
             self.unsaid = true;
         }
     }
 
+    /// Reads the usage object that comes next: where it is not repeated, there is nothing to wait for.
+    pub(super) fn read(&mut self, cursor: &mut Cursor<'_>) -> Result<()> {
+        let start = cursor.position();
+        let mut usage = read(cursor)?;
+        let raw = cursor.since(start);
+        if says_something(raw) {
+            usage.raw = Some(String::from_utf8_lossy(raw).into());
+            self.once = Some(usage);
+        }
+        Ok(())
+    }
+
     /// What has not been said yet.
     pub(super) fn say(&mut self) -> Option<Usage> {
+        if self.once.is_some() {
+            return self.once.take();
+        }
         if !std::mem::take(&mut self.unsaid) {
             return None;
         }
@@ -32,6 +48,11 @@ impl Latest {
         usage.raw = Some(String::from_utf8_lossy(&self.raw).into());
         Some(usage)
     }
+}
+
+/// Whether an object has room for a member.
+fn says_something(raw: &[u8]) -> bool {
+    raw.len() >= br#"{"a":0}"#.len()
 }
 
 fn read(cursor: &mut Cursor<'_>) -> Result<Usage> {

@@ -1,5 +1,6 @@
 //! One frame, member by member: the second tier of the reader.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -179,17 +180,20 @@ impl Chat {
     fn usage(&mut self, cursor: &mut Cursor<'_>, seen: &mut Seen<'_>) -> Result<()> {
         if cursor.kind()? == Kind::Object {
             seen.usage = true;
-            self.usage.take(cursor.raw()?);
+            match self.whole {
+                true => self.usage.read(cursor)?,
+                false => self.usage.take(cursor.raw()?),
+            }
         }
         Ok(())
     }
 
     /// Says the first id and model that are no empty strings.
     fn start(&mut self, seen: &mut Seen<'_>, sink: &mut Sink<'_>) {
-        let full = |text: Option<Str<'_>>| {
-            text.map(|text| text.owned())
+        fn full(text: Option<Str<'_>>) -> Option<Cow<'_, str>> {
+            text.map(|text| text.borrowed())
                 .filter(|text| !text.is_empty())
-        };
+        }
         if seen.id.is_none() && seen.model.is_none() {
             return;
         }
