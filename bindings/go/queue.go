@@ -34,11 +34,11 @@ type queue struct {
 // A batch is as large as what a turn of the library brings of a thousand streams in a millisecond or two; 64 bytes an event.
 const batchMax = 256
 
-// Two milliseconds at a thousand streams, five at most: with bench/run.py, 10,000 slow streams cost a fifth less CPU than without
-// (25.9 us a token against 32.9, 2026-11-21, two shared cores).
+// Five milliseconds from a thousand streams on: with bench/run.py, 10,000 slow streams cost a fifth less CPU than without (25.9 us a
+// token against 32.9), and a thousand at 50 ms a token one microsecond less than with two milliseconds (2026-11-21, two shared cores).
 const (
 	patientFrom       = 256
-	patiencePerStream = 2 * time.Microsecond
+	patiencePerStream = 5 * time.Microsecond
 	patienceMax       = 5 * time.Millisecond
 )
 
