@@ -4,6 +4,7 @@
 const abi = require('./abi');
 const hub = require('./hub');
 const native = require('./native');
+const { watch } = require('./signal');
 const { Answer, Done } = require('./views');
 const { fromJson, fromStatus } = require('./errors');
 
@@ -43,7 +44,9 @@ class Call {
 
   /** To be called once the request is on its way. */
   watch() {
-    this.#signal?.addEventListener('abort', this, { once: true });
+    if (this.#signal !== null) {
+      watch(this.#signal, this);
+    }
   }
 
   /** The signal's. */
