@@ -263,7 +263,7 @@ async fn open(
         quirks: &candidate.provider.quirks,
     };
     let mut decoder = Decoder::new(
-        candidate.provider.wire,
+        candidate.wire,
         &exchange,
         exchanged.head,
         job.limits,
@@ -396,7 +396,7 @@ fn encode(job: &Job, candidate: &Candidate, record: &mut Record) -> Result<http:
         unsupported: candidate.unsupported,
         extra_body: job.asked.extra_body.as_deref().map(str::as_bytes),
     };
-    let encoded = candidate.provider.wire.encode(&job.request, &target)?;
+    let encoded = candidate.wire.encode(&job.request, &target)?;
     record.dropped = encoded.dropped;
     let mut http = encoded.http;
     for (name, value) in candidate.headers() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::header::{HeaderName, HeaderValue};
 use libllm_proto::provider::base_url;
-use libllm_proto::wire::{self, Operation, Unsupported};
+use libllm_proto::wire::{self, Operation, Unsupported, Wire};
 
 use crate::config::{Config, Key, Limit, MOCK, Provider, Timeouts, TimeoutsOverride, split_model};
 use crate::error::{Error, ErrorKind, Result};
@@ -23,6 +23,8 @@ pub(crate) struct Candidate {
     pub(crate) target: Target,
     /// The request's own headers.
     more_headers: Vec<(HeaderName, HeaderValue)>,
+    /// The provider's wire, or its sibling that knows the operation.
+    pub(crate) wire: &'static dyn Wire,
     /// Limits in time.
     pub(crate) timeouts: Timeouts,
     /// What happens to a parameter that it cannot take.
@@ -158,6 +160,7 @@ impl<'p> Plan<'p> {
             target: Target::new(named.provider, named.model),
             more_headers,
             timeouts: self.timeouts(&named.timeouts.or(&provider.timeouts)),
+            wire: wire::for_operation(provider.wire, self.operation),
             unsupported: self.options.unsupported.unwrap_or(self.config.unsupported),
             mock,
             provider,

@@ -204,7 +204,7 @@ fn index(source: &Bytes) -> Result<Request> {
         let name: &[u8] = &name;
         let value_start = splice::skip_blanks(text, cursor.position());
         let place = Place::Member(name);
-        has_input |= name == b"input";
+        has_input |= name == b"input" || name == b"prompt";
         if name == b"messages" {
             has_messages = true;
             found = messages::check(&mut cursor, &place)?;
@@ -225,7 +225,7 @@ fn index(source: &Bytes) -> Result<Request> {
         });
     }
     cursor.end()?;
-    // Responses and what is no conversation have `input` in the place of messages; `Operation::check` knows who needs what.
+    // What is no conversation has `input` or `prompt` in the place of messages; `Operation::check` knows who needs what.
     if !has_messages && !has_input {
         return Err(check::fail(&Place::Member(b"messages"), "is missing"));
     }

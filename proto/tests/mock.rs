@@ -52,6 +52,8 @@ fn hear(dialect: Dialect, script: &str, stream: bool) -> Heard {
     let pieces: Vec<&[u8]> = pieces.iter().map(|piece| &piece[..]).collect();
     let (wire, operation) = match dialect {
         Dialect::OpenaiChat => ("openai_chat", Operation::Chat),
+        Dialect::OpenaiResponses => ("openai_responses", Operation::Chat),
+        Dialect::OpenaiCompletions => ("openai_completions", Operation::Completion),
         Dialect::Anthropic => ("anthropic", Operation::Chat),
         Dialect::Cohere => ("cohere", Operation::Chat),
         Dialect::CohereV1 => ("cohere_v1", Operation::Chat),
@@ -93,7 +95,7 @@ fn answers_are_heard_whole() {
         assert!(!heard.ending.unwrap().incomplete);
 
         let heard = hear(dialect, "text=a;reasoning=2", stream);
-        if dialect == Dialect::CohereV1 {
+        if matches!(dialect, Dialect::CohereV1 | Dialect::OpenaiCompletions) {
             assert_eq!(
                 heard.kind(),
                 Some(ErrorKind::InvalidRequest),
@@ -105,7 +107,10 @@ fn answers_are_heard_whole() {
 
         let script = r#"tokens=1;tool=f:{"k":[1,2,"three"]};tool=g"#;
         let heard = hear(dialect, script, stream);
-        if dialect == Dialect::OllamaGenerate {
+        if matches!(
+            dialect,
+            Dialect::OllamaGenerate | Dialect::OpenaiCompletions
+        ) {
             assert_eq!(
                 heard.kind(),
                 Some(ErrorKind::InvalidRequest),
@@ -129,6 +134,10 @@ fn answers_are_heard_whole() {
         assert!(heard.ending.is_ok());
     });
     for stream in [false, true] {
+        let heard = hear(Dialect::OpenaiResponses, "refusal=I can not", stream);
+        assert_eq!(joined(&heard, "refusal"), "I can not");
+        let heard = hear(Dialect::OpenaiCompletions, "text=a;n=2", stream);
+        assert_eq!(heard.items.len(), 2, "a text for each choice");
         let heard = hear(Dialect::OpenaiChat, "refusal=I can not;n=2", stream);
         assert_eq!(joined(&heard, "refusal"), "I can not");
         assert!(
@@ -138,12 +147,17 @@ fn answers_are_heard_whole() {
     }
 }
 
+fn is_openai(dialect: Dialect) -> bool {
+    use Dialect::{OpenaiChat, OpenaiCompletions, OpenaiResponses};
+    matches!(dialect, OpenaiChat | OpenaiCompletions | OpenaiResponses)
+}
+
 #[test]
 fn every_error_is_heard_as_what_it_is_called() {
     let expected = |kind: Kind, dialect: Dialect| match (kind, dialect) {
         (Kind::Permission, _) => ErrorKind::Auth,
         // Messages has no code for them, the others have no codes, and nobody goes by the words.
-        (Kind::ContextLength | Kind::ContentFilter, dialect) if dialect != Dialect::OpenaiChat => {
+        (Kind::ContextLength | Kind::ContentFilter, dialect) if !is_openai(dialect) => {
             ErrorKind::InvalidRequest
         }
         (kind, _) => (ErrorKind::ALL.iter().copied())
@@ -173,7 +187,7 @@ fn every_error_is_heard_as_what_it_is_called() {
         }
     });
     for (dialect, _) in Dialect::ALL {
-        let has_codes = matches!(dialect, Dialect::OpenaiChat | Dialect::Anthropic);
+        let has_codes = is_openai(*dialect) || *dialect == Dialect::Anthropic;
         for kind in [
             Kind::Overloaded,
             Kind::RateLimited,

@@ -53,7 +53,7 @@ ROWS = {
 }
 
 # Wires that every full build has: a library without them did not pass, it was not tried.
-REQUIRED = {"openai_chat", "openai_responses", "anthropic", "cohere", "cohere_v1", "ollama"}
+REQUIRED = {"openai_chat", "openai_responses", "openai_completions", "anthropic", "cohere", "cohere_v1", "ollama"}
 
 
 class Exchange:

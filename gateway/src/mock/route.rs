@@ -36,7 +36,7 @@ impl Route {
             }),
             _ => Route::Nothing(
                 404,
-                "unknown path: expected */chat/completions, */messages, */v2/chat, */v1/chat, */api/chat, */api/generate, */models or /stats",
+                "unknown path: expected */chat/completions, */completions, */responses, */messages, */v2/chat, */v1/chat, */api/chat, */api/generate, */models or /stats",
             ),
         }
     }

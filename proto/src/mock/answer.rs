@@ -8,7 +8,10 @@ use super::fault::Kind;
 use super::pieces::{Pieces, words};
 use super::script::{At, Failure, Page, RetryAfter, Script, What};
 use super::stream::{Stream, Voice};
-use super::{Ask, Dialect, anthropic, cohere, cohere_v1, ollama, openai, unary};
+use super::{
+    Ask, Dialect, anthropic, cohere, cohere_v1, ollama, openai, openai_completions,
+    openai_responses, unary,
+};
 
 /// What the caller knows beside the request itself.
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +93,8 @@ pub fn answer(script: &Arc<Script>, ask: &Ask, turn: Turn) -> Reply {
     let choices = facts.choices;
     let voice: Box<dyn Voice> = match ask.dialect {
         Dialect::OpenaiChat => Box::new(openai::Chunks::new(facts)),
+        Dialect::OpenaiCompletions => Box::new(openai_completions::Chunks::new(facts)),
+        Dialect::OpenaiResponses => Box::new(openai_responses::Events::new(facts)),
         Dialect::Anthropic => Box::new(anthropic::Events::new(facts)),
         Dialect::Cohere => Box::new(cohere::Events::new(facts)),
         Dialect::CohereV1 => Box::new(cohere_v1::Lines::new(facts)),
@@ -195,7 +200,9 @@ pub(super) fn whole(
 
 pub(super) fn error_body(dialect: Dialect, kind: Kind, message: &str, number: u64) -> Vec<u8> {
     match dialect {
-        Dialect::OpenaiChat => openai::error(kind, message).into_bytes(),
+        Dialect::OpenaiChat | Dialect::OpenaiCompletions | Dialect::OpenaiResponses => {
+            openai::error(kind, message).into_bytes()
+        }
         Dialect::Anthropic => anthropic::error(kind, message, number).into_bytes(),
         Dialect::Cohere | Dialect::CohereV1 => cohere::error(message, number).into_bytes(),
         Dialect::Ollama | Dialect::OllamaGenerate => ollama::error(message).into_bytes(),
@@ -220,7 +227,7 @@ fn cut_before_head(head_at: Duration, cut: Cut) -> Reply {
 
 fn facts(script: &Script, ask: &Ask, turn: Turn, pieces: &Pieces) -> Facts {
     let choices = match ask.dialect {
-        Dialect::OpenaiChat => script.choices.unwrap_or(ask.n),
+        Dialect::OpenaiChat | Dialect::OpenaiCompletions => script.choices.unwrap_or(ask.n),
         _ => 1,
     };
     let each = |tokens: u32| u64::from(tokens) * u64::from(choices);
@@ -242,7 +249,9 @@ fn facts(script: &Script, ask: &Ask, turn: Turn, pieces: &Pieces) -> Facts {
 
 fn request_id(dialect: Dialect, number: u64) -> Option<(&'static str, String)> {
     let name = match dialect {
-        Dialect::OpenaiChat => "x-request-id",
+        Dialect::OpenaiChat | Dialect::OpenaiCompletions | Dialect::OpenaiResponses => {
+            "x-request-id"
+        }
         Dialect::Anthropic => "request-id",
         Dialect::Cohere | Dialect::CohereV1 => "x-debug-trace-id",
         Dialect::Ollama | Dialect::OllamaGenerate => return None,

@@ -36,7 +36,11 @@ impl Ask {
         let missing = |name: &str| format!("missing field `{name}`");
         let last_user_text = match dialect {
             Dialect::CohereV1 => body.message.ok_or_else(|| missing("message"))?,
-            Dialect::OllamaGenerate => body.prompt.unwrap_or_default(),
+            Dialect::OllamaGenerate => prompt(body.prompt)?,
+            Dialect::OpenaiCompletions => {
+                prompt(Some(body.prompt.ok_or_else(|| missing("prompt"))?))?
+            }
+            Dialect::OpenaiResponses => input(body.input.ok_or_else(|| missing("input"))?)?,
             _ => match body.messages.ok_or_else(|| missing("messages"))?.as_slice() {
                 [] => return Err("messages: expected at least one message".into()),
                 messages => last_user_text(messages)?,
@@ -51,13 +55,36 @@ impl Ask {
                 .stream_options
                 .is_some_and(|o| o.include_usage == Some(true)),
             n: match dialect {
-                Dialect::OpenaiChat => body.n.unwrap_or(1).clamp(1, 128),
+                Dialect::OpenaiChat | Dialect::OpenaiCompletions => {
+                    body.n.unwrap_or(1).clamp(1, 128)
+                }
                 _ => 1,
             },
             last_user_text,
             model: body.model,
         })
     }
+}
+
+fn prompt(prompt: Option<&RawValue>) -> Result<String, AskError> {
+    let Some(prompt) = prompt else {
+        return Ok(String::new());
+    };
+    let texts: Texts =
+        serde_json::from_str(prompt.get()).map_err(|error| format!("prompt: {error}"))?;
+    Ok(match texts {
+        Texts::One(text) => text,
+        Texts::Many(texts) => texts.into_iter().next().unwrap_or_default(),
+    })
+}
+
+fn input(input: &RawValue) -> Result<String, AskError> {
+    let bad = |error: serde_json::Error| format!("input: {error}");
+    if input.get().starts_with('"') {
+        return serde_json::from_str(input.get()).map_err(bad);
+    }
+    let items: Vec<Message<'_>> = serde_json::from_str(input.get()).map_err(bad)?;
+    last_user_text(&items)
 }
 
 fn last_user_text(messages: &[Message<'_>]) -> Result<String, AskError> {
@@ -84,8 +111,12 @@ struct Body<'a> {
     messages: Option<Vec<Message<'a>>>,
     /// Cohere's version 1: what the user says now.
     message: Option<String>,
-    /// Of Ollama's completions.
-    prompt: Option<String>,
+    /// Of completions: a text, or a list of them.
+    #[serde(borrow)]
+    prompt: Option<&'a RawValue>,
+    /// Of Responses: a text, or items.
+    #[serde(borrow)]
+    input: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -95,6 +126,8 @@ struct StreamOptions {
 
 #[derive(Deserialize)]
 struct Message<'a> {
+    /// Items of Responses that are no messages have none.
+    #[serde(default)]
     role: String,
     /// Unread but for the last user's: prompts are long.
     #[serde(borrow)]
@@ -106,6 +139,13 @@ struct Message<'a> {
 enum Content {
     Text(String),
     Parts(Vec<Part>),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Texts {
+    One(String),
+    Many(Vec<String>),
 }
 
 #[derive(Deserialize)]
@@ -132,12 +172,15 @@ mod tests {
 
     #[test]
     fn formats_without_a_list_of_messages_are_read() {
-        let body = br#"{"model":"echo","message":"a","prompt":"b","messages":[{"role":"user","content":"c"}]}"#;
+        let body = br#"{"model":"echo","message":"a","prompt":"b","messages":[{"role":"user","content":"c"}],
+            "input":[{"role":"user","content":"d"},{"type":"reasoning","summary":[]}]}"#;
         for (dialect, text, stream) in [
             (Dialect::Cohere, "c", false),
             (Dialect::CohereV1, "a", false),
             (Dialect::Ollama, "c", true),
             (Dialect::OllamaGenerate, "b", true),
+            (Dialect::OpenaiCompletions, "b", false),
+            (Dialect::OpenaiResponses, "d", false),
         ] {
             let ask = Ask::parse(dialect, body).unwrap();
             assert_eq!((ask.last_user_text.as_str(), ask.stream), (text, stream));

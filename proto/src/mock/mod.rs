@@ -26,6 +26,8 @@ mod cohere_v1;
 mod fault;
 mod ollama;
 mod openai;
+mod openai_completions;
+mod openai_responses;
 mod pieces;
 mod script;
 mod scripts;
@@ -45,6 +47,10 @@ pub use scripts::Scripts;
 pub enum Dialect {
     /// OpenAI's Chat Completions.
     OpenaiChat,
+    /// OpenAI's Responses.
+    OpenaiResponses,
+    /// OpenAI's legacy completions.
+    OpenaiCompletions,
     /// Anthropic's Messages.
     Anthropic,
     /// Version 2 of Cohere's chat.
@@ -61,6 +67,8 @@ impl Dialect {
     /// Every dialect, and how the paths end at which it is spoken.
     pub const ALL: &'static [(Dialect, &'static str)] = &[
         (Dialect::OpenaiChat, "/chat/completions"),
+        (Dialect::OpenaiCompletions, "/completions"),
+        (Dialect::OpenaiResponses, "/responses"),
         (Dialect::Anthropic, "/messages"),
         (Dialect::Cohere, "/v2/chat"),
         (Dialect::CohereV1, "/v1/chat"),
@@ -79,7 +87,10 @@ impl Dialect {
     /// The content type of its streams.
     fn stream_type(self) -> &'static str {
         match self {
-            Dialect::OpenaiChat | Dialect::Anthropic => "text/event-stream; charset=utf-8",
+            Dialect::OpenaiChat
+            | Dialect::OpenaiCompletions
+            | Dialect::OpenaiResponses
+            | Dialect::Anthropic => "text/event-stream; charset=utf-8",
             Dialect::Cohere => "text/event-stream",
             Dialect::CohereV1 => "application/stream+json",
             Dialect::Ollama | Dialect::OllamaGenerate => "application/x-ndjson",
@@ -92,7 +103,10 @@ impl Dialect {
             Dialect::CohereV1 if script.reasoning > 0 => {
                 Some("reasoning: this version of the format has none")
             }
-            Dialect::OllamaGenerate if !script.tools.is_empty() => {
+            Dialect::OpenaiCompletions if script.reasoning > 0 => {
+                Some("reasoning: a completion has none")
+            }
+            Dialect::OllamaGenerate | Dialect::OpenaiCompletions if !script.tools.is_empty() => {
                 Some("tool: a completion calls no tools")
             }
             _ => None,

@@ -195,7 +195,7 @@ fn prelude(facts: &Facts, object: &str) -> String {
     )
 }
 
-fn usage(facts: &Facts) -> String {
+pub(super) fn usage(facts: &Facts) -> String {
     let total = u64::from(facts.prompt_tokens) + facts.completion_tokens;
     format!(
         "{{\"prompt_tokens\":{},\"completion_tokens\":{},\"total_tokens\":{total},\"prompt_tokens_details\":{{\"cached_tokens\":0,\"audio_tokens\":0}},\"completion_tokens_details\":{{\"reasoning_tokens\":{},\"audio_tokens\":0,\"accepted_prediction_tokens\":0,\"rejected_prediction_tokens\":0}}}}",

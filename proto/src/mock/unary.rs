@@ -6,7 +6,9 @@ use super::answer::{Facts, Reply, error_body, whole};
 use super::body::Body;
 use super::pieces::Pieces;
 use super::script::{At, Fault, Script, What};
-use super::{Dialect, anthropic, cohere, cohere_v1, ollama, openai};
+use super::{
+    Dialect, anthropic, cohere, cohere_v1, ollama, openai, openai_completions, openai_responses,
+};
 
 /// No JSON, no UTF-8, and nothing a lenient reader could repair.
 pub(super) const GARBAGE: &[u8] = b"{\"garbage\":\xff\xfe<html>]\x00";
@@ -53,6 +55,10 @@ pub(super) fn reply(
     let mut bytes = match (garbage, dialect) {
         (true, _) => GARBAGE.to_vec(),
         (false, Dialect::OpenaiChat) => openai::whole(facts, pieces).into_bytes(),
+        (false, Dialect::OpenaiCompletions) => {
+            openai_completions::whole(facts, pieces).into_bytes()
+        }
+        (false, Dialect::OpenaiResponses) => openai_responses::whole(facts, pieces).into_bytes(),
         (false, Dialect::Anthropic) => anthropic::whole(facts, pieces).into_bytes(),
         (false, Dialect::Cohere) => cohere::whole(facts, pieces).into_bytes(),
         (false, Dialect::CohereV1) => cohere_v1::whole(facts, pieces).into_bytes(),

@@ -210,7 +210,11 @@ impl Operation {
     pub fn check(self, request: &Request) -> Result<()> {
         let (needed, there) = match self {
             Operation::Responses => ("input", request.field("input").is_some()),
-            Operation::Chat | Operation::Completion => ("messages", request.has_messages()),
+            Operation::Chat => ("messages", request.has_messages()),
+            Operation::Completion => {
+                let prompt = request.field("prompt").is_some();
+                ("messages", prompt || request.has_messages())
+            }
         };
         if there {
             return Ok(());
@@ -295,6 +299,8 @@ pub fn find(name: &str) -> Option<&'static dyn Wire> {
     match name {
         #[cfg(feature = "openai")]
         "openai_chat" => Some(&openai_chat::OpenaiChat),
+        #[cfg(feature = "openai")]
+        "openai_completions" => Some(&openai_chat::OpenaiCompletions),
         #[cfg(feature = "responses")]
         "openai_responses" => Some(&openai_responses::OpenaiResponses),
         #[cfg(feature = "anthropic")]
@@ -307,6 +313,18 @@ pub fn find(name: &str) -> Option<&'static dyn Wire> {
         "ollama" => Some(&ollama::Ollama),
         _ => None,
     }
+}
+
+/// The wire that asks for `operation` where `wire` is spoken: itself if it knows the operation, else the one of the same vendor's
+/// formats, which lie at the same place, that does.
+pub fn for_operation(wire: &'static dyn Wire, operation: Operation) -> &'static dyn Wire {
+    let sibling = match operation {
+        _ if wire.speaks(operation) || !wire.name().starts_with("openai_") => None,
+        Operation::Chat => find("openai_chat"),
+        Operation::Completion => find("openai_completions"),
+        Operation::Responses => find("openai_responses"),
+    };
+    sibling.unwrap_or(wire)
 }
 
 /// Wires that rows may name, in this build or not.

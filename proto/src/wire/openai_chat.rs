@@ -1,7 +1,8 @@
 //! Chat Completions: the format of OpenAI and of most others, with the dialects they have made of it.
 //!
 //! A request goes out as it came in but for what routing changes (`encode`); an answer is read frame by frame (`reader`, `walk`),
-//! whether it is a stream or one JSON object, whatever was asked for.
+//! whether it is a stream or one JSON object, whatever was asked for. Legacy completions differ in the request (`completions`) and
+//! have their text beside the choice's number; all else is the same.
 
 use std::time::SystemTime;
 
@@ -9,10 +10,11 @@ use crate::error::{Error, Result};
 use crate::frame::Framing;
 use crate::refusal;
 use crate::request::Request;
-use crate::wire::{Encoded, Exchange, Head, Reader, Target, Wire};
+use crate::wire::{Encoded, Exchange, Head, Operation, Reader, Target, Wire};
 
 mod calls;
 mod choice;
+mod completions;
 mod encode;
 mod finish;
 mod message;
@@ -39,14 +41,58 @@ impl Wire for OpenaiChat {
     }
 
     fn reader(&self, exchange: &Exchange<'_>, head: &Head) -> (Framing, Box<dyn Reader>) {
-        // Servers answer with JSON where a stream was asked for and with a stream where JSON was: what they say they send counts.
-        // JSON under another name shows in its first byte, which is the decoder's to see.
-        let json = head.is_json();
-        let framing = if json { Framing::Body } else { Framing::Sse };
-        (framing, Box::new(reader::Chat::new(exchange, json)))
+        read(exchange, head, false)
     }
 
     fn error(&self, exchange: &Exchange<'_>, head: &Head, body: &[u8], now: SystemTime) -> Error {
         refusal::from_response(head, body, exchange.quirks, now)
     }
+}
+
+/// The wire `openai_completions`.
+#[derive(Debug)]
+pub struct OpenaiCompletions;
+
+impl Wire for OpenaiCompletions {
+    fn name(&self) -> &'static str {
+        "openai_completions"
+    }
+
+    fn speaks(&self, operation: Operation) -> bool {
+        matches!(operation, Operation::Chat | Operation::Completion)
+    }
+
+    fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded> {
+        super::check_operation(self, target.operation)?;
+        let (body, dropped) = completions::body(request, target)?;
+        let accept = if target.stream {
+            "text/event-stream"
+        } else {
+            "application/json"
+        };
+        let url = format!("{}/completions", target.base_url);
+        Ok(Encoded {
+            http: super::post(&url, accept, body)?,
+            dropped,
+        })
+    }
+
+    fn reader(&self, exchange: &Exchange<'_>, head: &Head) -> (Framing, Box<dyn Reader>) {
+        read(exchange, head, true)
+    }
+
+    fn error(&self, exchange: &Exchange<'_>, head: &Head, body: &[u8], now: SystemTime) -> Error {
+        refusal::from_response(head, body, exchange.quirks, now)
+    }
+}
+
+fn read(exchange: &Exchange<'_>, head: &Head, completes: bool) -> (Framing, Box<dyn Reader>) {
+    // Servers answer with JSON where a stream was asked for and with a stream where JSON was: what they say they send counts.
+    // JSON under another name shows in its first byte, which is the decoder's to see.
+    let json = head.is_json();
+    let framing = if json { Framing::Body } else { Framing::Sse };
+    (
+        framing,
+        Box::new(reader::Chat::new(exchange, json, completes)),
+    )
 }

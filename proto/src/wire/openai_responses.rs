@@ -61,11 +61,9 @@ impl Wire for OpenaiResponses {
 
     fn reader(&self, exchange: &Exchange<'_>, head: &Head) -> (Framing, Box<dyn Reader>) {
         // What a server says it sends counts, not what was asked for.
-        let content_type = head.content_type();
-        let json = content_type.ends_with("/json") || content_type.ends_with("+json");
-        let streamed = match content_type.as_str() {
+        let streamed = match head.media_type() {
             "" => exchange.stream,
-            _ => !json,
+            _ => !head.is_json(),
         };
         let framing = if streamed {
             Framing::Sse

@@ -20,7 +20,10 @@ pub(super) fn body(request: &Request, target: &Target<'_>) -> Result<(Vec<u8>, V
     let messages = std::mem::take(&mut chat.messages);
     match target.operation {
         Operation::Completion => {
-            messages::prompt(messages, &mut body, &mut report)?;
+            match chat.params.take_raw("prompt") {
+                Some(prompt) => body.set("prompt", prompt),
+                None => messages::prompt(messages, &mut body, &mut report)?,
+            }
             if !chat.tools.is_empty() {
                 report.dropped("tools", "a completion calls no tools there")?;
             }

@@ -22,6 +22,8 @@ pub(super) struct Chat {
     marker: TerminalMarker,
     /// The body is one JSON object.
     pub(super) whole: bool,
+    /// It is a legacy completion: text lies beside the choice's number.
+    pub(super) completes: bool,
     template: Template,
     pub(super) choices: Vec<Choice>,
     pub(super) has_id: bool,
@@ -37,10 +39,11 @@ pub(super) struct Chat {
 
 impl Chat {
     /// For an answer that is one JSON object if it is `whole`, else a stream.
-    pub(super) fn new(exchange: &Exchange<'_>, whole: bool) -> Chat {
+    pub(super) fn new(exchange: &Exchange<'_>, whole: bool, completes: bool) -> Chat {
         Chat {
             marker: exchange.quirks.terminal_marker,
             whole,
+            completes,
             template: Template::new(),
             choices: Vec::new(),
             has_id: false,

@@ -146,6 +146,7 @@ fn reader() -> Chat {
             quirks: &quirks,
         },
         false,
+        false,
     )
 }
 

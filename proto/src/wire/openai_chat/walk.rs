@@ -121,8 +121,8 @@ impl Chat {
             return cursor.skip();
         }
         let start = cursor.position();
-        let whole = self.whole;
-        let (mut number, mut message, mut word) = (None, None, None);
+        let (whole, completes) = (self.whole, self.completes);
+        let (mut number, mut message, mut word, mut text) = (None, None, None, None);
         let (mut delta, mut has_delta, mut error) = (Message::default(), false, false);
         let mut has_message = false;
         cursor.object(|key, cursor| {
@@ -138,10 +138,19 @@ impl Chat {
                 b"finish_reason" => word = cursor.text()?,
                 b"usage" => self.usage(cursor, seen)?,
                 b"error" => error = cursor.kind()? != Kind::Null,
+                // Together says it twice in a stream: here and in a delta.
+                b"text" if completes => text = cursor.text()?,
                 _ => {}
             }
             Ok(())
         })?;
+        if text.is_some() {
+            delta = Message {
+                content: text,
+                ..Message::default()
+            };
+            (has_delta, message) = (true, None);
+        }
         if error {
             seen.choice_error = Some(&data[start..cursor.position()]);
         }
