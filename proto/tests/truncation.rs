@@ -158,7 +158,56 @@ data: [DONE]
 {"model":"m","created_at":"2026-01-01T00:00:03Z","message":{"role":"assistant","content":"","tool_calls":[{"function":{"index":0,"name":"f","arguments":{"a":1}}},{"function":{"name":"g"}}]},"done":false}
 {"model":"m","created_at":"2026-01-01T00:00:04Z","message":{"role":"assistant","content":""},"done":true,"done_reason":"stop","total_duration":3,"prompt_eval_count":1,"eval_count":2}
 "#;
+    let responses = r#"event: response.created
+data: {"type":"response.created","response":{"id":"r1","model":"m","status":"in_progress","output":[]},"sequence_number":0}
+
+event: response.output_item.added
+data: {"type":"response.output_item.added","output_index":0,"item":{"id":"rs_1","type":"reasoning","summary":[]},"sequence_number":1}
+
+event: response.reasoning_summary_text.delta
+data: {"type":"response.reasoning_summary_text.delta","item_id":"rs_1","output_index":0,"summary_index":0,"delta":"let me é\u00e9","sequence_number":2}
+
+event: response.output_item.done
+data: {"type":"response.output_item.done","output_index":0,"item":{"id":"rs_1","type":"reasoning","summary":[{"type":"summary_text","text":"let me éé"}],"encrypted_content":"c2Vj"},"sequence_number":3}
+
+event: response.output_item.added
+data: {"type":"response.output_item.added","output_index":1,"item":{"id":"msg_1","type":"message","status":"in_progress","content":[],"role":"assistant"},"sequence_number":4}
+
+event: response.output_text.delta
+data: {"type":"response.output_text.delta","item_id":"msg_1","output_index":1,"content_index":0,"delta":"Hi \ud83d","sequence_number":5,"obfuscation":"xY"}
+
+event: response.output_text.delta
+data: {"type":"response.output_text.delta","item_id":"msg_1","output_index":1,"content_index":0,"delta":"\ude00 there","sequence_number":6,"obfuscation":"z"}
+
+event: response.output_text.annotation.added
+data: {"type":"response.output_text.annotation.added","item_id":"msg_1","output_index":1,"content_index":0,"annotation_index":0,"annotation":{"type":"url_citation","url":"https://h"},"sequence_number":7}
+
+event: response.output_item.done
+data: {"type":"response.output_item.done","output_index":1,"item":{"id":"msg_1","type":"message","status":"completed","content":[{"type":"output_text","text":"Hi 😀 there","annotations":[{"type":"url_citation","url":"https://h"}]}],"role":"assistant"},"sequence_number":8}
+
+event: response.output_item.added
+data: {"type":"response.output_item.added","output_index":2,"item":{"id":"fc_1","type":"function_call","status":"in_progress","arguments":"","call_id":"t1","name":"f"},"sequence_number":9}
+
+event: response.function_call_arguments.delta
+data: {"type":"response.function_call_arguments.delta","item_id":"fc_1","output_index":2,"delta":"{\"a\":","sequence_number":10}
+
+event: response.function_call_arguments.delta
+data: {"type":"response.function_call_arguments.delta","item_id":"fc_1","output_index":2,"delta":"1}","sequence_number":11}
+
+event: response.output_item.done
+data: {"type":"response.output_item.done","output_index":2,"item":{"id":"fc_1","type":"function_call","status":"completed","arguments":"{\"a\":1}","call_id":"t1","name":"f"},"sequence_number":12}
+
+event: response.completed
+data: {"type":"response.completed","response":{"id":"r1","model":"m","status":"completed","output":[],"usage":{"input_tokens":1,"output_tokens":2,"total_tokens":3}},"sequence_number":13}
+
+"#;
     vec![
+        ("rich responses", "responses", responses.as_bytes().to_vec()),
+        (
+            "rich responses, CR",
+            "responses",
+            responses.replace('\n', "\r").into_bytes(),
+        ),
         ("rich cohere", "cohere", cohere.as_bytes().to_vec()),
         (
             "rich cohere, CRLF",
@@ -215,6 +264,7 @@ fn has_marker(dialect: &str, end: &End, stream: &[u8]) -> bool {
     let holds = |marker: &str| memchr::memmem::find(stream, marker.as_bytes()).is_some();
     match (dialect, end) {
         ("anthropic", _) => holds(r#""type":"message_stop"}"#),
+        ("responses", _) => holds(r#""type":"response.completed""#),
         ("cohere", _) => holds(r#""type":"message-end""#),
         ("cohere-v1", _) => holds(r#""event_type":"stream-end""#),
         ("ollama", _) => holds(r#""done":true"#),

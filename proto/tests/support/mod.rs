@@ -209,6 +209,9 @@ pub(crate) fn wires() -> Vec<(&'static str, &'static dyn Wire)> {
     if cfg!(feature = "openai") {
         wires.push(("openai-chat", wire::find("openai_chat").unwrap()));
     }
+    if cfg!(feature = "responses") {
+        wires.push(("responses", wire::find("openai_responses").unwrap()));
+    }
     if cfg!(feature = "anthropic") {
         wires.push(("anthropic", wire::find("anthropic").unwrap()));
     }

@@ -96,6 +96,12 @@ impl Items {
         (!items[last].done).then_some(last)
     }
 
+    /// Where the last item of this kind is that is not done.
+    pub(super) fn open(&self, role: Role) -> Option<usize> {
+        let open = |item: &Item| item.role == role && !item.done;
+        self.0.iter().rposition(open)
+    }
+
     /// One more; its place here.
     pub(super) fn push(&mut self, item: Item) -> usize {
         self.0.push(item);

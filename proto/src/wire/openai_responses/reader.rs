@@ -252,6 +252,11 @@ impl Events {
             item_id: said.item_id.or(members.id),
             ..Said::default()
         });
+        let unplaced = || match said.output_index {
+            Some(_) => None,
+            None => self.items.open(members.role()),
+        };
+        let found = found.or_else(unplaced);
         let id = || members.id.map(|id| id.owned()).unwrap_or_default();
         let place = match found {
             Some(place) => place,
