@@ -10,6 +10,7 @@ pub mod decoder;
 pub mod error;
 pub mod event;
 pub mod frame;
+pub mod inbound;
 mod inflate;
 pub mod json;
 pub mod mock;

@@ -322,6 +322,11 @@ impl ToolCall {
     }
 }
 
+/// Usage as Chat Completions prints it.
+pub(crate) fn usage_json(usage: &Usage) -> String {
+    text(&UsageView::from(usage))
+}
+
 const WORD_MAX: usize = 512;
 
 /// Keeps the first word that says something.
