@@ -415,7 +415,8 @@ LLM_API LLM_MUST_USE llm_status llm_submit(llm_client *client, llm_queue *queue,
  * question, streamed if it asked for a stream. This is what lets an existing SDK keep its code and change only its transport.
  *
  * Events: one LLM_EVENT_HTTP_HEAD, any number of LLM_EVENT_HTTP_BODY, then the terminal event, as in llm_submit(). A refusal by
- * the provider is an answer (its status in the head), not an LLM_EVENT_ERROR. In this version: LLM_ERR_UNSUPPORTED.
+ * the provider is an answer (its status in the head), not an LLM_EVENT_ERROR, and so is one for what is wrong with the request. GET
+ * /v1/models lists the models of the configuration. An error without a head is one of the way to the provider, or of time.
  */
 LLM_API LLM_MUST_USE llm_status llm_submit_http(llm_client *client, llm_queue *queue, const llm_http_request *http,
                                                 const llm_options *options, void *user_data, llm_request *request,

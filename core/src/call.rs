@@ -10,11 +10,13 @@ use bytes::Bytes;
 use libllm_proto::decoder::{Decoder, Limits};
 use libllm_proto::event::Batch;
 use libllm_proto::response::Response;
-use libllm_proto::wire::{Ending, Exchange, Operation, Target};
+use libllm_proto::wire::{Ending, Exchange, Head, Operation, Target};
 
 use crate::clock::{self, Alarm};
 use crate::error::{Error, ErrorKind, Phase, Result, Status};
+use crate::inbound::{self, Caller};
 use crate::options::Options;
+use crate::outlet::{self, Answer, Outlet};
 use crate::pace::Flowing;
 use crate::plan::Candidate;
 use crate::policy::retry;
@@ -37,6 +39,8 @@ pub(crate) struct Job {
     pub(crate) scripts: Arc<dyn Transport>,
     /// Where the whole answer goes, for callers who wait for it.
     pub(crate) answer: Option<Arc<Mutex<Option<Answered>>>>,
+    /// Who asked over HTTP, in a provider's format.
+    pub(crate) caller: Option<Box<Caller>>,
 }
 
 impl Job {
@@ -115,7 +119,8 @@ pub(crate) async fn run(job: Box<Job>, mut ticket: Ticket) {
     let counters = &ticket.process().counters;
     match outcome {
         Ok(()) => {
-            counters.finished(Status::Ok, record.response.usage());
+            let status = record.refused.unwrap_or(Status::Ok);
+            counters.finished(status, record.response.usage());
             tracing::debug!(target: "libllm", request = ticket.id(), to = %record.target, ms = took.as_millis() as u64, "done");
             let json = report::done(&record, ticket.id(), with_text, took);
             if let Some(place) = place {
@@ -135,6 +140,38 @@ pub(crate) async fn run(job: Box<Job>, mut ticket: Ticket) {
     }
 }
 
+/// Delivers an answer that is known already.
+pub(crate) async fn tell(answer: Answer, mut ticket: Ticket, stall: Duration) {
+    let record = Record::new(ticket.started());
+    let live = ticket.live().clone();
+    let status = answer.outcome;
+    let outcome = {
+        let mut work = Box::pin(answer.send(&record, &mut ticket, stall));
+        poll_fn(|cx| {
+            live.register(cx.waker());
+            match live.is_canceled() {
+                true => Poll::Ready(Err(Error::new(ErrorKind::Canceled, "canceled"))),
+                false => work.as_mut().poll(cx),
+            }
+        })
+        .await
+    };
+    let counters = &ticket.process().counters;
+    match outcome {
+        Ok(()) => {
+            counters.finished(status, None);
+            let took = clock::now() - ticket.started();
+            let json = report::done(&record, ticket.id(), false, took);
+            ticket.finish(EventType::Done, Status::Ok, &json);
+        }
+        Err(error) => {
+            counters.finished(error.status(), None);
+            let json = report::failed(&record, &error);
+            ticket.finish(EventType::Error, error.status(), &json);
+        }
+    }
+}
+
 async fn drive(
     mut job: Box<Job>,
     ticket: &mut Ticket,
@@ -144,7 +181,10 @@ async fn drive(
     if job.asked.warms {
         return Box::pin(warm(&job, ticket, record)).await;
     }
-    let (live, target) = Box::pin(commit(&job, ticket, record, deadline)).await?;
+    let (live, target) = match Box::pin(commit(&job, ticket, record, deadline)).await {
+        Ok(committed) => committed,
+        Err(error) => return Box::pin(refused(job, error, ticket, record)).await,
+    };
     let target = job.candidates.swap_remove(target);
     // A stream may last for hours: what was asked is not kept for it.
     drop(job);
@@ -155,6 +195,24 @@ async fn drive(
     let outcome = outcome.map_err(|error| discreet(error, &target));
     record.end(&target, outcome.as_ref().err(), clock::now() - begun);
     outcome
+}
+
+// To a caller who speaks HTTP a provider's refusal is an answer.
+async fn refused(
+    job: Box<Job>,
+    error: Error,
+    ticket: &mut Ticket,
+    record: &mut Record,
+) -> Result<()> {
+    match &job.caller {
+        Some(caller) if inbound::is_answer(&error) => {
+            let stall = job.candidates[0].timeouts.consumer_stall;
+            outlet::refuse(caller.face, &error, record, ticket, stall).await?;
+            record.refused = Some(error.status());
+            Ok(())
+        }
+        _ => Err(error),
+    }
 }
 
 // A connection to the first target stands when this ends well. Tried once: nobody waits for its answer.
@@ -198,8 +256,10 @@ async fn commit(
         ticket.process().counters.attempted();
         let error = match open(job, candidate, ticket, record).await {
             Ok(live) => {
-                let route = report::route(record, attempt, reason);
-                ticket.route(route, live.at);
+                if job.caller.is_none() {
+                    let route = report::route(record, attempt, reason);
+                    ticket.route(route, live.at);
+                }
                 record.underway = Some(Phase::Stream);
                 return Ok((live, current));
             }
@@ -236,6 +296,7 @@ async fn commit(
 struct Live {
     source: Source,
     decoder: Decoder,
+    outlet: Outlet,
     batch: Batch,
     /// When the bytes of the batch came.
     at: Instant,
@@ -257,22 +318,15 @@ async fn open(
     let exchanged = before(first_by, sending, || patience.late("the answer's head")).await??;
     record.underway = Some(Phase::FirstItem);
     record.connect = exchanged.connected.or(record.connect);
-    let exchange = Exchange {
-        stream: job.stream,
-        operation: job.asked.operation,
-        quirks: &candidate.provider.quirks,
-    };
-    let mut decoder = Decoder::new(
-        candidate.wire,
-        &exchange,
-        exchanged.head,
-        job.limits,
-        job.asked.raw,
-        clock::wall(),
-    );
-    record.request_id = decoder.request_id().map(str::to_owned);
+    record.request_id = exchanged.head.request_id().map(str::to_owned);
+    let (head, caller) = (exchanged.head, job.caller.as_deref());
+    let outlet = Outlet::open(caller, candidate, &head, ticket, record);
+    let mut decoder = decoder(job, candidate, head);
     let mut batch = spare::take(ticket.joins());
     let mut source = Source::new(exchanged.body, patience, first_by);
+    if outlet.taps() {
+        source.tap();
+    }
     loop {
         if ticket.live().is_paused() {
             ticket
@@ -303,6 +357,7 @@ async fn open(
             return Ok(Live {
                 source,
                 decoder,
+                outlet,
                 batch,
                 at,
                 ended,
@@ -311,31 +366,64 @@ async fn open(
     }
 }
 
+fn decoder(job: &Job, candidate: &Candidate, head: Head) -> Decoder {
+    let exchange = Exchange {
+        stream: job.stream,
+        operation: job.asked.operation,
+        quirks: &candidate.provider.quirks,
+    };
+    Decoder::new(
+        candidate.wire,
+        &exchange,
+        head,
+        job.limits,
+        job.asked.raw,
+        clock::wall(),
+    )
+}
+
 // After the first item: hand over, read on. Nothing is tried again.
 async fn pump(
-    live: Live,
+    mut live: Live,
+    provider: &str,
+    stall: Duration,
+    ticket: &mut Ticket,
+    record: &mut Record,
+) -> Result<()> {
+    let outcome = flow(&mut live, provider, stall, ticket, record).await;
+    if let Err(error) = &outcome {
+        live.outlet.broken(error, ticket, stall).await;
+    }
+    outcome
+}
+
+async fn flow(
+    live: &mut Live,
     provider: &str,
     stall: Duration,
     ticket: &mut Ticket,
     record: &mut Record,
 ) -> Result<()> {
     let Live {
-        mut source,
-        mut decoder,
-        mut batch,
-        mut at,
-        mut ended,
+        source,
+        decoder,
+        outlet,
+        batch,
+        at,
+        ended,
     } = live;
     let mut flowing = None;
     loop {
-        record.response.absorb(&batch);
-        ticket.deliver(&batch, provider, at, stall).await?;
-        spare::give(batch);
-        if let Some(ended) = ended {
+        record.response.absorb(batch);
+        outlet
+            .deliver(batch, source, provider, *at, ticket, stall)
+            .await?;
+        spare::give(std::mem::take(batch));
+        if let Some(ended) = ended.take() {
             let ending = ended.map_err(|error| error.with_phase(Phase::Stream))?;
             record.incomplete = ending.incomplete;
             record.response.finish(!ending.incomplete);
-            return Ok(());
+            return outlet.finish(*at, ticket, stall).await;
         }
         flowing.get_or_insert_with(Flowing::new);
         crate::fault::point("pump");
@@ -349,12 +437,9 @@ async fn pump(
                 break read;
             }
         };
-        batch = spare::take(ticket.joins());
-        ended = source
-            .decode(read, &mut decoder, &mut batch)
-            .await
-            .transpose();
-        at = source.last_bytes;
+        *batch = spare::take(ticket.joins());
+        *ended = source.decode(read, decoder, batch).await.transpose();
+        *at = source.last_bytes;
     }
 }
 
@@ -396,7 +481,11 @@ fn encode(job: &Job, candidate: &Candidate, record: &mut Record) -> Result<http:
         unsupported: candidate.unsupported,
         extra_body: job.asked.extra_body.as_deref().map(str::as_bytes),
     };
-    let encoded = candidate.wire.encode(&job.request, &target)?;
+    let wire = candidate.wire;
+    let encoded = match &job.caller {
+        None => wire.encode(&job.request, &target)?,
+        Some(caller) => caller.encode(&job.request, wire, &target)?,
+    };
     record.dropped = encoded.dropped;
     let mut http = encoded.http;
     for (name, value) in candidate.headers() {
@@ -414,6 +503,7 @@ impl Record {
         self.response.keep_text(keep_text);
         self.response.set_provider(&candidate.provider.id);
         self.target = candidate.target.clone();
+        self.wire = candidate.wire.name();
         self.request_id = None;
         self.begun = clock::now();
         self.underway = Some(Phase::Send);

@@ -15,9 +15,11 @@ use crate::chat::Chat;
 use crate::clock;
 use crate::config::{Config, SystemEnvironment};
 use crate::error::{Error, ErrorKind, Result};
+use crate::inbound::Caller;
 use crate::metrics::MetricsFormat;
 use crate::options::Options;
-use crate::plan;
+use crate::outlet::Answer;
+use crate::plan::{self, Candidate};
 use crate::policy::retry;
 use crate::process::{self, Process};
 use crate::queue::Queue;
@@ -41,6 +43,16 @@ struct Inner {
     sockets: Mutex<Arc<dyn Transport>>,
     scripts: Arc<dyn Transport>,
     draining: AtomicBool,
+}
+
+/// What is wanted of one call, beside the request.
+pub(crate) struct Errand<'a> {
+    pub(crate) queue: &'a Queue,
+    pub(crate) options: &'a Options,
+    pub(crate) user_data: usize,
+    pub(crate) stream: bool,
+    pub(crate) answer: Option<Arc<Mutex<Option<Answered>>>>,
+    pub(crate) caller: Option<Box<Caller>>,
 }
 
 /// How [`Client::drain`] waits.
@@ -199,7 +211,7 @@ impl Client {
         Ok(())
     }
 
-    /// Plans and spawns one call.
+    /// Plans and begins one call.
     #[expect(
         clippy::too_many_arguments,
         reason = "the one private function behind every way to ask"
@@ -215,8 +227,41 @@ impl Client {
         seen: impl FnOnce(u64),
     ) -> Result<u64> {
         self.check()?;
-        let config = crate::lock(&self.inner.config).clone();
+        let config = self.config();
         let candidates = plan::candidates(&config, &request, options, stream)?;
+        let errand = Errand {
+            queue,
+            options,
+            user_data,
+            stream,
+            answer,
+            caller: None,
+        };
+        self.launch(&config, request, candidates, errand, seen)
+    }
+
+    /// What the client was told, as it is now.
+    pub(crate) fn config(&self) -> Arc<Config> {
+        crate::lock(&self.inner.config).clone()
+    }
+
+    /// Spawns one call that is planned.
+    pub(crate) fn launch(
+        &self,
+        config: &Config,
+        request: Request,
+        candidates: Vec<Candidate>,
+        errand: Errand<'_>,
+        seen: impl FnOnce(u64),
+    ) -> Result<u64> {
+        let Errand {
+            queue,
+            options,
+            user_data,
+            stream,
+            answer,
+            caller,
+        } = errand;
         let ticket = Ticket::issue(
             queue,
             self.inner.number,
@@ -244,6 +289,7 @@ impl Client {
             sockets: crate::lock(&self.inner.sockets).clone(),
             scripts: self.inner.scripts.clone(),
             answer,
+            caller,
         });
         self.inner.process.counters.submitted();
         seen(id);
@@ -256,6 +302,32 @@ impl Client {
                     tracing::error!(target: "libllm", "a call panicked");
                 }
             }));
+        });
+        Ok(id)
+    }
+
+    /// Delivers an HTTP answer that no provider is needed for.
+    pub(crate) fn answer(
+        &self,
+        queue: &Queue,
+        user_data: usize,
+        answer: Answer,
+        seen: impl FnOnce(u64),
+    ) -> Result<u64> {
+        let config = self.config();
+        let stall = config.timeouts.resolve(false).consumer_stall;
+        let ticket = Ticket::issue(
+            queue,
+            self.inner.number,
+            user_data,
+            false,
+            config.memory.per_stream,
+        )?;
+        let id = ticket.id();
+        self.inner.process.counters.submitted();
+        seen(id);
+        self.inner.engine.run(move || {
+            runtime::spawn_here(call::tell(answer, ticket, stall));
         });
         Ok(id)
     }

@@ -28,11 +28,13 @@ pub mod config;
 #[cfg_attr(not(feature = "fault-injection"), path = "no_fault.rs")]
 #[doc(hidden)]
 pub mod fault;
+mod inbound;
 mod lent;
 mod live;
 pub mod log;
 mod metrics;
 mod options;
+mod outlet;
 mod pace;
 mod plan;
 mod policy;
@@ -54,6 +56,7 @@ pub use blocking::{Answer, invoke};
 pub use chat::{Chat, Events, OwnedEvent};
 pub use client::{Client, Drain, shutdown};
 pub use error::{Error, ErrorKind, Status};
+pub use inbound::HttpRequest;
 pub use live::{cancel, pause};
 pub use metrics::MetricsFormat;
 pub use options::Options;

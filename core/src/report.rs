@@ -21,11 +21,15 @@ pub(crate) struct Record {
     pub(crate) underway: Option<Phase>,
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) target: Target,
+    /// The name of the wire it speaks.
+    pub(crate) wire: &'static str,
     pub(crate) dropped: Vec<Dropped>,
     pub(crate) request_id: Option<String>,
     pub(crate) connect: Option<Duration>,
     pub(crate) first_item: Option<Duration>,
     pub(crate) incomplete: bool,
+    /// The provider refused, and the caller was told so by an answer.
+    pub(crate) refused: Option<Status>,
     pub(crate) response: Response,
 }
 
@@ -37,11 +41,13 @@ impl Record {
             // Most calls need one.
             attempts: Vec::with_capacity(1),
             target: Target::default(),
+            wire: "",
             dropped: Vec::new(),
             request_id: None,
             connect: None,
             first_item: None,
             incomplete: false,
+            refused: None,
             response: Response::default(),
         }
     }

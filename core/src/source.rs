@@ -111,6 +111,8 @@ pub(crate) struct Source {
     pub(crate) last_bytes: Instant,
     last_frame: Instant,
     frames: u64,
+    /// The bytes as they came, for whom they are passed on to.
+    tap: Option<Vec<u8>>,
 }
 
 impl Source {
@@ -128,6 +130,24 @@ impl Source {
             last_bytes: now,
             last_frame: now,
             frames: 0,
+            tap: None,
+        }
+    }
+
+    /// From now on the bytes are kept as they came.
+    pub(crate) fn tap(&mut self) {
+        self.tap = Some(Vec::new());
+    }
+
+    /// What was kept.
+    pub(crate) fn tapped(&self) -> &[u8] {
+        self.tap.as_deref().unwrap_or_default()
+    }
+
+    /// What was kept has been passed on.
+    pub(crate) fn forget_tapped(&mut self) {
+        if let Some(tap) = &mut self.tap {
+            tap.clear();
         }
     }
 
@@ -146,6 +166,9 @@ impl Source {
     ) -> Result<Option<Ending>> {
         self.last_bytes = clock::now();
         loop {
+            if let (Some(tap), Ok(Some(bytes))) = (&mut self.tap, &read) {
+                tap.extend_from_slice(bytes);
+            }
             let flow = match read {
                 Ok(Some(bytes)) => decoder.push(&bytes, batch)?,
                 Ok(None) => return decoder.finish(End::Clean, batch).map(Some),

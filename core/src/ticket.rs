@@ -116,6 +116,30 @@ impl Ticket {
         }
     }
 
+    /// Hands over one event of an HTTP answer; waits while there is no room, at most `stall`.
+    pub(crate) async fn deliver_bytes(
+        &mut self,
+        kind: EventType,
+        data: &[u8],
+        at: Instant,
+        stall: Duration,
+    ) -> Result<()> {
+        let mut until = None;
+        let new = New {
+            kind,
+            status: Status::Ok,
+            choice: 0,
+            index: 0,
+            data,
+        };
+        while !self.queue.inlet().push(&mut self.lane, new, at) {
+            let until = *until.get_or_insert_with(|| clock::now() + stall);
+            self.wait_for_consumer(until, stall).await?;
+        }
+        bell::mark(&self.queue, data.len(), at);
+        Ok(())
+    }
+
     /// Opens an attempt for the consumer, who is told of it with the next event.
     pub(crate) fn route(&mut self, json: String, at: Instant) {
         self.opened = Some((json, at));

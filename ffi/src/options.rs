@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::mem::{MaybeUninit, offset_of};
 
 use libllm::config::Limit;
-use libllm::{Error, Options};
+use libllm::{Error, HttpRequest, Options};
 
 use crate::guard::{self, invalid};
 
@@ -95,11 +95,11 @@ pub(crate) unsafe fn options(pointer: *const llm_options) -> Result<Options, Err
     Ok(options)
 }
 
-/// Checks a request in HTTP's words.
+/// A request in HTTP's words.
 ///
 /// # Safety
 /// As [`options`], with [`llm_http_request`].
-pub(crate) unsafe fn http(pointer: *const llm_http_request) -> Result<(), Error> {
+pub(crate) unsafe fn http(pointer: *const llm_http_request) -> Result<HttpRequest, Error> {
     // SAFETY: handed on; `llm_http_request` is made of integers and pointers.
     let given = unsafe { sized(pointer, &HTTP_ENDS, "http") }?;
     let given = given.ok_or_else(|| invalid("http is NULL"))?;
@@ -107,15 +107,27 @@ pub(crate) unsafe fn http(pointer: *const llm_http_request) -> Result<(), Error>
         return Err(invalid("http.reserved is not 0"));
     }
     // SAFETY: NUL-terminated, NULL or of the length said, by the contract.
-    unsafe {
-        guard::text(given.method, guard::LLM_NTS, "http.method")?;
-        guard::text(given.url, guard::LLM_NTS, "http.url")?;
-        guard::optional(given.headers_json, "http.headers_json")?;
-        if !given.body.is_null() || given.body_len != 0 {
-            guard::bytes(given.body, given.body_len, "http.body")?;
-        }
-    }
-    Ok(())
+    let (method, url, headers, body) = unsafe {
+        let body = match given.body.is_null() && given.body_len == 0 {
+            true => &[],
+            false => guard::bytes(given.body, given.body_len, "http.body")?,
+        };
+        (
+            guard::text(given.method, guard::LLM_NTS, "http.method")?,
+            guard::text(given.url, guard::LLM_NTS, "http.url")?,
+            guard::optional(given.headers_json, "http.headers_json")?,
+            body,
+        )
+    };
+    let headers = headers.map(HttpRequest::headers_from_json).transpose();
+    Ok(HttpRequest {
+        method: method.to_owned(),
+        url: url.to_owned(),
+        headers: headers
+            .map_err(|error| error.context("http"))?
+            .unwrap_or_default(),
+        body: body.to_vec().into(),
+    })
 }
 
 const FLAGS: u32 = LLM_OPT_RAW | LLM_OPT_NO_COALESCE | LLM_OPT_NO_CACHE | LLM_OPT_MESSAGE;

@@ -59,7 +59,8 @@ pub unsafe extern "C" fn llm_submit(
 /// question, streamed if it asked for a stream. This is what lets an existing SDK keep its code and change only its transport.
 ///
 /// Events: one LLM_EVENT_HTTP_HEAD, any number of LLM_EVENT_HTTP_BODY, then the terminal event, as in llm_submit(). A refusal by
-/// the provider is an answer (its status in the head), not an LLM_EVENT_ERROR. In this version: LLM_ERR_UNSUPPORTED.
+/// the provider is an answer (its status in the head), not an LLM_EVENT_ERROR, and so is one for what is wrong with the request. GET
+/// /v1/models lists the models of the configuration. An error without a head is one of the way to the provider, or of time.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn llm_submit_http(
@@ -73,18 +74,22 @@ pub unsafe extern "C" fn llm_submit_http(
 ) -> llm_status_number {
     let body = || {
         // SAFETY: the header's rules for handles, structs with a size and out-parameters.
-        unsafe {
+        let (client, queue, http, options) = unsafe {
             number(request, 0);
-            guard::handle(client)?;
-            guard::handle(queue)?;
-            options::http(http)?;
-            options::options(options)?;
-        }
-        let _ = user_data;
-        Err(Error::new(
-            ErrorKind::Unsupported,
-            "llm_submit_http() is not in this build",
-        ))
+            (
+                guard::handle(client)?,
+                guard::handle(queue)?,
+                options::http(http)?,
+                options::options(options)?,
+            )
+        };
+        // SAFETY: the header's rule for out-parameters.
+        let seen = |id| unsafe { number(request, id) };
+        let user_data = user_data.expose_provenance();
+        client
+            .0
+            .submit_http(&queue.0, &http, &options, user_data, seen)?;
+        Ok(())
     };
     // SAFETY: the header's rule for `err`.
     unsafe { guard::explained("llm_submit_http", err, body) }

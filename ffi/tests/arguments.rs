@@ -246,7 +246,7 @@ fn requests_that_never_were_are_not_found() {
 }
 
 #[test]
-fn what_later_versions_bring_is_checked_and_then_unsupported() {
+fn requests_in_words_of_http_are_checked() {
     let h = Handles::new();
     // SAFETY: live handles; structs zero-filled and given their size.
     unsafe {
@@ -268,7 +268,14 @@ fn what_later_versions_bring_is_checked_and_then_unsupported() {
         assert_eq!(ask(&http), LLM_ERR_INVALID_ARGUMENT as i32, "no method");
         http.method = c"POST".as_ptr();
         http.url = c"/v1/chat/completions".as_ptr();
-        assert_eq!(ask(&http), LLM_ERR_UNSUPPORTED as i32);
+        assert_eq!(ask(&http), LLM_OK as i32, "what is no request is answered");
+        http.headers_json = c"{}".as_ptr();
+        assert_eq!(
+            ask(&http),
+            LLM_ERR_INVALID_ARGUMENT as i32,
+            "headers are pairs"
+        );
+        http.headers_json = null();
         http.body_len = 3;
         assert_eq!(
             ask(&http),

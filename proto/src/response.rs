@@ -324,7 +324,11 @@ impl ToolCall {
 
 /// Usage as Chat Completions prints it.
 pub(crate) fn usage_json(usage: &Usage) -> String {
-    text(&UsageView::from(usage))
+    let mut json = String::new();
+    let mut object = Object::begin(&mut json);
+    view::usage(usage, &mut object);
+    object.end();
+    json
 }
 
 const WORD_MAX: usize = 512;

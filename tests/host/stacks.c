@@ -8,6 +8,8 @@
 enum { STACK = 64 << 10, PAGE = 4096, PAINT = 0xA5 };
 
 static int tokens;
+static const char http_body[] =
+    "{\"model\":\"m/tokens=50\",\"max_tokens\":9,\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}";
 
 static int on_token(const char *token, size_t len, void *ctx)
 {
@@ -78,9 +80,13 @@ static void queued(llm_client *client)
     NEED(whole(&s[0], 50) && sound(&s[1]) && sound(&s[2]));
     NEED(llm_error_from_event(&(llm_event){.type = LLM_EVENT_DONE}) == NULL);
     NEED_STATUS(llm_submit_http(client, queue, &(llm_http_request){.struct_size = sizeof(llm_http_request), .method = "GET", .url = "/"},
-                                NULL, NULL, NULL, &err),
-                LLM_ERR_UNSUPPORTED);
-    llm_error_free(err);
+                                NULL, &s[1], NULL, &err),
+                LLM_OK);
+    collect(queue, 1);
+    NEED_STATUS(llm_submit_http(client, queue, &(llm_http_request){.struct_size = sizeof(llm_http_request), .method = "POST",
+                                .url = "/v1/messages", .body = http_body, .body_len = LLM_NTS}, NULL, &s[2], NULL, &err),
+                LLM_OK);
+    collect(queue, 1);
     text = llm_client_metrics(client, LLM_METRICS_PROMETHEUS, NULL);
     NEED(text != NULL);
     llm_string_free(text);

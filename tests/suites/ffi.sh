@@ -79,7 +79,7 @@ run() {
 trap stop_mock EXIT
 ulimit -n "$(ulimit -Hn)"
 start_mock || exit 1
-for name in arguments stream queue cancel host many load; do
+for name in arguments stream queue cancel http host many load; do
     if ! build "$name" "$programs/$name.c" "$LLM_LIB_DIR"; then
         printf 'not ok %s does not compile\n' "$name"
         failed=1

@@ -29,7 +29,7 @@ pub fn routed(body: &[u8], probe: &[u8]) -> Result<Vec<u8>> {
         }
         match written.iter().rposition(|(name, _)| name.is(&key)) {
             Some(at) if body[written[at].1.value.clone()] == *value => {}
-            Some(at) => edits.replace(written[at].1.value.clone(), value),
+            Some(at) => edits.replace(written[at].1.value.clone(), value.to_vec()),
             None => added.push((key, value.to_vec())),
         }
     }
