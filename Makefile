@@ -16,7 +16,7 @@ BINDIR     ?= $(PREFIX)/bin
 export CARGO CC CXX
 export LLM_TARGET = $(TARGET)
 
-.PHONY: help demo test check build ci-build header conformance bench install deb fmt clean live soak fuzz asan mutants
+.PHONY: help demo test check build ci-build header conformance bench install deb generate fmt clean live soak fuzz asan mutants
 
 help:
 	@echo 'make demo [MODEL=p/m]  build, then run the examples: on a scripted provider with a failover, or with your key'
@@ -24,6 +24,7 @@ help:
 	@echo 'make check             formats, lints, docs, header, architecture, licences, exported symbols'
 	@echo 'make build             libllm.so, libllm.a and the command libllm, as they ship, in $(TARGET)/release'
 	@echo 'make header            include/llm.h from ffi/src, and the ABI snapshot ffi/llm.abi'
+	@echo 'make generate          types and tables of every language, and docs/reference.md, from schema/src'
 	@echo 'make conformance       recorded providers through the C ABI   [CORPUS=dir OUT=file JUDGE=path CHUNK=1]'
 	@echo 'make soak [TIME=20]    host safety in its long form, with TIME minutes of random faults; its table goes to docs/host-safety.md'
 	@echo 'make bench             load and micro benchmarks against bare hyper'
@@ -55,6 +56,9 @@ ci-build:
 header:
 	$(CARGO) run -q -p libllm-tools -- header
 	$(CARGO) run -q -p libllm-tools -- abi
+
+generate:
+	$(CARGO) run -q -p libllm-generate
 
 conformance: ci-build
 	tests/conformance/run.py --lib-dir $(TARGET)/ci \

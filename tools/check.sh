@@ -14,6 +14,9 @@ step 'architecture and header'
 "$cargo" run -q -p libllm-tools -- arch
 "$cargo" run -q -p libllm-tools -- header --check
 
+step 'generated types and tables'
+"$cargo" run -q -p libllm-generate -- --check
+
 step 'binary interface'
 "$cargo" run -q -p libllm-tools -- abi --check
 tools/abi.sh

@@ -1,0 +1,282 @@
+//! The JSON of a stream's events.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::request::ToolCallParam;
+use crate::words::words;
+
+/// TOOL_CALL: a call begins. Its arguments follow as TOOL_ARGS of the same `index`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct ToolCallStart {
+    /// Goes back in the tool message's `tool_call_id`.
+    pub id: String,
+    /// The function's name.
+    pub name: String,
+}
+
+/// ROUTE: which target is asked now, and why.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct Route {
+    /// Who is asked.
+    pub provider: String,
+    /// For which model.
+    pub model: String,
+    /// 1 for the first try.
+    pub attempt: u32,
+    /// Why.
+    pub reason: RouteReason,
+    /// Whether what was delivered before is void.
+    pub voids: bool,
+    /// What was tried before.
+    pub tried: Vec<Attempt>,
+}
+
+words! {
+    /// Why a target is asked.
+    RouteReason {
+        /// The request's first target.
+        First = "first",
+        /// The same target again.
+        Retry = "retry",
+        /// Another target.
+        Fallback = "fallback",
+    }
+}
+
+/// PART: what must survive byte for byte but is no text.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct Part {
+    /// What it is.
+    pub kind: PartKind,
+    /// Whose it is: parts go back to their own provider only.
+    pub provider: String,
+    /// The provider's number of the content block, or a running number.
+    pub index: u32,
+    /// The provider's own JSON.
+    pub data: Value,
+}
+
+words! {
+    /// What a part carries.
+    PartKind {
+        /// Reasoning with its signature.
+        Signature = "signature",
+        /// Reasoning that nobody may read.
+        Redacted = "redacted",
+        /// Encrypted reasoning.
+        Encrypted = "encrypted",
+        /// A source of what was said.
+        Citation = "citation",
+        /// A tool that the provider runs itself.
+        ServerTool = "server_tool",
+        /// An image.
+        Image = "image",
+        /// Sound.
+        Audio = "audio",
+        /// A plan of tool calls.
+        Plan = "plan",
+    }
+}
+
+/// DONE: how a request ended that ended well.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct Done {
+    /// The provider's name for the answer.
+    pub id: Option<String>,
+    /// The model as the provider names it.
+    pub model: Option<String>,
+    /// Who answered.
+    pub provider: String,
+    /// PROVIDER/MODEL that was asked.
+    pub target: String,
+    /// Why the first choice ended; null where the provider's word has no equal.
+    pub finish_reason: Option<FinishReason>,
+    /// The provider's own word for it.
+    pub finish_reason_raw: Option<String>,
+    /// How each choice ended; only if there are more than one.
+    #[cfg_attr(feature = "schemars", schemars(extend("x-absent" = true)))]
+    pub choices: Vec<ChoiceEnd>,
+    /// The turn to append to `messages`; with its text only if that was asked for.
+    pub message: Option<Message>,
+    /// The message is left out: it is larger than an event may be, and was delivered as events.
+    #[cfg_attr(feature = "schemars", schemars(extend("x-absent" = true)))]
+    pub message_omitted: bool,
+    /// The provider sends no sign of the end, so that a cut would not show.
+    pub incomplete: bool,
+    /// Tokens.
+    pub usage: Usage,
+    /// What it cost.
+    pub cost: Cost,
+    /// Parameters that were not sent as they were written.
+    pub dropped: Vec<Dropped>,
+    /// The provider's, from its headers.
+    pub request_id: Option<String>,
+    /// Every try, in order; the last one succeeded.
+    pub attempts: Vec<Attempt>,
+    /// How long it took.
+    pub timing: Timing,
+    /// Whether it comes from the cache.
+    pub cached: bool,
+}
+
+words! {
+    /// Why an answer ended, in OpenAI's words.
+    FinishReason {
+        /// The model had said all.
+        Stop = "stop",
+        /// The limit of tokens.
+        Length = "length",
+        /// The model wants tools called.
+        ToolCalls = "tool_calls",
+        /// Stopped by moderation.
+        ContentFilter = "content_filter",
+    }
+}
+
+/// How one of several answers ended.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct ChoiceEnd {
+    /// Which.
+    pub index: u32,
+    /// Why; null where the provider's word has no equal.
+    pub finish_reason: Option<FinishReason>,
+    /// The provider's own word for it.
+    pub finish_reason_raw: Option<String>,
+}
+
+/// What the model said, as a message to append to `messages`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct Message {
+    /// Always "assistant".
+    pub role: String,
+    /// The text.
+    pub content: Option<String>,
+    /// The reasoning, where the provider shows it.
+    pub reasoning: Option<String>,
+    /// The refusal, if it was one.
+    pub refusal: Option<String>,
+    /// Tools to call.
+    #[cfg_attr(feature = "schemars", schemars(extend("x-absent" = true)))]
+    pub tool_calls: Vec<ToolCallParam>,
+    /// What must go back as it came.
+    #[cfg_attr(feature = "schemars", schemars(extend("x-absent" = true)))]
+    pub libllm_parts: Vec<Value>,
+}
+
+/// Tokens; null is unknown.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct Usage {
+    /// Of what was asked, cached ones included.
+    pub prompt_tokens: Option<u64>,
+    /// Of the answer, reasoning included.
+    pub completion_tokens: Option<u64>,
+    /// Both together.
+    pub total_tokens: Option<u64>,
+    /// Of the prompt, read from the provider's cache.
+    pub cached_tokens: Option<u64>,
+    /// Of the prompt, written to the provider's cache.
+    pub cache_write_tokens: Option<u64>,
+    /// Of the answer, reasoning.
+    pub reasoning_tokens: Option<u64>,
+    /// Who says so.
+    pub source: Source,
+    /// The provider's own object.
+    pub raw: Value,
+}
+
+/// What an answer cost.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct Cost {
+    /// In millionths of a US dollar; null is unknown.
+    pub microusd: Option<u64>,
+    /// Who says so.
+    pub source: Source,
+}
+
+words! {
+    /// Who says a number.
+    Source {
+        /// The provider, with the answer.
+        Reported = "reported",
+        /// The provider names its price itself.
+        Provider = "provider",
+        /// Nobody.
+        Unknown = "unknown",
+    }
+}
+
+/// A parameter that was not sent as it was written.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct Dropped {
+    /// Its name, such as `logit_bias`.
+    pub param: String,
+    /// What was done.
+    pub action: DroppedAction,
+    /// Why.
+    pub why: String,
+}
+
+words! {
+    /// What was done about a parameter that a provider cannot take.
+    DroppedAction {
+        /// Left out.
+        Dropped = "dropped",
+        /// Cut to what the provider takes.
+        Clamped = "clamped",
+        /// Said in another way.
+        Converted = "converted",
+    }
+}
+
+/// One try at one target.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct Attempt {
+    /// Who was asked.
+    pub provider: String,
+    /// For which model.
+    pub model: String,
+    /// How it ended: LLM_OK, or a constant such as LLM_ERR_TIMEOUT.
+    pub status: String,
+    /// The kind of its error.
+    pub kind: Option<String>,
+    /// Its HTTP status.
+    pub http_status: Option<u16>,
+    /// Milliseconds it took.
+    pub ms: f64,
+    /// Its error in words.
+    pub message: Option<String>,
+}
+
+/// How long it took, in milliseconds; null where it does not apply.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct Timing {
+    /// To a connection, if a new one was made.
+    pub connect_ms: Option<f64>,
+    /// To the first token.
+    pub ttft_ms: Option<f64>,
+    /// To the end.
+    pub total_ms: f64,
+}

@@ -1,0 +1,71 @@
+//! The keys of `options_json`: what one request wishes, beside the fields of `llm_options`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::words::words;
+
+/// Wishes for one request. What is not said is left to the target, the provider and the client.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct Options {
+    /// For the whole request, retries included. 0: the default, negative: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<i64>,
+    /// Until the first token; then the next target is tried. 0: the default, negative: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_token_timeout_ms: Option<i64>,
+    /// Between two pieces of an answer. 0: the default, negative: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_timeout_ms: Option<i64>,
+    /// Attempts in total, over all targets: 1 to 10.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_attempts: Option<u32>,
+    /// Models or aliases that are asked after the request's own targets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallbacks: Option<Vec<String>>,
+    /// What happens to an answer that is cut after its first item.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_partial: Option<OnPartial>,
+    /// What happens to a parameter that a provider cannot take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unsupported: Option<Unsupported>,
+    /// Added to every attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub headers: Option<BTreeMap<String, String>>,
+    /// Another place for the first target's provider, which gets neither its key nor its configured headers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
+    /// The key for that place, or for the first target's provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<String>,
+    /// Sent as `Idempotency-Key`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+    /// Merged into the request's body last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extra_body: Option<Map<String, Value>>,
+}
+
+words! {
+    /// What happens to an answer that is cut after its first item.
+    OnPartial {
+        /// The request fails, and the error says what came.
+        Error = "error",
+    }
+}
+
+words! {
+    /// What happens to a parameter that a provider cannot take.
+    Unsupported {
+        /// It is left out, and DONE says so.
+        Drop = "drop",
+        /// The request fails.
+        Error = "error",
+        /// It is sent all the same where the format has a place for it.
+        Pass = "pass",
+    }
+}
