@@ -49,30 +49,6 @@ const (
 	MetricsPrometheus MetricsFormat = C.LLM_METRICS_PROMETHEUS
 )
 
-// What an event carries; numbers of llm_event_type.
-const (
-	kindText      = C.LLM_EVENT_TEXT
-	kindReasoning = C.LLM_EVENT_REASONING
-	kindToolCall  = C.LLM_EVENT_TOOL_CALL
-	kindToolArgs  = C.LLM_EVENT_TOOL_ARGS
-	kindRoute     = C.LLM_EVENT_ROUTE
-	kindResult    = C.LLM_EVENT_RESULT
-	kindRaw       = C.LLM_EVENT_RAW
-	kindLog       = C.LLM_EVENT_LOG
-	kindRefusal   = C.LLM_EVENT_REFUSAL
-	kindPart      = C.LLM_EVENT_PART
-	kindDone      = C.LLM_EVENT_DONE
-	kindError     = C.LLM_EVENT_ERROR
-)
-
-// Flags of a request.
-const (
-	flagRaw        = C.LLM_OPT_RAW
-	flagNoCoalesce = C.LLM_OPT_NO_COALESCE
-	flagNoCache    = C.LLM_OPT_NO_CACHE
-	flagMessage    = C.LLM_OPT_MESSAGE
-)
-
 // Levels of a log line.
 const (
 	logOff   = C.LLM_LOG_OFF
