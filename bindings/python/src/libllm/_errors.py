@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import _abi, _native
+from . import _abi, _native, _tables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -205,42 +205,10 @@ class CircuitOpenError(NoRouteError):
     """Every target's circuit breaker is open."""
 
 
-_BY_STATUS: dict[str, type[LLMError]] = {
-    "LLM_ERR_INVALID_ARGUMENT": InvalidArgumentError,
-    "LLM_ERR_CONFIG": ConfigError,
-    "LLM_ERR_BUSY": BusyError,
-    "LLM_ERR_CLOSED": ClosedError,
-    "LLM_ERR_FORKED": ForkedError,
-    "LLM_ERR_CANCELED": APIUserAbortError,
-    "LLM_ERR_TIMEOUT": APITimeoutError,
-    "LLM_ERR_CONNECT": APIConnectionError,
-    "LLM_ERR_PROTOCOL": APIResponseValidationError,
-    "LLM_ERR_AUTH": AuthenticationError,
-    "LLM_ERR_BAD_REQUEST": BadRequestError,
-    "LLM_ERR_RATE_LIMITED": RateLimitError,
-    "LLM_ERR_OVERLOADED": InternalServerError,
-    "LLM_ERR_CONTEXT_LENGTH": ContextLengthError,
-    "LLM_ERR_CONTENT_FILTER": ContentFilterError,
-    "LLM_ERR_BUDGET": BudgetExceededError,
-    "LLM_ERR_CIRCUIT_OPEN": CircuitOpenError,
-    "LLM_ERR_TRUNCATED": StreamInterruptedError,
-    "LLM_ERR_QUOTA": QuotaExceededError,
-    "LLM_ERR_NO_ROUTE": NoRouteError,
-    "LLM_ERR_STALLED": ConsumerStalledError,
-    "LLM_ERR_UNSUPPORTED": UnsupportedError,
-}
-
-_BY_KIND: dict[str, type[LLMError]] = {
-    "not_found": NotFoundError,
-    "conflict": ConflictError,
-    "overloaded": OverloadedError,
-}
-
-# Two answers of one kind that users tell apart.
-_BY_HTTP: dict[tuple[str, int], type[LLMError]] = {
-    ("auth", 403): PermissionDeniedError,
-    ("invalid_request", 422): UnprocessableEntityError,
-}
+def _class_of(status: str, kind: str, http: int) -> type[LLMError]:
+    name = _tables.BY_HTTP.get((kind, http)) or _tables.BY_KIND.get(kind) or _tables.BY_STATUS.get(status)
+    found: type[LLMError] = globals()[name or "InternalError"]
+    return found
 
 
 def from_json(raw_json: str, partial_text: str = "") -> LLMError:
@@ -248,9 +216,8 @@ def from_json(raw_json: str, partial_text: str = "") -> LLMError:
     import json
 
     told: dict[str, Any] = json.loads(raw_json)
-    kind, http = told.get("kind", ""), told.get("http_status") or 0
-    found = _BY_HTTP.get((kind, http)) or _BY_KIND.get(kind) or _BY_STATUS.get(told.get("status", ""))
-    error = (found or InternalError)(told.get("message", ""), told, raw_json)
+    found = _class_of(told.get("status", ""), told.get("kind", ""), told.get("http_status") or 0)
+    error = found(told.get("message", ""), told, raw_json)
     # What the program has seen, where the library kept no text.
     error.partial_text = error.partial_text or partial_text
     return error
@@ -268,7 +235,7 @@ def from_status(status: int) -> LLMError:
     """The error of a call that returns nothing but a status."""
     name: str = _native.status_name(status).decode()
     kind = name.removeprefix("LLM_ERR_").lower()
-    found = _BY_STATUS.get(name, InternalError)
+    found = _class_of(name, kind, 0)
     return found(_WORDS.get(status, name), {"status": name, "kind": kind, "phase": "local"})
 
 

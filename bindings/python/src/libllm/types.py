@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import Any, TypedDict
+
+from ._requests import (
+    ChatRequest,
+    ContentPart,
+    FunctionCall,
+    FunctionDefinition,
+    MessageParam,
+    ToolCallParam,
+    ToolDefinition,
+)
 
 __all__ = [
     "ChatRequest",
@@ -15,95 +25,6 @@ __all__ = [
     "ToolCallParam",
     "ToolDefinition",
 ]
-
-Role: TypeAlias = Literal["system", "developer", "user", "assistant", "tool"]
-
-
-class ContentPart(TypedDict, total=False):
-    """A piece of a message: text, an image, audio or a file."""
-
-    type: str
-    text: str
-    image_url: Mapping[str, Any]
-    input_audio: Mapping[str, Any]
-    file: Mapping[str, Any]
-
-
-class FunctionCall(TypedDict):
-    """What the model called."""
-
-    name: str
-    arguments: str
-
-
-class ToolCallParam(TypedDict):
-    """A call of an earlier turn."""
-
-    id: str
-    type: Literal["function"]
-    function: FunctionCall
-
-
-class _Message(TypedDict):
-    role: Role
-
-
-class MessageParam(_Message, total=False):
-    """One turn."""
-
-    content: str | Sequence[ContentPart | Mapping[str, Any]] | None
-    name: str
-    tool_calls: Sequence[ToolCallParam | Mapping[str, Any]]
-    tool_call_id: str
-    reasoning: str
-    refusal: str | None
-    libllm_parts: Sequence[Mapping[str, Any]]
-
-
-class FunctionDefinition(TypedDict, total=False):
-    """A function that the model may call; `parameters` is a JSON schema."""
-
-    name: str
-    description: str
-    parameters: Mapping[str, Any]
-    strict: bool
-
-
-class ToolDefinition(TypedDict):
-    """A tool of kind function."""
-
-    type: Literal["function"]
-    function: FunctionDefinition
-
-
-class ChatRequest(TypedDict, total=False):
-    """A Chat Completions request. `model` is PROVIDER/MODEL or an alias of the configuration."""
-
-    model: str
-    messages: Sequence[MessageParam | Mapping[str, Any]]
-    temperature: float | None
-    top_p: float | None
-    max_tokens: int | None
-    max_completion_tokens: int | None
-    n: int | None
-    stop: str | Sequence[str] | None
-    seed: int | None
-    presence_penalty: float | None
-    frequency_penalty: float | None
-    logit_bias: Mapping[str, float] | None
-    logprobs: bool | None
-    top_logprobs: int | None
-    tools: Sequence[ToolDefinition | Mapping[str, Any]]
-    tool_choice: str | Mapping[str, Any]
-    parallel_tool_calls: bool
-    response_format: Mapping[str, Any]
-    reasoning_effort: str | None
-    service_tier: str | None
-    stream: bool
-    stream_options: Mapping[str, Any]
-    user: str
-    metadata: Mapping[str, str]
-    extra_body: Mapping[str, Any]
 
 
 class RequestOptions(TypedDict, total=False):
