@@ -1,7 +1,8 @@
 // Types of libllm. What the library tells is in snake_case, as providers write it; what this package adds is in camelCase.
 
-/** A word of a list that may grow: known words are completed, others pass. */
-type Open<Known extends string> = Known | (string & {});
+import type { Dropped, ErrorKind, FinishReason, Open, PartKind, RouteReason, Usage } from './generated';
+
+export type { Dropped, ErrorKind, FinishReason, PartKind, RouteReason, Usage };
 
 // ---- Requests: Chat Completions' shape. Keys that are not here go to the provider as they are.
 
@@ -193,7 +194,7 @@ export interface ToolArgsEvent {
 /** What must be sent back as it came but is no text: signatures, citations, images, audio. */
 export interface PartEvent {
   type: 'part';
-  data: { kind: Open<'signature' | 'redacted' | 'encrypted' | 'citation' | 'server_tool' | 'image' | 'audio' | 'plan'>; [key: string]: unknown };
+  data: { kind: PartKind; [key: string]: unknown };
   choice: number;
 }
 
@@ -210,7 +211,7 @@ export interface ReroutedEvent {
   from: string | null;
   /** PROVIDER/MODEL that answers now. */
   to: string;
-  reason: Open<'retry' | 'fallback'>;
+  reason: RouteReason;
   attempt: number;
   /** Whether what was delivered before is void. */
   voids: boolean;
@@ -236,25 +237,6 @@ export type StreamEvent =
   | UnknownEvent;
 
 // ---- Answers
-
-/** Tokens; null is unknown. */
-export interface Usage {
-  prompt_tokens?: number | null;
-  completion_tokens?: number | null;
-  total_tokens?: number | null;
-  /** Of the prompt, read from the provider's cache. */
-  cached_tokens?: number | null;
-  /** Of the prompt, written to the provider's cache. */
-  cache_write_tokens?: number | null;
-  /** Of the answer, reasoning. */
-  reasoning_tokens?: number | null;
-  /** Who says so. */
-  source?: Open<'reported' | 'estimated' | 'unknown'>;
-  /** The provider's own words. */
-  raw?: Record<string, unknown>;
-}
-
-export type FinishReason = Open<'stop' | 'length' | 'tool_calls' | 'content_filter'>;
 
 /** One try at one target. */
 export class Attempt {
@@ -318,7 +300,7 @@ interface Account {
   /** Milliseconds to the end. */
   readonly total_ms: number | null;
   /** Parameters that the provider could not take. */
-  readonly dropped: { param: string; action: Open<'dropped' | 'clamped' | 'converted'>; why: string }[];
+  readonly dropped: Dropped[];
 }
 
 /** The last event of a stream that ended well. */
@@ -428,7 +410,7 @@ export class LLMError extends Error {
   /** The library's constant, such as "LLM_ERR_TIMEOUT". */
   readonly llmStatus: string;
   /** Small and stable, such as "rate_limited". */
-  readonly kind: string;
+  readonly kind: ErrorKind;
   /** The provider's own words. */
   readonly code: string | null;
   readonly type: string | null;

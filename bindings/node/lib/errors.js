@@ -2,6 +2,7 @@
 // What went wrong, as classes to catch. Kinds decide, never messages.
 
 const native = require('./native');
+const tables = require('./tables');
 const { Attempt } = require('./views');
 
 class LLMError extends Error {
@@ -79,41 +80,12 @@ for (const [name, each] of Object.entries(classes)) {
   Object.defineProperty(each.prototype, 'name', { value: name, writable: true, configurable: true });
 }
 
-const byStatus = {
-  LLM_ERR_INVALID_ARGUMENT: InvalidArgumentError,
-  LLM_ERR_CONFIG: ConfigError,
-  LLM_ERR_BUSY: BusyError,
-  LLM_ERR_CLOSED: ClosedError,
-  LLM_ERR_FORKED: ForkedError,
-  LLM_ERR_CANCELED: APIUserAbortError,
-  LLM_ERR_TIMEOUT: APITimeoutError,
-  LLM_ERR_CONNECT: APIConnectionError,
-  LLM_ERR_PROTOCOL: APIResponseValidationError,
-  LLM_ERR_AUTH: AuthenticationError,
-  LLM_ERR_BAD_REQUEST: BadRequestError,
-  LLM_ERR_RATE_LIMITED: RateLimitError,
-  LLM_ERR_OVERLOADED: InternalServerError,
-  LLM_ERR_CONTEXT_LENGTH: ContextLengthError,
-  LLM_ERR_CONTENT_FILTER: ContentFilterError,
-  LLM_ERR_BUDGET: BudgetExceededError,
-  LLM_ERR_CIRCUIT_OPEN: CircuitOpenError,
-  LLM_ERR_TRUNCATED: StreamInterruptedError,
-  LLM_ERR_QUOTA: QuotaExceededError,
-  LLM_ERR_NO_ROUTE: NoRouteError,
-  LLM_ERR_STALLED: ConsumerStalledError,
-  LLM_ERR_UNSUPPORTED: UnsupportedError,
-};
-
-const byKind = { not_found: NotFoundError, conflict: ConflictError, overloaded: OverloadedError };
-
-// Two answers of one kind that users tell apart.
-const byHttp = { 'auth 403': PermissionDeniedError, 'invalid_request 422': UnprocessableEntityError };
-
 /** The error that llm_error_json() or an ERROR event tells of. */
 function fromJson(rawJson, partialText = '') {
   const told = JSON.parse(rawJson);
-  const found = byHttp[`${told.kind} ${told.http_status}`] ?? byKind[told.kind] ?? byStatus[told.status] ?? InternalError;
-  const error = new found(told.message ?? '', told, rawJson);
+  const { byHttp, byKind, byStatus } = tables;
+  const name = byHttp[`${told.kind} ${told.http_status}`] ?? byKind[told.kind] ?? byStatus[told.status] ?? 'InternalError';
+  const error = new classes[name](told.message ?? '', told, rawJson);
   // What the program has seen, where the library kept no text.
   error.partialText ||= partialText;
   return error;
@@ -123,7 +95,7 @@ function fromJson(rawJson, partialText = '') {
 function fromStatus(status, message) {
   const name = native.statusName(status);
   const told = { status: name, kind: name.replace('LLM_ERR_', '').toLowerCase(), phase: 'local' };
-  return new (byStatus[name] ?? InternalError)(message, told);
+  return new classes[tables.byStatus[name] ?? 'InternalError'](message, told);
 }
 
 module.exports = { classes, fromJson, fromStatus };

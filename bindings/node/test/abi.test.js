@@ -18,10 +18,10 @@ test('every number is the header\'s', () => {
   }
 });
 
-test('every event of the header has a number here, but for questions', () => {
+test('every event of the header has a number here', () => {
   const events = [...defined.keys()].filter((name) => name.startsWith('EVENT_')).map((name) => name.slice('EVENT_'.length));
   assert.ok(events.length > 10);
-  assert.deepEqual(events.filter((name) => !(name in abi)), ['ASK']);
+  assert.deepEqual(events.filter((name) => !(name in abi)), []);
 });
 
 test('every status of the header has its class', () => {
@@ -33,6 +33,16 @@ test('every status of the header has its class', () => {
       assert.equal(error.llmStatus, `LLM_${name}`);
       assert.equal(error.constructor === libllm.InternalError, plain.has(name.slice('ERR_'.length)), name);
     }
+  }
+});
+
+test('every key of options_json has an option', () => {
+  const { optionKeys } = require('../lib/tables');
+  const types = readFileSync(join(__dirname, '../index.d.ts'), 'utf8');
+  const names = { base_url: 'baseURL', timeout_ms: 'timeout', first_token_timeout_ms: 'firstTokenTimeout', idle_timeout_ms: 'idleTimeout' };
+  for (const key of optionKeys) {
+    const name = names[key] ?? key.replace(/_(\w)/g, (_, letter) => letter.toUpperCase());
+    assert.match(types, new RegExp(`^  ${name}\\?:`, 'm'), key);
   }
 });
 
