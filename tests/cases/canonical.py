@@ -1,6 +1,8 @@
 """One form for what every language says of a case, and the comparison of two. What is unknown is null; times are only known or not."""
 
+import functools
 import json
+import pathlib
 import re
 
 ERROR = ("status", "kind", "message", "type", "code", "param", "provider", "model", "http_status", "request_id", "retry_after_ms",
@@ -133,8 +135,26 @@ def short(value):
 
 
 def classes(language, made):
-    """What is wrong with the class of an error: the table of the generated files says which it is."""
-    return []
+    """What is wrong with the class of an error: which it must be, the table says that the languages' own come from."""
+    said = made.get("class")
+    if said is None:
+        return
+    failed = made["error"]
+    holds = [one for one in conditions() if failed["status"] in one["statuses"] and one["kind"] in (None, failed["kind"])
+             and one["http"] in (None, failed["http_status"])]
+    if isinstance(said, list):
+        want = sorted(one["go"] for one in holds if one["go"])
+    else:
+        finest = sorted((one for one in holds if one["class"]), key=lambda one: (one["http"] is not None, one["kind"] is not None))
+        want = finest[-1]["class"] if finest else "InternalError"
+    if said != want:
+        yield f"the error is a {said}, expected {want}"
+
+
+@functools.cache
+def conditions():
+    file = pathlib.Path(__file__).parents[2] / "schema/llm.schema.json"
+    return json.loads(file.read_text())["x-tables"]["conditions"]
 
 
 def expectation(case, made):
