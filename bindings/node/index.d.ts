@@ -371,6 +371,11 @@ export class LLM {
   /** The answer's events as they come. Throws what the library refuses at once. */
   stream(request: ChatRequest, options?: RequestOptions): Stream;
   stream(model: string, prompt: string | Message[], options?: RequestOptions): Stream;
+  /**
+   * fetch() for an SDK of OpenAI's or Anthropic's: its requests are routed by their `model`, translated where the provider speaks
+   * another dialect, and answered in the SDK's own. Bound: `new OpenAI({ fetch: llm.fetch, maxRetries: 0 })`.
+   */
+  readonly fetch: (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
   /** The same client with other defaults. */
   withOptions(options: RequestOptions): LLM;
   /** Replaces keys, routes and limits at once; requests in flight keep theirs. */

@@ -6,6 +6,7 @@ const hub = require('./hub');
 const native = require('./native');
 const { Call, aborted } = require('./call');
 const { Compiled } = require('./options');
+const { Exchange, asked } = require('./fetch');
 const { Stream, asyncDispose } = require('./stream');
 const { fromJson, fromStatus } = require('./errors');
 
@@ -29,6 +30,17 @@ class Handle {
     }
     const call = new Call(options.joins, signal, this);
     hub.submit(this.open(), request, options, call);
+    return this.#started(call);
+  }
+
+  startHttp(request, options, signal) {
+    signal?.throwIfAborted();
+    const exchange = new Exchange(signal, this);
+    hub.submitHttp(this.open(), request, options, exchange);
+    return this.#started(exchange);
+  }
+
+  #started(call) {
     this.#live.add(call);
     call.watch();
     return call;
@@ -97,6 +109,12 @@ class LLM {
   stream(request, prompt, options) {
     return new Stream(this.#start(request, prompt, options, true));
   }
+
+  /** Bound, so that it can be handed to an SDK as it is. */
+  fetch = async (input, init) => {
+    const { signal, ...request } = await asked(input, init);
+    return this.#handle.startHttp(request, this.#defaults, signal).response;
+  };
 
   withOptions(options) {
     return new LLM(new Copy(this.#handle, this.#defaults.with(options)));

@@ -15,10 +15,16 @@ let logger = null;
 /** Starts `call`; throws what the library refused. */
 function submit(client, request, options, call) {
   open();
-  const number = native.submit(
-    client, request, options.flags, options.timeout, options.firstTokenTimeout, options.provider, options.operation,
-    options.json,
-  );
+  begin(call, native.submit(client, request, ...options.wishes));
+}
+
+/** As submit(), for a request in HTTP's words; `body` is a Uint8Array or null. */
+function submitHttp(client, { method, url, headers, body }, options, call) {
+  open();
+  begin(call, native.submitHttp(client, method, url, headers, body, ...options.wishes));
+}
+
+function begin(call, number) {
   if (typeof number === 'string') {
     throw fromJson(number);
   }
@@ -96,4 +102,4 @@ function say(level, line) {
   }
 }
 
-module.exports = { cancel, log, submit };
+module.exports = { cancel, log, submit, submitHttp };

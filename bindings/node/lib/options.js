@@ -31,17 +31,21 @@ class Compiled {
       }
     }
     this.given = given;
-    this.provider = given.provider ?? null;
-    this.operation = given.operation ?? null;
-    this.timeout = milliseconds('timeout', given.timeout);
-    this.firstTokenTimeout = milliseconds('firstTokenTimeout', given.firstTokenTimeout);
     this.joins = given.coalesce !== false;
-    this.flags =
+    const flags =
       (given.raw ? abi.OPT_RAW : 0) |
       (this.joins ? 0 : abi.OPT_NO_COALESCE) |
       (given.cache === false ? abi.OPT_NO_CACHE : 0) |
       (given.message ? abi.OPT_MESSAGE : 0);
-    this.json = cold(given);
+    /** In the order of the addon's arguments. */
+    this.wishes = [
+      flags,
+      milliseconds('timeout', given.timeout),
+      milliseconds('firstTokenTimeout', given.firstTokenTimeout),
+      given.provider ?? null,
+      given.operation ?? null,
+      cold(given),
+    ];
     this.signal = given.signal ?? null;
   }
 

@@ -52,6 +52,7 @@ NAPI_MODULE_INIT()
         METHOD("clientClose", client_close),
         METHOD("clientMetrics", client_metrics),
         METHOD("submit", client_submit),
+        METHOD("submitHttp", client_submit_http),
         METHOD("cancel", request_cancel),
         METHOD("pause", request_pause),
     };

@@ -98,39 +98,94 @@ napi_value client_metrics(napi_env env, napi_callback_info info)
     return value;
 }
 
-/*
- * submit(client, request, flags, timeoutMs, firstTokenTimeoutMs, provider, operation, optionsJson): the request's number, or an
- * error's JSON. The last three may be null.
- */
+/* What a request wishes, as six arguments: flags, timeoutMs, firstTokenTimeoutMs, then three texts or null: provider, operation, JSON. */
+#define WISHES 6
+
+struct wishes {
+    llm_options options;
+    char *texts[3];
+};
+
+static void wishes_take(napi_env env, const napi_value *values, struct wishes *wishes, bool *failed)
+{
+    for (int i = 0; i < 3; i++)
+        wishes->texts[i] = text_of(env, values[3 + i], NULL, failed);
+    wishes->options = (llm_options) {
+        .struct_size = sizeof wishes->options,
+        .flags = (uint32_t)integer_of(env, values[0]),
+        .timeout_ms = integer_of(env, values[1]),
+        .first_token_timeout_ms = integer_of(env, values[2]),
+        .provider = wishes->texts[0],
+        .operation = wishes->texts[1],
+        .options_json = wishes->texts[2],
+    };
+}
+
+static void wishes_free(struct wishes *wishes)
+{
+    for (int i = 0; i < 3; i++)
+        free(wishes->texts[i]);
+}
+
+static napi_value submitted(napi_env env, llm_status status, llm_request number, llm_error *error)
+{
+    return status == LLM_OK ? number_value(env, (double)number) : error_value(env, status, error);
+}
+
+/* submit(client, request, ...wishes): the request's number, or an error's JSON. */
 napi_value client_submit(napi_env env, napi_callback_info info)
 {
-    napi_value values[8];
-    arguments(env, info, values, 8);
+    napi_value values[2 + WISHES];
+    struct wishes wishes;
     size_t len = 0;
     bool failed = false;
+    arguments(env, info, values, 2 + WISHES);
     char *request = text_of(env, values[1], &len, &failed);
-    char *provider = text_of(env, values[5], NULL, &failed);
-    char *operation = text_of(env, values[6], NULL, &failed);
-    char *json = text_of(env, values[7], NULL, &failed);
-    llm_options options = {
-        .struct_size = sizeof options,
-        .flags = (uint32_t)integer_of(env, values[2]),
-        .provider = provider,
-        .timeout_ms = integer_of(env, values[3]),
-        .first_token_timeout_ms = integer_of(env, values[4]),
-        .operation = operation,
-        .options_json = json,
+    wishes_take(env, values + 2, &wishes, &failed);
+    llm_request number = 0;
+    llm_error *error = NULL;
+    llm_status status = LLM_ERR_NO_MEMORY;
+    if (!failed)
+        status = llm_submit(handle_of(env, values[0])->client, state_of(env)->queue, request, len, &wishes.options, NULL, &number,
+                            &error);
+    wishes_free(&wishes);
+    free(request);
+    return submitted(env, status, number, error);
+}
+
+/* submitHttp(client, method, url, headersJson, body, ...wishes): as submit(). `body` is a Uint8Array, which is copied, or null. */
+napi_value client_submit_http(napi_env env, napi_callback_info info)
+{
+    napi_value values[5 + WISHES];
+    struct wishes wishes;
+    bool failed = false;
+    void *body = NULL;
+    size_t body_len = 0;
+    arguments(env, info, values, 5 + WISHES);
+    char *method = text_of(env, values[1], NULL, &failed);
+    char *url = text_of(env, values[2], NULL, &failed);
+    char *headers = text_of(env, values[3], NULL, &failed);
+    napi_get_typedarray_info(env, values[4], NULL, &body_len, &body, NULL, NULL);
+    wishes_take(env, values + 5, &wishes, &failed);
+    llm_http_request http = {
+        .struct_size = sizeof http,
+        .method = method,
+        .url = url,
+        .headers_json = headers,
+        /* An empty array may have no memory, and no body is another thing than an empty one. */
+        .body = body_len > 0 ? body : NULL,
+        .body_len = body_len,
     };
     llm_request number = 0;
     llm_error *error = NULL;
     llm_status status = LLM_ERR_NO_MEMORY;
     if (!failed)
-        status = llm_submit(handle_of(env, values[0])->client, state_of(env)->queue, request, len, &options, NULL, &number, &error);
-    free(request);
-    free(provider);
-    free(operation);
-    free(json);
-    return status == LLM_OK ? number_value(env, (double)number) : error_value(env, status, error);
+        status = llm_submit_http(handle_of(env, values[0])->client, state_of(env)->queue, &http, &wishes.options, NULL, &number, &error);
+    wishes_free(&wishes);
+    free(method);
+    free(url);
+    free(headers);
+    return submitted(env, status, number, error);
 }
 
 /* cancel(request): closes its stream upstream; harmless after the end. */
