@@ -22,6 +22,7 @@ struct File {
 struct Row {
     id: String,
     name: String,
+    verified: Verified,
     wire: String,
     base_url: String,
     auth: String,
@@ -38,6 +39,14 @@ struct Row {
     quirks: QuirksPatch,
     idle_pool_s: u64,
     docs: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Verified {
+    Recording,
+    Documents,
+    Listed,
 }
 
 #[derive(Deserialize)]
@@ -79,6 +88,7 @@ fn literal(row: &Row) -> Result<String, Box<dyn Error>> {
     let Row {
         id,
         name,
+        verified,
         wire,
         base_url,
         key_env,
@@ -91,7 +101,7 @@ fn literal(row: &Row) -> Result<String, Box<dyn Error>> {
     let mut code = String::new();
     writeln!(
         code,
-        "Row {{ id: {id:?}, name: {name:?}, wire: {wire:?}, base_url: {base_url:?}, auth: {auth}, key_env: &{key_env:?},
+        "Row {{ id: {id:?}, name: {name:?}, verified: Verified::{verified:?}, wire: {wire:?}, base_url: {base_url:?}, auth: {auth}, key_env: &{key_env:?},
          key_optional: {key_optional}, base_url_env: {base_url_env:?}, host_env: {host_env:?}, organization: {organization},
          headers: &{headers:?}, quirks: {}, idle_pool: Duration::from_secs({}), docs: {docs:?} }},",
         quirks_literal(&Quirks::PLAIN.with(&row.quirks)),

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod mock;
+mod providers;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -31,6 +32,10 @@ fn run(mut arguments: Arguments) -> Result<(), Failed> {
         Some("mock") => match mock::Options::parse(arguments)? {
             Some(options) => mock::run(options).map_err(Failed::Run),
             None => say(mock::HELP),
+        },
+        Some("providers") => match providers::Options::parse(arguments)? {
+            Some(options) => say(&providers::listing(&options)),
+            None => say(providers::HELP),
         },
         Some("help" | "--help" | "-h") => say(HELP),
         Some("--version" | "-V") => say(concat!("libllm ", env!("CARGO_PKG_VERSION"), "\n")),
@@ -67,14 +72,15 @@ fn complain(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
-const COMMANDS: &[&str] = &["mock", "help"];
+const COMMANDS: &[&str] = &["mock", "providers", "help"];
 
 const HELP: &str = "\
 usage: libllm COMMAND [OPTIONS]
 
 commands:
-  mock    serve a scripted provider on loopback, for tests
-  help    this text
+  mock       serve a scripted provider on loopback, for tests
+  providers  list the services this build knows
+  help       this text
 
 libllm COMMAND --help tells a command's options.
 ";

@@ -31,6 +31,8 @@ pub struct Row {
     pub id: &'static str,
     /// What people call it.
     pub name: &'static str,
+    /// How we know what the row says.
+    pub verified: Verified,
     /// The name of its wire, in this build or not; see [`Row::wire`].
     pub wire: &'static str,
     /// Everything before the wire's path, without a final slash.
@@ -55,6 +57,28 @@ pub struct Row {
     pub idle_pool: Duration,
     /// The page this row was checked against.
     pub docs: &'static str,
+}
+
+/// How we know what a row says, the surest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verified {
+    /// Answers of the service were recorded and are read right; its own documents name place and key.
+    Recording,
+    /// The service's own documents were read.
+    Documents,
+    /// Place and key are what public lists and programs that use the service say; its own page was not read.
+    Listed,
+}
+
+impl Verified {
+    /// Its name in rows and listings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verified::Recording => "recording",
+            Verified::Documents => "documents",
+            Verified::Listed => "listed",
+        }
+    }
 }
 
 /// Where a provider takes the name of the organization that pays.
