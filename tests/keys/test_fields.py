@@ -48,7 +48,7 @@ def _():
     assert answer.targets == ["down/m", "house/x"]
 
 
-@test("llm_options.operation", says="chat and completion are what this build has, and not every wire has both")
+@test("llm_options.operation", says="names what is asked; OpenAI's formats find the one of them that knows it, not every wire has all")
 def _():
     client = Client({})
     for operation in "chat", "completion", "", None:
@@ -56,10 +56,15 @@ def _():
     server = Server()
     places = {"house": house(server), "own": {**house(server), "wire": "ollama"}}
     client = Client({"providers": places})
-    client.ask("house/m", operation="completion").fails("unsupported", "not known to wire openai_chat")
+    client.ask("house/m", operation="completion")
+    assert server.only.path == "/v1/completions", server.only.path
     client.ask("own/m", operation="completion")
-    assert server.only.path == "/v1/api/generate", server.only.path
-    for operation in "embeddings", "responses", "rerank", "models", "nonsense":
+    assert server.requests[-1].path == "/v1/api/generate", server.requests[-1].path
+    client.ask("own/m", operation="responses", body={"input": "hi"}).fails("unsupported", "not known to wire ollama")
+    client.ask("house/m", operation="responses", body={"input": "hi", "novel": 1})
+    assert server.requests[-1].path == "/v1/responses" and server.requests[-1].json["novel"] == 1, server.requests[-1].json
+    refused(lambda: client.ask("house/m", operation="responses"), INVALID, "input is missing")
+    for operation in "embeddings", "rerank", "models", "nonsense":
         refused(lambda: client.ask("mock/text=ok", operation=operation), UNSUPPORTED, operation, "not in this build")
 
 
