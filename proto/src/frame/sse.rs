@@ -48,7 +48,7 @@ struct Lent<'i> {
 }
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
-const BOM_SETTLED: usize = BOM.len() + 1;
+const BOM_SETTLED: usize = BOM.len();
 
 impl Sse {
     /// Before the first byte; an event's data has at most `frame_max` bytes, and so has any other field.
