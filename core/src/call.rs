@@ -190,8 +190,7 @@ async fn drive(
     drop(job);
     let begun = record.begun;
     let (provider, stall) = (&target.provider.id, target.timeouts.consumer_stall);
-    // Boxed, as the beginning was: a call that waits for its answer is not as large as one that has it.
-    let outcome = Box::pin(pump(live, provider, stall, ticket, record)).await;
+    let outcome = pump(live, provider, stall, ticket, record).await;
     let outcome = outcome.map_err(|error| discreet(error, &target));
     record.end(&target, outcome.as_ref().err(), clock::now() - begun);
     outcome
@@ -244,7 +243,7 @@ async fn commit(
     ticket: &mut Ticket,
     record: &mut Record,
     deadline: Option<Instant>,
-) -> Result<(Live, usize)> {
+) -> Result<(Box<Live>, usize)> {
     let (mut current, mut attempt, mut here) = (0, 0, 0);
     let mut reason = Reason::First;
     loop {
@@ -310,7 +309,7 @@ async fn open(
     candidate: &Candidate,
     ticket: &mut Ticket,
     record: &mut Record,
-) -> Result<Live> {
+) -> Result<Box<Live>> {
     crate::fault::point("open");
     let patience = Patience::of(&candidate.timeouts, &job.asked, job.stream);
     let first_by = patience.first_token.map(|first| record.begun + first);
@@ -321,13 +320,26 @@ async fn open(
     record.request_id = exchanged.head.request_id().map(str::to_owned);
     let (head, caller) = (exchanged.head, job.caller.as_deref());
     let outlet = Outlet::open(caller, candidate, &head, ticket, record);
-    let mut decoder = decoder(job, candidate, head);
-    let mut batch = spare::take(ticket.joins());
     let mut source = Source::new(exchanged.body, patience, first_by);
     if outlet.taps() {
         source.tap();
     }
+    // Where it stays: it is too large to be handed on from future to future.
+    let mut live = Box::new(Live {
+        at: source.last_bytes,
+        source,
+        decoder: decoder(job, candidate, head),
+        outlet,
+        batch: spare::take(ticket.joins()),
+        ended: None,
+    });
     loop {
+        let Live {
+            source,
+            decoder,
+            batch,
+            ..
+        } = &mut *live;
         if ticket.live().is_paused() {
             ticket
                 .wait_while_paused(candidate.timeouts.consumer_stall)
@@ -342,26 +354,20 @@ async fn open(
         let Some(read) = read else {
             continue;
         };
-        let ended = match source.decode(read, &mut decoder, &mut batch).await {
+        let ended = match source.decode(read, decoder, batch).await {
             Err(error) if !batch.has_item() => {
                 // The provider's names and numbers are worth telling, even of an answer without an item.
-                record.response.absorb(&batch);
+                record.response.absorb(batch);
                 return Err(error.with_phase(Phase::FirstItem));
             }
             decoded => decoded.transpose(),
         };
         if ended.is_some() || batch.has_item() {
-            let at = source.last_bytes;
             source.first_by = None;
-            record.first_item = Some(at - ticket.started());
-            return Ok(Live {
-                source,
-                decoder,
-                outlet,
-                batch,
-                at,
-                ended,
-            });
+            live.at = live.source.last_bytes;
+            live.ended = ended;
+            record.first_item = Some(live.at - ticket.started());
+            return Ok(live);
         }
     }
 }
@@ -384,7 +390,7 @@ fn decoder(job: &Job, candidate: &Candidate, head: Head) -> Decoder {
 
 // After the first item: hand over, read on. Nothing is tried again.
 async fn pump(
-    mut live: Live,
+    mut live: Box<Live>,
     provider: &str,
     stall: Duration,
     ticket: &mut Ticket,
@@ -501,7 +507,6 @@ impl Record {
     fn begin(&mut self, candidate: &Candidate, keep_text: bool) {
         self.response = Response::default();
         self.response.keep_text(keep_text);
-        self.response.set_provider(&candidate.provider.id);
         self.target = candidate.target.clone();
         self.wire = candidate.wire.name();
         self.request_id = None;
@@ -511,6 +516,10 @@ impl Record {
 
     fn end(&mut self, candidate: &Candidate, error: Option<&Error>, took: Duration) {
         self.underway = None;
+        // Only parts say whose they are.
+        if self.response.has_parts() {
+            self.response.set_provider(&candidate.provider.id);
+        }
         self.attempts
             .push(report::attempt(&candidate.target, error, took));
     }

@@ -87,6 +87,8 @@ pub(crate) fn candidates(
 struct Named<'p> {
     provider: &'p str,
     model: &'p str,
+    /// Both, where they were written together.
+    whole: Option<&'p str>,
     timeouts: TimeoutsOverride,
 }
 
@@ -123,15 +125,14 @@ impl<'p> Plan<'p> {
     /// The targets of an alias, or the one target that a model names.
     fn targets(&self, name: &'p str, add: Add<'_, 'p>) -> Result<()> {
         let Some(alias) = self.config.aliases.get(name) else {
-            let (provider, model) =
-                split_model(name).ok_or_else(|| wrong(self.config.no_such_model(name)))?;
-            return add(Named::new(provider, model));
+            let named = Named::read(name);
+            return add(named.ok_or_else(|| wrong(self.config.no_such_model(name)))?);
         };
         for target in &alias.targets {
-            if let Some((provider, model)) = split_model(&target.model) {
+            if let Some(named) = Named::read(&target.model) {
                 add(Named {
                     timeouts: target.timeouts,
-                    ..Named::new(provider, model)
+                    ..named
                 })?;
             }
         }
@@ -157,7 +158,7 @@ impl<'p> Plan<'p> {
             more_headers.push((HeaderName::from_static("idempotency-key"), key.clone()));
         }
         Ok(Candidate {
-            target: Target::new(named.provider, named.model),
+            target: named.target(),
             more_headers,
             timeouts: self.timeouts(&named.timeouts.or(&provider.timeouts)),
             wire: wire::for_operation(provider.wire, self.operation),
@@ -215,7 +216,24 @@ impl<'p> Named<'p> {
         Named {
             provider,
             model,
+            whole: None,
             timeouts: TimeoutsOverride::default(),
+        }
+    }
+
+    /// Reads `provider/model`.
+    fn read(name: &'p str) -> Option<Named<'p>> {
+        let (provider, model) = split_model(name)?;
+        Some(Named {
+            whole: Some(name),
+            ..Named::new(provider, model)
+        })
+    }
+
+    fn target(&self) -> Target {
+        match self.whole {
+            Some(whole) => Target::written(whole, self.provider.len()),
+            None => Target::new(self.provider, self.model),
         }
     }
 }

@@ -14,10 +14,14 @@ pub(crate) struct Target {
 impl Target {
     pub(crate) fn new(provider: &str, model: &str) -> Target {
         let text = [provider, "/", model].concat();
-        Target {
-            text: text.into(),
-            slash: provider.len(),
-        }
+        Target::written(&text, provider.len())
+    }
+
+    /// A name that is written with its slash here.
+    pub(crate) fn written(name: &str, slash: usize) -> Target {
+        debug_assert_eq!(name.as_bytes().get(slash), Some(&b'/'));
+        let text = name.into();
+        Target { text, slash }
     }
 
     /// Both, for people; empty if nobody was asked yet.

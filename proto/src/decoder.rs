@@ -192,11 +192,6 @@ impl Decoder {
         self.frames
     }
 
-    /// The provider's number for the request, if its head said one.
-    pub fn request_id(&self) -> Option<&str> {
-        self.request_id.as_deref()
-    }
-
     /// Whether the answer is a refusal: its body is read for its words only, and `finish` returns the error.
     pub fn is_refusal(&self) -> bool {
         !matches!(self.state, State::Answer(_))

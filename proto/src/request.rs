@@ -15,6 +15,7 @@
 //! ```
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -45,10 +46,21 @@ pub struct Request {
     fields: Vec<Field>,
     /// Where the top level's closing brace is.
     close: usize,
-    model: Option<Box<str>>,
+    model: Model,
     has_messages: bool,
     #[cfg_attr(not(feature = "openai"), allow(dead_code, reason = "see `splice`"))]
     has_earlier: bool,
+}
+
+/// The model's name.
+#[derive(Clone, Debug)]
+enum Model {
+    /// None, or null.
+    None,
+    /// Here in the source.
+    Written(Range<usize>),
+    /// Where escapes hide it.
+    Unescaped(Box<str>),
 }
 
 /// A member of the top level.
@@ -77,16 +89,24 @@ impl Request {
         if source.starts_with(BOM) {
             source = source.slice(BOM.len()..);
         }
-        index(&source).map_err(|error| match check_syntax(&source) {
+        let mut request = index(&source).map_err(|error| match check_syntax(&source) {
             // What is no JSON is told so, before what is wrong with its members.
             Err(syntax) => syntax,
             Ok(()) => error.with_kind(ErrorKind::InvalidArgument),
-        })
+        })?;
+        request.source = source;
+        shadow(&mut request);
+        request.model = model(&request);
+        Ok(request)
     }
 
     /// The model as the caller wrote it.
     pub fn model(&self) -> Option<&str> {
-        self.model.as_deref()
+        match &self.model {
+            Model::None => None,
+            Model::Written(place) => std::str::from_utf8(&self.source[place.clone()]).ok(),
+            Model::Unescaped(model) => Some(model),
+        }
     }
 
     /// Whether it is a conversation in the words of Chat Completions.
@@ -186,9 +206,8 @@ fn check_syntax(source: &[u8]) -> Result<()> {
     }
 }
 
-/// Reads a request once, taking none of the cursor's leniencies.
-fn index(source: &Bytes) -> Result<Request> {
-    let text: &[u8] = source;
+/// Reads a request's text once, taking none of the cursor's leniencies; the text itself is not kept.
+fn index(text: &[u8]) -> Result<Request> {
     if std::str::from_utf8(text).is_err() {
         return Err(Error::new(ErrorKind::InvalidArgument, "not UTF-8"));
     }
@@ -232,20 +251,28 @@ fn index(source: &Bytes) -> Result<Request> {
     // The last slot ends at the brace; `start` is one behind it.
     let close = start - usize::from(!fields.is_empty());
     let has_earlier = found.earlier;
-    let mut request = Request {
-        source: source.clone(),
+    Ok(Request {
+        source: Bytes::new(),
         fields,
         close,
-        model: None,
+        model: Model::None,
         has_messages,
         has_earlier,
+    })
+}
+
+fn model(request: &Request) -> Model {
+    let Some((_, field)) = request.find("model") else {
+        return Model::None;
     };
-    shadow(&mut request);
-    let model = request
-        .field("model")
-        .and_then(|json| Cursor::new(json).text().ok().flatten());
-    request.model = model.map(|model| model.owned().into());
-    Ok(request)
+    let place = field.slot.value.clone();
+    let written = Cursor::new(&request.source[place.clone()]).text();
+    match written.ok().flatten() {
+        None => Model::None,
+        // Between the quotes.
+        Some(model) if model.is_plain() => Model::Written(place.start + 1..place.end - 1),
+        Some(model) => Model::Unescaped(model.owned().into()),
+    }
 }
 
 /// Marks members whose key comes again later.

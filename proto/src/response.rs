@@ -121,6 +121,11 @@ impl Response {
         self.model.as_deref()
     }
 
+    /// Whether there are parts, which say whose they are: [`Response::set_provider`].
+    pub fn has_parts(&self) -> bool {
+        self.choices.iter().any(|choice| !choice.parts.is_empty())
+    }
+
     /// The answers, by their number.
     pub fn choices(&self) -> &[Choice] {
         &self.choices

@@ -1,6 +1,6 @@
 //! Model calls over sockets: finds or opens a connection, in HTTP/1.1 or HTTP/2, and gives the request the form that it takes.
 
-use std::future::{Future as _, poll_fn};
+use std::future::{Future as _, poll_fn, ready};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -32,32 +32,39 @@ impl Http {
         }
     }
 
-    async fn exchange(
+    // Opens a connection, or waits for one that somebody else opens, and asks there.
+    async fn open(
         &self,
-        mut request: ::http::Request<Bytes>,
+        request: ::http::Request<Bytes>,
+        place: Place,
         route: &Route,
     ) -> Result<Exchanged, SendError> {
+        let found = self.find(&place.origin, route).await;
+        let (found, connected) = found.map_err(SendError::unsent)?;
+        self.exchange(request, place, found, connected, route).await
+    }
+
+    // Asks on a connection.
+    fn exchange<'a>(
+        &'a self,
+        mut request: ::http::Request<Bytes>,
+        place: Place,
+        found: Found,
+        connected: Option<Duration>,
+        route: &Route,
+    ) -> BoxFuture<'a, Result<Exchanged, SendError>> {
         let uri = std::mem::take(request.uri_mut());
-        let place = Place::of(&uri, &route.provider).map_err(SendError::unsent)?;
-        let origin = place.origin;
-        let (found, connected) = match self.pool.take(&origin, route.fresh) {
-            Some(found) => (found, None),
-            None => {
-                // Boxed, because most calls find a connection and need not carry this around.
-                Box::pin(self.find(&origin, route))
-                    .await
-                    .map_err(SendError::unsent)?
-            }
-        };
         match found {
             Found::One(connection) => {
-                let proxy = dial::forwarder(&origin, &route.provider);
-                let request =
-                    for_one(request, uri, place.host, proxy).map_err(SendError::unsent)?;
-                let slot = self.pool.slot(origin, Keeping::of(&route.provider));
-                connection.send(request, slot, connected).await
+                let proxy = dial::forwarder(&place.origin, &route.provider);
+                let request = match for_one(request, uri, place.host, proxy) {
+                    Ok(request) => request,
+                    Err(error) => return Box::pin(ready(Err(SendError::unsent(error)))),
+                };
+                let slot = self.pool.slot(place.origin, Keeping::of(&route.provider));
+                Box::pin(connection.send(request, slot, connected))
             }
-            Found::Two(lease) => http2::send(lease, for_two(request, uri), connected).await,
+            Found::Two(lease) => Box::pin(http2::send(lease, for_two(request, uri), connected)),
         }
     }
 
@@ -165,7 +172,15 @@ impl Transport for Http {
         request: ::http::Request<Bytes>,
         route: &'a Route,
     ) -> BoxFuture<'a, Result<Exchanged, SendError>> {
-        Box::pin(self.exchange(request, route))
+        let place = match Place::of(request.uri(), &route.provider) {
+            Ok(place) => place,
+            Err(error) => return Box::pin(ready(Err(SendError::unsent(error)))),
+        };
+        // Most calls find a connection and need not carry around what opening one takes.
+        match self.pool.take(&place.origin, route.fresh) {
+            Some(found) => self.exchange(request, place, found, None, route),
+            None => Box::pin(self.open(request, place, route)),
+        }
     }
 
     fn warm<'a>(

@@ -1,6 +1,6 @@
 //! One request on one HTTP/1.1 connection, turned by whoever waits for the answer.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures::FutureExt as _;
 use http_body_util::Full;
+use hyper::Response;
 use hyper::body::{Body as _, Frame, Incoming};
-use hyper::client::conn::http1;
+use hyper::client::conn::{TrySendError, http1};
 use hyper_util::rt::TokioIo;
 use libllm_proto::wire::Head;
 
@@ -52,14 +53,24 @@ impl Connection {
 
     /// Sends a request whose URL is as HTTP/1.1 writes it, and waits for the answer's head. `connected` says how long opening
     /// the connection took, if it was opened for this request.
-    pub(crate) async fn send(
+    pub(crate) fn send(
         mut self,
         request: ::http::Request<Full<Bytes>>,
         slot: Slot,
         connected: Option<Duration>,
+    ) -> impl Future<Output = Result<Exchanged, SendError>> {
+        // At once, so that who waits does not carry the request around.
+        let sending = self.sender.try_send_request(request);
+        self.answer(sending, slot, connected)
+    }
+
+    async fn answer(
+        mut self,
+        sending: impl Future<Output = Result<Response<Incoming>, TrySendError<Sending>>>,
+        slot: Slot,
+        connected: Option<Duration>,
     ) -> Result<Exchanged, SendError> {
         let (heard, asked) = (self.heard.count(), clock::now());
-        let sending = self.sender.try_send_request(request);
         let mut sending = std::pin::pin!(sending);
         // Whose answer lagged before is no matter now.
         self.heard.lag(false);
@@ -133,6 +144,8 @@ fn turn(turning: &mut Option<BoxFuture<'static, ()>>, cx: &mut Context<'_>) {
         *turning = None;
     }
 }
+
+type Sending = ::http::Request<Full<Bytes>>;
 
 struct Answer {
     body: Incoming,

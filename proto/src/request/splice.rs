@@ -140,8 +140,8 @@ const OWN: [&str; 2] = ["extra_body", "libllm"];
 #[derive(Debug)]
 pub(crate) struct Splice<'r> {
     request: &'r Request,
-    /// Of each member, in the request's order, whether it is left out.
-    gone: Vec<bool>,
+    /// Which members are left out; mostly none.
+    gone: Vec<usize>,
     /// Which member changes, and how.
     changes: Vec<(usize, Change)>,
     added: Vec<(String, Cow<'static, [u8]>)>,
@@ -157,10 +157,11 @@ enum Change {
 impl<'r> Splice<'r> {
     /// No change, but that members which a later one of the same key shadows are left out.
     pub(crate) fn new(request: &'r Request) -> Splice<'r> {
-        let members = request.members().iter();
+        let members = request.members().iter().enumerate();
+        let shadowed = members.filter(|(_, field)| field.shadowed);
         Splice {
             request,
-            gone: members.map(|field| field.shadowed).collect(),
+            gone: shadowed.map(|(number, _)| number).collect(),
             changes: Vec::new(),
             added: Vec::new(),
         }
@@ -211,7 +212,7 @@ impl<'r> Splice<'r> {
     /// Takes a member out, if it is there.
     pub(crate) fn remove(&mut self, key: &str) {
         if let Some(number) = self.find(key) {
-            self.gone[number] = true;
+            self.gone.push(number);
         }
         self.added.retain(|(name, _)| name != key);
     }
@@ -236,7 +237,7 @@ impl<'r> Splice<'r> {
         let mut edits = Edits::default();
         for (number, change) in self.changes {
             let slot = &members[number].slot;
-            if self.gone[number] {
+            if self.gone.contains(&number) {
                 continue;
             }
             match change {
@@ -245,10 +246,15 @@ impl<'r> Splice<'r> {
                 Change::Inside(inside) => edits.list.extend(inside.list),
             }
         }
-        if self.gone.contains(&true) || !self.added.is_empty() {
+        if !self.gone.is_empty() || !self.added.is_empty() {
             let slots: Vec<&Slot> = members.iter().map(|field| &field.slot).collect();
             let (gone, added) = (&self.gone, join(&self.added));
-            edits.reshape(&slots, |number| gone[number], added, self.request.close());
+            edits.reshape(
+                &slots,
+                |number| gone.contains(&number),
+                added,
+                self.request.close(),
+            );
         }
         if edits.is_empty() {
             return self.request.source().clone();
@@ -268,7 +274,7 @@ impl<'r> Splice<'r> {
     /// The member that is called `key` now.
     fn find(&self, key: &str) -> Option<usize> {
         let members = self.request.members().iter().enumerate();
-        let mut here = members.filter(|(number, _)| !self.gone[*number]);
+        let mut here = members.filter(|(number, _)| !self.gone.contains(number));
         let found = here.find(|(number, field)| match self.name(*number) {
             Some(name) => name == key,
             None => self.request.key_bytes(field) == key.as_bytes(),
