@@ -155,8 +155,7 @@ impl Template {
 #[inline]
 fn string<'f>(frame: &'f [u8], before: &[u8]) -> Option<(Str<'f>, &'f [u8])> {
     let rest = frame.strip_prefix(before)?;
-    let mut cursor = Cursor::new(&frame[before.len() - 1..]);
-    let text = cursor.string().ok()?;
+    let text = Cursor::string_behind(frame, before.len())?;
     Some((text, &rest[text.raw().len()..]))
 }
 

@@ -86,6 +86,19 @@ impl Sse {
         let mut lent = Lent::default();
         while let Some(end) = line_end(rest) {
             let line = &rest[..end];
+            // A whole event of one line, as nearly all are.
+            if rest[end..].starts_with(b"\n\n")
+                && let Some(value) = line.strip_prefix(b"data:")
+                && self.is_between(&lent)
+            {
+                rest = &rest[end + 2..];
+                let (name, data) = (&b""[..], strip_space(value));
+                check_len(data.len(), self.frame_max)?;
+                if sink(Frame { name, data })? == Flow::Done {
+                    return Ok(Flow::Done);
+                }
+                continue;
+            }
             rest = self.after_line(rest, end);
             match self.line {
                 Line::Start if line.is_empty() => {
@@ -98,8 +111,19 @@ impl Sse {
             }
         }
         self.keep(lent)?;
-        self.hold(rest)?;
+        if !rest.is_empty() {
+            self.hold(rest)?;
+        }
         Ok(Flow::More)
+    }
+
+    /// Whether nothing of an event has come yet.
+    fn is_between(&self, lent: &Lent<'_>) -> bool {
+        self.line == Line::Start
+            && !self.has_data
+            && self.name.is_empty()
+            && lent.name.is_none()
+            && lent.data.is_none()
     }
 
     /// The bytes have come to a clean end: gives `sink` the event that only lacked its closing blank line, if there is one.

@@ -168,6 +168,9 @@ impl<'a> Cursor<'a> {
     /// The next key of the object the cursor is in, its value next; `None` moves behind the `}`.
     #[inline]
     pub fn key(&mut self) -> Result<Option<Str<'a>>> {
+        if let Some(key) = self.compact_key() {
+            return Ok(Some(key));
+        }
         if !self.member(b'}')? {
             return Ok(None);
         }
@@ -180,6 +183,40 @@ impl<'a> Cursor<'a> {
         }
         self.at += 1;
         Ok(Some(key))
+    }
+
+    /// The next key where it is written without blanks or escapes, as nearly all are; else nothing is read.
+    #[inline]
+    fn compact_key(&mut self) -> Option<Str<'a>> {
+        let mut at = self.at;
+        if !self.fresh {
+            if self.input.get(at) != Some(&b',') {
+                return None;
+            }
+            at += 1;
+        }
+        if self.input.get(at) != Some(&b'"') {
+            return None;
+        }
+        let start = at + 1;
+        let end = string::special(self.input, start);
+        if self.input.get(end..end + 2) != Some(b"\":") {
+            return None;
+        }
+        self.fresh = false;
+        self.at = end + 2;
+        Some(Str::new(&self.input[start..end], start, false))
+    }
+
+    /// The string whose opening quote lies just before `start`; `None` where that is none.
+    #[inline]
+    pub(crate) fn string_behind(input: &'a [u8], start: usize) -> Option<Str<'a>> {
+        let end = string::special(input, start);
+        if input.get(end) == Some(&b'"') {
+            return Some(Str::new(&input[start..end], start, false));
+        }
+        let end = string::end(input, end).ok()?;
+        Some(Str::new(&input[start..end], start, true))
     }
 
     /// Whether the array the cursor is in has one more value, next; `false` moves behind the `]`.
