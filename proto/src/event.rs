@@ -392,3 +392,39 @@ impl Batch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delta_that_is_made_in_place_is_a_delta_like_any_other() {
+        let deltas = [(0, "one"), (0, ""), (0, " two"), (1, "other"), (0, "three")];
+        for joins in [false, true] {
+            let (mut pushed, mut made) = (Batch::new(), Batch::new());
+            pushed.set_joining(joins);
+            made.set_joining(joins);
+            for (choice, text) in deltas {
+                for event in [Event::Text as fn(_) -> _, Event::Reasoning] {
+                    pushed.push(choice, event(text));
+                    made.push_made(choice, &event(""), |out| out.push_str(text));
+                }
+            }
+            let args = |arguments| Event::ToolArgs {
+                index: 2,
+                arguments,
+            };
+            pushed.push(0, args("{}"));
+            made.push_made(0, &args(""), |out| out.push_str("{}"));
+            assert!(pushed.iter().eq(made.iter()), "{made:?}");
+            assert_eq!((pushed.bytes(), made.has_item()), (made.bytes(), true));
+        }
+    }
+
+    #[test]
+    fn what_is_no_delta_is_not_made() {
+        let mut batch = Batch::new();
+        batch.push_made(0, &Event::Raw(b""), |out| out.push_str("text"));
+        assert_eq!((batch.len(), batch.bytes()), (0, 0));
+    }
+}

@@ -425,3 +425,18 @@ fn a_strict_cursor_takes_what_serde_json_takes() {
     }
     assert!(seen > 10_000, "{seen}");
 }
+
+#[test]
+fn what_a_cursor_read_leniently_is_no_json_for_others() {
+    for (json, good) in [
+        (r#"{"a":NaN}"#, false),
+        (r#"[-Infinity]"#, false),
+        (r#"{"a":"NaN, Infinity"}"#, true),
+        (r#"{"name":null}"#, true),
+        ("1e999", true),
+    ] {
+        let read = Cursor::new(json.as_bytes()).raw().unwrap();
+        assert_eq!(read, json.as_bytes());
+        assert_eq!(json::as_written(json).is_some(), good, "{json}");
+    }
+}

@@ -159,12 +159,16 @@ impl<'a> Str<'a> {
             let Some(tail) = self.raw.get(next + 1..) else {
                 break;
             };
+            let short = tail.first().map_or(0, |&letter| SHORT[usize::from(letter)]);
+            if short != 0 && half.0.is_none() {
+                // ASCII, which is all that has a short form: the mask says so to the compiler.
+                out.push(char::from(short & 0x7f));
+                at = next + 2;
+                continue;
+            }
             let (escape, used) = escape(tail);
             at = next + 1 + used;
-            match (escape, half.0) {
-                (Escape::Char(char), None) => out.push(char),
-                (escape, _) => half.then(escape, out),
-            }
+            half.then(escape, out);
         }
     }
 }
@@ -221,7 +225,11 @@ pub(super) fn end(input: &[u8], mut at: usize) -> Result<usize, (usize, &'static
         match input.get(at) {
             Some(b'"') => return Ok(at),
             Some(b'\\') => {
-                at += escape_len(&input[at..]).ok_or((at, "bad escape"))?;
+                let letter = input.get(at + 1).copied().unwrap_or_default();
+                at += match SHORT[usize::from(letter)] {
+                    0 => escape_len(&input[at..]).ok_or((at, "bad escape"))?,
+                    _ => 2,
+                };
             }
             Some(_) => return Err((at, "control character in a string")),
             None => return Err((at, "unfinished string")),
@@ -275,11 +283,10 @@ fn backslash(input: &[u8], mut at: usize) -> usize {
     at + found.unwrap_or(rest.len())
 }
 
-/// The length of the escape that `text` begins with, backslash included; of one that the end of the text cuts, what there is.
+/// The length of the long escape that `text` begins with, backslash included; of one that the end of the text cuts, what there is.
 fn escape_len(text: &[u8]) -> Option<usize> {
     match text.get(1) {
         None => Some(1),
-        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Some(2),
         Some(b'u') => {
             let digits = &text[2..text.len().min(6)];
             digits
@@ -297,14 +304,24 @@ enum Escape {
     Low(u16),
 }
 
+/// What an escape of one letter stands for; 0 for all others.
+static SHORT: [u8; 256] = {
+    let mut short = [0; 256];
+    short[b'"' as usize] = b'"';
+    short[b'\\' as usize] = b'\\';
+    short[b'/' as usize] = b'/';
+    short[b'b' as usize] = 0x08;
+    short[b'f' as usize] = 0x0c;
+    short[b'n' as usize] = b'\n';
+    short[b'r' as usize] = b'\r';
+    short[b't' as usize] = b'\t';
+    short
+};
+
 /// The escape whose backslash lies before `text`, and its length without that.
 fn escape(text: &[u8]) -> (Escape, usize) {
     let char = match text.first() {
-        Some(b'b') => '\u{8}',
-        Some(b'f') => '\u{c}',
-        Some(b'n') => '\n',
-        Some(b'r') => '\r',
-        Some(b't') => '\t',
+        Some(&letter) if SHORT[usize::from(letter)] != 0 => char::from(SHORT[usize::from(letter)]),
         Some(b'u') => {
             let unit = hex(text.get(1..5).unwrap_or_default());
             let escape = match unit {

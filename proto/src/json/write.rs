@@ -133,12 +133,11 @@ impl<'o> Object<'o> {
     }
 
     fn key(&mut self, key: &str) {
-        self.out.reserve(key.len() + 8);
-        self.out.push_str(match self.empty {
-            true => "\"",
-            false => ",\"",
-        });
-        self.empty = false;
+        // Each of a length that is known: no call to copy two bytes.
+        match std::mem::take(&mut self.empty) {
+            true => self.out.push('"'),
+            false => self.out.push_str(",\""),
+        }
         self.out.push_str(key);
         self.out.push_str("\":");
     }
@@ -187,7 +186,10 @@ pub fn number(mut number: u64, out: &mut String) {
             break;
         }
     }
-    out.push_str(std::str::from_utf8(&digits[at..]).unwrap_or_default());
+    for digit in &digits[at..] {
+        // ASCII: the mask says so to the compiler.
+        out.push(char::from(digit & 0x7f));
+    }
 }
 
 #[cfg(test)]

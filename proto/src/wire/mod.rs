@@ -139,9 +139,10 @@ impl Head {
 
     fn media_type(&self) -> &str {
         let value = self.headers.get(CONTENT_TYPE);
-        let value = value.and_then(|value| value.to_str().ok());
-        let value = value.unwrap_or_default();
-        value.split(';').next().unwrap_or_default().trim()
+        let value = value.map(HeaderValue::as_bytes).unwrap_or_default();
+        let end = value.iter().position(|byte| *byte == b';');
+        let media_type = value[..end.unwrap_or(value.len())].trim_ascii();
+        std::str::from_utf8(media_type).unwrap_or_default()
     }
 }
 
@@ -340,3 +341,48 @@ pub const KNOWN: &[&str] = &[
     "bedrock_converse",
     "bedrock_invoke",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(headers: &[(&'static str, &'static str)]) -> Head {
+        let mut head = Head::new(200);
+        for (name, value) in headers {
+            let value = HeaderValue::from_static(value);
+            head.headers.append(*name, value);
+        }
+        head
+    }
+
+    #[test]
+    fn a_head_says_what_it_is() {
+        for (written, media_type, json) in [
+            ("application/json", "application/json", true),
+            (
+                " Application/JSON ; charset=utf-8",
+                "application/json",
+                true,
+            ),
+            ("application/problem+json", "application/problem+json", true),
+            ("application/x-ndjson", "application/x-ndjson", false),
+            ("json", "json", false),
+            ("text/html;charset=utf-8", "text/html", false),
+            ("", "", false),
+        ] {
+            let head = head(&[("content-type", written)]);
+            assert_eq!(head.content_type(), media_type);
+            assert!(head.is_type(media_type));
+            assert_eq!(head.is_json(), json, "{written}");
+        }
+        assert_eq!(Head::new(200).content_type(), "");
+    }
+
+    #[test]
+    fn of_two_numbers_of_a_request_the_usual_one_counts() {
+        let both = head(&[("cf-ray", "b"), ("date", "d"), ("x-request-id", "a")]);
+        assert_eq!(both.request_id(), Some("a"));
+        assert_eq!(head(&[("cf-ray", "b")]).request_id(), Some("b"));
+        assert_eq!(head(&[("date", "d")]).request_id(), None);
+    }
+}

@@ -1,5 +1,7 @@
 //! Token counts, wherever and however a provider puts them.
 
+use std::borrow::Cow;
+
 use crate::error::Result;
 use crate::event::Usage;
 use crate::json::{Cursor, Kind};
@@ -29,7 +31,7 @@ impl Latest {
         let mut usage = read(cursor)?;
         let raw = cursor.since(start);
         if says_something(raw) {
-            usage.raw = Some(String::from_utf8_lossy(raw).into());
+            usage.raw = Some(text(raw).into());
             self.once = Some(usage);
         }
         Ok(())
@@ -45,8 +47,16 @@ impl Latest {
         }
         // The text was walked over where it was found: it cannot be malformed.
         let mut usage = read(&mut Cursor::new(&self.raw)).ok()?;
-        usage.raw = Some(String::from_utf8_lossy(&self.raw).into());
+        usage.raw = Some(text(&self.raw).into());
         Some(usage)
+    }
+}
+
+/// The text of what was read. It is ASCII, unless somebody jokes.
+fn text(raw: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(raw) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(raw),
     }
 }
 
