@@ -133,19 +133,34 @@ go_examples() {
 
 # Node examples run from the sources, by the package's name, with an addon that is built for them here.
 node_examples() {
-    local source name out folder=$LLM_WORK/node
+    local source name out needs folder=$LLM_WORK/node
     if ! node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2> /dev/null; then
         printf 'skipped: node (18 or newer) not found\n'
         return
     fi
     "$root/tools/node-addon.sh" "$folder" >&2 || printf 'node: the addon does not build\n' >&2
+    node_sdks "$folder" >&2
     mkdir -p "$folder/node_modules"
     ln -sfn "$root/bindings/node" "$folder/node_modules/libllm"
     cp "$root"/examples/node/*.mjs "$folder/"
     for source in "$root"/examples/node/*.mjs; do
         name=$(basename "$source" .mjs) out=$LLM_WORK/bin/node-$(basename "$source" .mjs)
+        needs=$(sed -n "s/^import .* from '\(openai\|@anthropic-ai\/sdk\)';/\1/p" "$source")
+        if [ -n "$needs" ] && [ ! -e "$folder/node_modules/$needs" ]; then
+            printf 'skipped: npm package %s not found\n' "$needs"
+            continue
+        fi
         printf '#!/bin/sh\nLIBLLM_NODE="%s" exec node "%s" "$@"\n' "$folder/libllm.node" "$folder/$name.mjs" > "$out"
         chmod +x "$out"
         printf 'node\t%s\t%s\n' "$name" "$out"
     done
+}
+
+# The official SDKs of the versions that bindings/node is tested with, if npm can bring them.
+node_sdks() {
+    local wanted='const { devDependencies: all } = require(process.argv[1]);
+        console.log(["openai", "@anthropic-ai/sdk"].map((name) => `${name}@${all[name]}`).join(" "))'
+    # shellcheck disable=SC2046 # two words
+    (cd "$1" && printf '{ "private": true }\n' > package.json \
+        && npm install --silent --no-save --no-audit --no-fund --ignore-scripts $(node -e "$wanted" "$root/bindings/node/package.json")) || true
 }
