@@ -60,7 +60,7 @@ installs() {
     npm install --silent --offline --no-audit --no-fund --cache "$LLM_WORK/cache" --foreground-scripts "$LLM_WORK"/libllm-*.tgz
 }
 scriptless() { ! grep -E '"(pre|post)?(install|prepare)"' "$LLM_WORK"/project/node_modules/{libllm,@libllm/*}/package.json; }
-small() { [ "$(cd "$LLM_WORK/project" && find -L node_modules/libllm -name node_modules -prune -o -type f -print | grep -c -v 'index\|lib/\|package.json\|README')" -eq 0 ]; }
+small() { [ "$(cd "$LLM_WORK/project" && find -L node_modules/libllm -name node_modules -prune -o -type f -print | grep -c -v 'index\|generated\|lib/\|package.json\|README')" -eq 0 ]; }
 says() { (cd "$LLM_WORK/project" && timeout 60 "${direct[@]}" node "$@") | grep -qx 'w0 w1 w2'; }
 
 mkdir -p "$package"
