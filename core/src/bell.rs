@@ -177,10 +177,11 @@ pub(crate) fn mark(queue: &Arc<Shared>, bytes: usize, at: Instant) {
         }
         due.bytes += bytes;
         let since = *due.since.get_or_insert(at);
-        due.bytes >= BYTES_MAX || at.saturating_duration_since(since) >= WAIT_MAX
+        // A wake callback runs under a lock that ringing takes.
+        !in_wake() && (due.bytes >= BYTES_MAX || at.saturating_duration_since(since) >= WAIT_MAX)
     });
     if now {
-        flush_bells();
+        flush();
     }
 }
 
@@ -197,6 +198,14 @@ pub(crate) fn announce(queue: &Arc<Shared>) {
 
 /// Rings the queues that this thread marked; called as it parks.
 pub(crate) fn flush_bells() {
+    flush();
+    // What a wake callback marked in between: nothing else would end the park for it.
+    if DUE.with(|due| !due.borrow().queues.is_empty()) {
+        flush();
+    }
+}
+
+fn flush() {
     let queues = DUE.with(|due| {
         let mut due = due.borrow_mut();
         due.bytes = 0;

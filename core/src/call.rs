@@ -322,7 +322,10 @@ async fn open(
     let outlet = Outlet::open(caller, candidate, &head, ticket, record);
     let mut source = Source::new(exchanged.body, patience, first_by);
     if outlet.taps() {
-        source.tap();
+        source.tap(match job.stream {
+            true => job.limits.event,
+            false => usize::try_from(job.limits.answer).unwrap_or(usize::MAX),
+        });
     }
     // Where it stays: it is too large to be handed on from future to future.
     let mut live = Box::new(Live {

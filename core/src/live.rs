@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::process;
-use crate::sync::{AtomicU8, AtomicUsize, AtomicWaker};
+use crate::sync::{AtomicBool, AtomicU8, AtomicUsize, AtomicWaker};
 
 /// What others may do to a running request.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(crate) struct Live {
     pub(crate) queue: u64,
     /// Bytes of it that wait in the queue, or are just being taken.
     pub(crate) held: AtomicUsize,
+    /// It waits for room in the queue; changed under the queue's lock only.
+    pub(crate) blocked: AtomicBool,
     flags: AtomicU8,
     waker: AtomicWaker,
 }
@@ -87,6 +89,7 @@ impl Registry {
             client,
             queue,
             held: AtomicUsize::new(0),
+            blocked: AtomicBool::new(false),
             flags: AtomicU8::new(0),
             waker: AtomicWaker::new(),
         });

@@ -13,7 +13,7 @@ use crate::inbound::{Caller, end_to_end};
 use crate::plan::Candidate;
 use crate::queue::EventType;
 use crate::report::Record;
-use crate::source::Source;
+use crate::source::{self, Source};
 use crate::ticket::Ticket;
 
 /// Where one answer goes.
@@ -152,7 +152,7 @@ impl Http {
             .deliver_bytes(EventType::HttpBody, &out, at, stall)
             .await?;
         self.out = out;
-        self.out.clear();
+        source::empty(&mut self.out);
         Ok(())
     }
 }

@@ -383,12 +383,14 @@ impl Shared {
             let freed = freed.min(state.bytes);
             state.bytes -= freed;
             process.memory.sub(freed);
-            match state.bytes <= self.max_bytes / 2 {
-                true => std::mem::take(&mut state.blocked),
-                false => return,
-            }
+            state.unblock(self.max_bytes / 2)
         };
         blocked.iter().for_each(|live| live.wake());
+    }
+
+    /// How many events were ever taken: whether the consumer reads at all.
+    pub(crate) fn taken(&self) -> u64 {
+        crate::lock(&self.state).base
     }
 
     // Everything was taken: the bell is quiet until something comes. That the queue is over is for ever something to be told.
@@ -404,13 +406,41 @@ impl Shared {
     // False when a signal handler ran.
     fn sleep(&self, timeout: Option<Duration>) -> Result<bool> {
         let woken = self.bell.wait(timeout);
-        self.bell.clear();
+        // What rang while the handler ran is still to be told.
+        if matches!(woken, Ok(true)) {
+            self.bell.clear();
+        }
         self.bell.sleeping.store(false, Ordering::SeqCst);
         woken
     }
 }
 
 impl State {
+    // Who may try again: everybody once there is much room, else those of whom nothing waits any more.
+    fn unblock(&mut self, much: usize) -> VecDeque<Arc<Live>> {
+        let mut woken = std::mem::take(&mut self.blocked);
+        if self.bytes > much {
+            let (free, still) = woken.into_iter().partition(|live| !live.lags());
+            (woken, self.blocked) = (free, still);
+        }
+        for live in &woken {
+            live.blocked.store(false, Ordering::Relaxed);
+        }
+        woken
+    }
+
+    fn block(&mut self, live: &Arc<Live>) {
+        if !live.blocked.swap(true, Ordering::Relaxed) {
+            self.blocked.push_back(live.clone());
+        }
+    }
+
+    fn forget(&mut self, live: &Live) {
+        if live.blocked.swap(false, Ordering::Relaxed) {
+            self.blocked.retain(|other| other.id != live.id);
+        }
+    }
+
     fn buffer(&mut self) -> Vec<u8> {
         let mut buffer = self.spare.pop().unwrap_or_default();
         buffer.clear();
@@ -431,6 +461,7 @@ impl Inlet<'_> {
         let state = &mut *self.state;
         if event.kind.is_terminal() {
             state.live -= 1;
+            state.forget(&lane.live);
         }
         if state.released {
             return true;
@@ -447,7 +478,7 @@ impl Inlet<'_> {
                 || !lane.process.memory.has_room();
             // With nothing waiting one event is always admitted, whatever its size.
             if full && held > 0 {
-                state.blocked.push_back(lane.live.clone());
+                state.block(&lane.live);
                 return false;
             }
             lane.live.held.fetch_add(size, Ordering::Relaxed);

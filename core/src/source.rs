@@ -112,8 +112,33 @@ pub(crate) struct Source {
     last_frame: Instant,
     frames: u64,
     /// The bytes as they came, for whom they are passed on to.
-    tap: Option<Vec<u8>>,
+    tap: Option<Tap>,
 }
+
+// Bytes that wait to be passed on: of a stream what came before its first item, of a whole answer all of it.
+struct Tap {
+    bytes: Vec<u8>,
+    max: usize,
+}
+
+impl Tap {
+    fn keep(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.bytes.len() + bytes.len() > self.max {
+            let message = format!("nothing to pass on in {} bytes of an answer", self.max);
+            return Err(Error::new(ErrorKind::LimitExceeded, message));
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+/// Empties a buffer that is used again; a large one is not kept for the life of a stream.
+pub(crate) fn empty(buffer: &mut Vec<u8>) {
+    buffer.clear();
+    buffer.shrink_to(KEPT_MAX);
+}
+
+const KEPT_MAX: usize = 32 << 10;
 
 impl Source {
     pub(crate) fn new(
@@ -134,20 +159,23 @@ impl Source {
         }
     }
 
-    /// From now on the bytes are kept as they came.
-    pub(crate) fn tap(&mut self) {
-        self.tap = Some(Vec::new());
+    /// From now on the bytes are kept as they came, at most `max` of them at a time.
+    pub(crate) fn tap(&mut self, max: usize) {
+        self.tap = Some(Tap {
+            bytes: Vec::new(),
+            max,
+        });
     }
 
     /// What was kept.
     pub(crate) fn tapped(&self) -> &[u8] {
-        self.tap.as_deref().unwrap_or_default()
+        self.tap.as_ref().map(|tap| &*tap.bytes).unwrap_or_default()
     }
 
     /// What was kept has been passed on.
     pub(crate) fn forget_tapped(&mut self) {
         if let Some(tap) = &mut self.tap {
-            tap.clear();
+            empty(&mut tap.bytes);
         }
     }
 
@@ -167,7 +195,7 @@ impl Source {
         self.last_bytes = clock::now();
         loop {
             if let (Some(tap), Ok(Some(bytes))) = (&mut self.tap, &read) {
-                tap.extend_from_slice(bytes);
+                tap.keep(bytes)?;
             }
             let flow = match read {
                 Ok(Some(bytes)) => decoder.push(&bytes, batch)?,

@@ -111,8 +111,7 @@ impl Ticket {
             if done > before {
                 until = None;
             }
-            let until = *until.get_or_insert_with(|| clock::now() + stall);
-            self.wait_for_consumer(until, stall).await?;
+            self.wait_for_room(&mut until, stall).await?;
         }
     }
 
@@ -133,8 +132,7 @@ impl Ticket {
             data,
         };
         while !self.queue.inlet().push(&mut self.lane, new, at) {
-            let until = *until.get_or_insert_with(|| clock::now() + stall);
-            self.wait_for_consumer(until, stall).await?;
+            self.wait_for_room(&mut until, stall).await?;
         }
         bell::mark(&self.queue, data.len(), at);
         Ok(())
@@ -214,6 +212,18 @@ impl Ticket {
             }
             *done += 1;
         }
+    }
+
+    // A consumer that takes other requests' events meanwhile is none that reads nothing: it is given as long again.
+    async fn wait_for_room(&mut self, until: &mut Option<Instant>, stall: Duration) -> Result<()> {
+        let taken = self.queue.taken();
+        let end = *until.get_or_insert_with(|| clock::now() + stall);
+        let waited = self.wait_for_consumer(end, stall).await;
+        if waited.is_err() && self.queue.taken() != taken {
+            *until = None;
+            return Ok(());
+        }
+        waited
     }
 
     // Woken by the queue when there may be room; the caller looks again.

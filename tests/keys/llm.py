@@ -161,9 +161,9 @@ class Queue:
         self.handle = c_void_p()
         check(library().llm_queue_new(max_bytes, ctypes.byref(self.handle)))
 
-    def poll(self, timeout_ms=10_000):
-        events = (CEvent * 256)()
-        count = check(library().llm_queue_poll(self.handle, events, 256, timeout_ms))
+    def poll(self, timeout_ms=10_000, at_most=256):
+        events = (CEvent * at_most)()
+        count = check(library().llm_queue_poll(self.handle, events, at_most, timeout_ms))
         return [Event(events[number]) for number in range(count)]
 
     def until(self, found):

@@ -5,6 +5,7 @@ A short limit must end what would otherwise last for ever. A long one near by mu
 Only outcomes are looked at, never how long they took."""
 
 import threading
+import time
 
 import suite
 from llm import EVENT, FLAG, Client, Queue, chat, check, library
@@ -297,3 +298,19 @@ def _():
     begun.set()
     server.saw_it_go()
     queue.answer(earlier).fails("consumer_stalled", "left events unread")
+
+
+@test("timeouts.consumer_stall", says="is for a consumer that reads nothing: one that reads others' events is slow, not stalled")
+def _():
+    stall, streams, queue = 0.5, 8, Queue(512 << 10)
+    client = Client({"timeouts": {"consumer_stall": stall}})
+    numbers = {client.submit(queue, chat("mock/tokens=30000", {})) for _ in range(streams)}
+    events = []
+    # An event each half of the limit, for several limits: some requests have none of it for longer than the limit.
+    for _ in range(6 * streams // 2):
+        events += queue.poll(at_most=1)
+        time.sleep(stall / 4)
+    while sum(event.type >= EVENT["DONE"] for event in events) < streams:
+        events += queue.poll()
+    ends = {event.request: event.type for event in events if event.type >= EVENT["DONE"]}
+    assert ends == dict.fromkeys(numbers, EVENT["DONE"]), ends
