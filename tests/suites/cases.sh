@@ -64,6 +64,15 @@ else
     printf 'skipped: node (18 or newer) not found\n'
 fi
 
+if node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2> /dev/null; then
+    if build node "$root/tools/node-addon.sh" "$LLM_WORK/addon"; then
+        node="env LIBLLM_PACKAGE=$root/bindings/node LIBLLM_NODE=$LLM_WORK/addon/libllm.node node $cases/runners/runner"
+        runners+=("node=$node.js" "node-esm=$node.mjs" "node-worker=$node.js worker")
+    fi
+else
+    printf 'skipped: node (18 or newer) not found\n'
+fi
+
 if python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2> /dev/null; then
     python="env PYTHONPATH=$root/bindings/python/src LIBLLM_PATH=$LLM_LIB_DIR python3 -B $cases/runners/runner.py"
     runners+=("python=$python sync" "python-async=$python async")

@@ -1,27 +1,26 @@
 'use strict';
-// Runs shared cases with the Node package: `runner.js require`, `import` or `worker`. One case a line in, its result a line out.
+// Runs shared cases with the Node package: `runner.js`, or `runner.js worker` in a worker thread; runner.mjs is the same from ESM. One
+// case a line in, its result a line out.
 
-const { createInterface } = require('node:readline');
-const { Worker, isMainThread, parentPort } = require('node:worker_threads');
+const readline = require('node:readline');
+const { Worker, isMainThread, parentPort, workerData } = require('node:worker_threads');
 
-// Options that have a name of their own.
-const NAMES = {
-  provider: 'provider', operation: 'operation', timeout_ms: 'timeout', first_token_timeout_ms: 'firstTokenTimeout',
-  idle_timeout_ms: 'idleTimeout', max_attempts: 'maxAttempts', fallbacks: 'fallbacks', on_partial: 'onPartial',
-  unsupported: 'unsupported', headers: 'headers', base_url: 'baseURL', api_key: 'apiKey', idempotency_key: 'idempotencyKey',
-  extra_body: 'extraBody',
+const named = {
+  timeout_ms: 'timeout', first_token_timeout_ms: 'firstTokenTimeout', idle_timeout_ms: 'idleTimeout', provider: 'provider',
+  operation: 'operation', max_attempts: 'maxAttempts', fallbacks: 'fallbacks', on_partial: 'onPartial', unsupported: 'unsupported',
+  headers: 'headers', base_url: 'baseURL', api_key: 'apiKey', idempotency_key: 'idempotencyKey', extra_body: 'extraBody',
 };
-const FLAGS = { raw: { raw: true }, no_coalesce: { coalesce: false }, no_cache: { cache: false }, message: { message: true } };
+const flags = { raw: { raw: true }, no_coalesce: { coalesce: false }, no_cache: { cache: false }, message: { message: true } };
 
+// Options by the names that the package has for them.
 function wishes(options) {
   const made = {};
   const rest = {};
   for (const [key, value] of Object.entries(options)) {
     if (key === 'flags') {
-      value.forEach((flag) => Object.assign(made, FLAGS[flag]));
-    } else if (key in NAMES) {
-      // Below zero and 0 mean the same to the library as to the package.
-      made[NAMES[key]] = value;
+      Object.assign(made, ...value.map((flag) => flags[flag]));
+    } else if (named[key]) {
+      made[named[key]] = value;
     } else {
       rest[key] = value;
     }
@@ -50,109 +49,100 @@ function item(event) {
   }
 }
 
-const tries = (attempts) =>
-  attempts.map(({ provider, model, llmStatus, kind, status, message }) => {
-    return { provider, model, status: llmStatus, kind, http_status: status, message };
-  });
+const tries = (attempts) => attempts.map((one) => ({
+  provider: one.provider, model: one.model, status: one.llmStatus, kind: one.kind, http_status: one.status, message: one.message,
+}));
 
 function account(done) {
-  const { id, model, provider, target, finish_reason, finish_reason_raw, incomplete, request_id, dropped, cached, usage } = done;
+  const { usage } = done;
+  const names = ['prompt_tokens', 'completion_tokens', 'total_tokens', 'cached_tokens', 'cache_write_tokens', 'reasoning_tokens', 'source'];
   return {
-    id, model, provider, target, finish_reason, finish_reason_raw, incomplete, request_id, dropped, cached,
-    usage: Object.fromEntries(
-      ['prompt_tokens', 'completion_tokens', 'total_tokens', 'cached_tokens', 'cache_write_tokens', 'reasoning_tokens', 'source'].map(
-        (name) => [name, usage[name] ?? null],
-      ),
-    ),
+    id: done.id, model: done.model, provider: done.provider, target: done.target, finish_reason: done.finish_reason,
+    finish_reason_raw: done.finish_reason_raw, incomplete: done.incomplete, request_id: done.request_id, dropped: done.dropped,
+    cached: done.cached, usage: Object.fromEntries(names.map((name) => [name, usage[name] ?? null])),
     cost_microusd: done.cost_usd === null ? null : Math.round(done.cost_usd * 1e6),
-    attempts: tries(done.attempts),
-    ttft_known: done.ttft_ms !== null,
+    attempts: tries(done.attempts), ttft_known: done.ttft_ms !== null,
   };
 }
 
-function failure(error) {
-  const { kind, message, type, code, param, provider, model, phase } = error;
-  return {
-    class: error.constructor.name, status: error.llmStatus, kind, message, type, code, param, provider, model,
-    http_status: error.status, request_id: error.requestId,
-    retry_after_ms: error.retryAfter === null ? null : Math.round(error.retryAfter * 1000),
-    retryable: error.isRetryable, phase, attempts: tries(error.attempts),
-    partial_text: error.partialText || null, body: error.rawBody,
-  };
-}
+const failure = (error) => ({
+  class: error.constructor.name, status: error.llmStatus, kind: error.kind, message: error.message, type: error.type, code: error.code,
+  param: error.param, provider: error.provider, model: error.model, http_status: error.status, request_id: error.requestId,
+  retry_after_ms: error.retryAfter === null ? null : Math.round(error.retryAfter * 1000), retryable: error.isRetryable,
+  phase: error.phase, attempts: tries(error.attempts), partial_text: error.partialText || null, body: error.rawBody,
+});
 
-function answer(told) {
-  const choices = told.choices.map(({ index, message, finish_reason }) => ({
-    index, text: message.content, reasoning: message.reasoning ?? null, refusal: message.refusal ?? null,
-    tool_calls: (message.tool_calls ?? []).map((call) => ({ id: call.id, ...call.function })),
-    finish_reason,
-  }));
-  return { response: { choices }, done: account(told) };
-}
+const answer = (response) => ({
+  choices: response.choices.map((one) => ({
+    index: one.index, text: one.message.content || null, reasoning: one.message.reasoning ?? null, refusal: one.message.refusal ?? null,
+    tool_calls: (one.message.tool_calls ?? []).map((call) => ({ id: call.id, ...call.function })), finish_reason: one.finish_reason,
+  })),
+});
 
-async function run({ LLM, LLMError }, line) {
-  const fields = line.split('\t');
-  const [name, config, request, options] = fields;
-  const [cancelAfter, call] = fields.slice(-2);
-  const result = { case: name };
-  let refusable = call === 'stream';
-  let seen = 0;
+async function run(libllm, column, result) {
+  const [, config, request, options] = column;
+  const [cancelAfter, call] = [Number(column[10]), column[11]];
+  const llm = new libllm.LLM({ config });
   try {
-    const llm = new LLM({ config });
     if (call === 'chat') {
-      return Object.assign(result, answer(await llm.chat(JSON.parse(request), wishes(JSON.parse(options)))));
+      const response = await llm.chat(JSON.parse(request), wishes(JSON.parse(options)));
+      result.response = answer(response);
+      result.done = account(response);
+      return;
     }
     const stream = llm.stream(JSON.parse(request), wishes(JSON.parse(options)));
-    refusable = false;
+    delete result.returned;
+    let seen = 0;
     for await (const event of stream) {
       if (event.type === 'done') {
         result.done = account(event);
         continue;
       }
-      (result.items ??= []).push(item(event));
+      result.items.push(item(event));
       seen += event.type !== 'rerouted' && event.type !== 'raw';
-      if (seen === Number(cancelAfter)) {
+      if (seen === cancelAfter) {
         stream.cancel();
       }
     }
+  } finally {
+    llm.close();
+  }
+}
+
+async function one(libllm, line) {
+  const column = line.split('\t');
+  // Refused by the call itself, unless a stream is made.
+  const result = { case: column[0], items: [], ...(column[11] === 'stream' && { returned: true }) };
+  try {
+    await run(libllm, column, result);
   } catch (error) {
-    if (!(error instanceof LLMError)) {
+    if (!(error instanceof libllm.LLMError)) {
       throw error;
-    }
-    // Refused by the call itself, unless a stream was made before.
-    if (refusable) {
-      result.returned = true;
     }
     result.error = failure(error);
   }
-  return result;
+  return JSON.stringify(result);
 }
 
-async function main(how) {
-  if (how === 'worker') {
-    const worker = new Worker(__filename);
-    worker.on('message', (result) => console.log(result));
-    for await (const line of createInterface({ input: process.stdin })) {
-      worker.postMessage(line);
-    }
-    worker.postMessage(null);
-    return;
-  }
-  const libllm = how === 'import' ? await import('libllm') : require('libllm');
-  for await (const line of createInterface({ input: process.stdin })) {
-    console.log(JSON.stringify(await run(libllm, line)));
+async function main(answerTo) {
+  for await (const line of readline.createInterface({ input: process.stdin })) {
+    process.stdout.write(`${await answerTo(line)}\n`);
   }
 }
 
-if (isMainThread) {
-  main(process.argv[2]);
-} else {
-  const libllm = require('libllm');
-  parentPort.on('message', async (line) => {
-    if (line === null) {
-      parentPort.close();
-    } else {
-      parentPort.postMessage(JSON.stringify(await run(libllm, line)));
-    }
+if (!isMainThread) {
+  const libllm = require(workerData);
+  parentPort.on('message', async (line) => parentPort.postMessage(line === null ? process.exit() : await one(libllm, line)));
+} else if (require.main === module && process.argv[2] === 'worker') {
+  const worker = new Worker(__filename, { workerData: process.env.LIBLLM_PACKAGE });
+  const asked = (line) => new Promise((done) => {
+    worker.once('message', done);
+    worker.postMessage(line);
   });
+  main(asked).then(() => worker.postMessage(null));
+} else if (require.main === module) {
+  const libllm = require(process.env.LIBLLM_PACKAGE);
+  main((line) => one(libllm, line));
 }
+
+module.exports = { main, one };
