@@ -61,6 +61,15 @@ from ._version import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypeVar
+
+    from typing_extensions import Unpack
+
+    from ._handle import ConfigLike
+    from .types import RequestOptions
+
+    _SDK = TypeVar("_SDK")
+
     from ._asyncio import AsyncClient, AsyncStream
 
 __all__ = [
@@ -119,6 +128,7 @@ __all__ = [
     "drain_log",
     "library_version",
     "log_to_logging",
+    "patch",
 ]
 
 
@@ -126,6 +136,18 @@ def library_version() -> str:
     """Of the loaded libllm.so, such as "0.1.0 (rustls; linux-x86_64)"."""
     text: str = _native.version().decode()
     return text
+
+
+def patch(client: _SDK, llm: object = None, *, config: ConfigLike = None, **options: Unpack[RequestOptions]) -> _SDK:
+    """The same client of openai or anthropic, blocking or not, over libllm: `client = libllm.patch(openai.OpenAI())`.
+
+    Requests go through `llm` (a Client, or an AsyncClient for an asynchronous SDK client), or through one made of
+    `config`, by default the environment. The SDK's own retries are off: the library's count. `client` is not changed.
+    """
+    from . import httpx
+
+    made: _SDK = httpx.patch(client, llm, config=config, **options)
+    return made
 
 
 def __getattr__(name: str) -> object:

@@ -85,6 +85,14 @@ class AsyncClient:
         hub.calls[call.request] = call
         return AsyncStream(call, hub, loop, self._handle)
 
+    def _open_http(self, method: str, url: str, headers: list[tuple[str, str]], body: bytes) -> AsyncStream:
+        loop = get_running_loop()
+        hub = hub_of(loop)
+        call = AsyncCall(False)
+        self._handle.submit_http(hub.queue, (method, url, headers, body), self._settings.compiled({}), call)
+        hub.calls[call.request] = call
+        return AsyncStream(call, hub, loop, self._handle)
+
 
 class AsyncStream:
     """One answer's events, in order, for one task of the loop it was made in."""

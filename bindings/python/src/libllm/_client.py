@@ -98,6 +98,16 @@ class Client:
         self._handle.submit(reader.queue, request, compiled, call)
         return Stream(call, reader, self)
 
+    def _open_http(self, method: str, url: str, headers: list[tuple[str, str]], body: bytes) -> Stream:
+        compiled = self._settings.compiled({})
+        try:
+            reader = self._spare.pop()
+        except IndexError:
+            reader = _Reader()
+        call = Call(False)
+        self._handle.submit_http(reader.queue, (method, url, headers, body), compiled, call)
+        return Stream(call, reader, self)
+
 
 class _Reader:
     """A queue and the memory to read it with."""
@@ -110,9 +120,9 @@ class _Reader:
         # Held from the poll to the last byte read of it: the next poll frees what this one lent.
         self.lock = allocate_lock()
 
-    def pull(self, call: Call) -> None:
-        """Waits for events; takes those of `call`. None may come: a signal was handled."""
-        count = _native.queue_wait(self.queue, self.batch.address, _native.BATCH, -1)
+    def pull(self, call: Call, milliseconds: int) -> None:
+        """Waits for events (-1: for ever); takes those of `call`. None may come: it is late, or a signal came."""
+        count = _native.queue_wait(self.queue, self.batch.address, _native.BATCH, milliseconds)
         if count < 0:
             _native.check(count)
         text_at, items, request = _native.text_at, call.items, call.request
@@ -195,7 +205,7 @@ class Stream:
     def __del__(self) -> None:
         self.close()
 
-    def _pull(self) -> None:
+    def _pull(self, milliseconds: int = -1) -> None:
         reader = self._reader
         if reader is None:
             raise _aborted()
@@ -204,7 +214,7 @@ class Stream:
         try:
             if self._reader is not reader:
                 raise _aborted()
-            reader.pull(self._call)
+            reader.pull(self._call, milliseconds)
         except BaseException:
             # An interrupt may have lost events, the last one among them: nothing more can be waited for.
             self._closed, self._reader = True, None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from ctypes import byref, c_size_t, c_uint64, c_void_p
+from ctypes import byref, c_size_t, c_uint64, c_void_p, sizeof
 
 from . import _abi, _native
 from ._call import Call
@@ -50,6 +50,29 @@ class Handle:
         number, error = c_uint64(), c_void_p()
         pointer = None if options is None else options.pointer
         status = _native.submit(owned.pointer, queue, request, len(request), pointer, None, byref(number), byref(error))
+        if status < 0:
+            _native.check(status, error)
+        call.request = number.value
+
+    def submit_http(
+        self, queue: c_void_p, http: tuple[str, str, list[tuple[str, str]], bytes], options: Compiled | None, call: Call
+    ) -> None:
+        """Starts `call` with a request in HTTP's words: method, URL, headers, body."""
+        import json
+
+        owned = self._owned or self._open()
+        method, url, headers, body = http
+        said = _native.HttpRequest(
+            struct_size=sizeof(_native.HttpRequest),
+            method=method.encode(),
+            url=url.encode(),
+            headers_json=json.dumps(headers).encode(),
+            body=body,
+            body_len=len(body),
+        )
+        number, error = c_uint64(), c_void_p()
+        pointer = None if options is None else options.pointer
+        status = _native.submit_http(owned.pointer, queue, byref(said), pointer, None, byref(number), byref(error))
         if status < 0:
             _native.check(status, error)
         call.request = number.value

@@ -43,6 +43,20 @@ class Options(ctypes.Structure):
     )
 
 
+class HttpRequest(ctypes.Structure):
+    """llm_http_request."""
+
+    _fields_ = (
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("method", c_char_p),
+        ("url", c_char_p),
+        ("headers_json", c_char_p),
+        ("body", c_char_p),
+        ("body_len", c_size_t),
+    )
+
+
 def _path() -> str:
     named = os.environ.get("LIBLLM_PATH")
     if named:
@@ -92,6 +106,9 @@ queue_wait = _function(_waiting, "llm_queue_poll", c_int32, c_void_p, c_void_p, 
 queue_poll = _function(_brief, "llm_queue_poll", c_int32, c_void_p, c_void_p, c_size_t, c_int32)
 submit = _function(
     _brief, "llm_submit", c_int32, c_void_p, c_void_p, *_text, c_void_p, c_void_p, POINTER(c_uint64), _out
+)
+submit_http = _function(
+    _brief, "llm_submit_http", c_int32, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, POINTER(c_uint64), _out
 )
 cancel = _function(_brief, "llm_cancel", c_int32, c_uint64)
 pause = _function(_brief, "llm_pause", c_int32, c_uint64, c_int32)
