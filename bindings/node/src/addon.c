@@ -36,7 +36,7 @@ static napi_value status_name(napi_env env, napi_callback_info info)
     return text_value(env, llm_status_name((llm_status)integer_of(env, value)), NAPI_AUTO_LENGTH);
 }
 
-#define METHOD(name, function) { name, NULL, function, NULL, NULL, NULL, napi_enumerable, NULL }
+#define METHOD(name, function) { name, NULL, function, NULL, NULL, NULL, napi_default_jsproperty, NULL }
 
 NAPI_MODULE_INIT()
 {

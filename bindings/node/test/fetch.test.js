@@ -3,8 +3,7 @@
 
 const assert = require('node:assert/strict');
 const { test, before, beforeEach } = require('node:test');
-const { setTimeout: sleep } = require('node:timers/promises');
-const { startMock } = require('./mock');
+const { held, startMock } = require('./mock');
 const { LLM } = require('..');
 
 let mock;
@@ -95,7 +94,7 @@ test('a body that is cancelled closes the stream upstream', async () => {
 test('a body that is not read is held back, and nothing is lost', async () => {
   const tokens = 200_000;
   const response = await llm.fetch(url, { method: 'POST', headers, body: body(`chat/tokens=${tokens}`, { stream: true }) });
-  await sleep(500);
+  await held();
   assert.equal((await mock.stats()).live, 1, 'the mock has sent all of it to a reader that reads nothing');
   const text = await response.text();
   assert.equal(text.match(/"content":" ?w\d+"/g).length, tokens);

@@ -66,6 +66,21 @@ class Mock {
   }
 }
 
+/** Waits until a stream's socket is left unread, because its reader lags. */
+function held() {
+  const native = require('../lib/native');
+  const { pause } = native;
+  return new Promise((resolve) => {
+    native.pause = (request, on) => {
+      pause(request, on);
+      if (on) {
+        native.pause = pause;
+        resolve();
+      }
+    };
+  });
+}
+
 async function collect(iterable) {
   const all = [];
   for await (const each of iterable) {
@@ -74,4 +89,4 @@ async function collect(iterable) {
   return all;
 }
 
-module.exports = { collect, startMock };
+module.exports = { collect, held, startMock };
