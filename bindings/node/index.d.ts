@@ -288,12 +288,6 @@ interface Account {
   readonly incomplete: boolean;
   /** Whether it comes from the cache. */
   readonly cached: boolean;
-  /** The provider's own word for it. */
-  readonly finish_reason_raw: string | null;
-  /** Whether the provider sends no sign of the end, so that a cut would not show. */
-  readonly incomplete: boolean;
-  /** Whether it comes from the cache. */
-  readonly cached: boolean;
   readonly usage: Usage;
   /** Null where nobody knows it. */
   readonly cost_usd: number | null;

@@ -50,20 +50,6 @@ else
     printf 'skipped: go (1.24 or newer) not found\n'
 fi
 
-# By the package's name, which a file outside of it finds in a node_modules beside it.
-node_runner() {
-    "$root/tools/node-addon.sh" "$LLM_WORK/node" && mkdir -p "$LLM_WORK/node/node_modules" \
-        && ln -sfn "$root/bindings/node" "$LLM_WORK/node/node_modules/libllm" && cp "$cases/runners/runner.js" "$LLM_WORK/node/"
-}
-if node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2> /dev/null; then
-    if build node node_runner; then
-        node="env LIBLLM_NODE=$LLM_WORK/node/libllm.node node $LLM_WORK/node/runner.js"
-        runners+=("node=$node require" "node-esm=$node import" "node-worker=$node worker")
-    fi
-else
-    printf 'skipped: node (18 or newer) not found\n'
-fi
-
 if node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2> /dev/null; then
     if build node "$root/tools/node-addon.sh" "$LLM_WORK/addon"; then
         node="env LIBLLM_PACKAGE=$root/bindings/node LIBLLM_NODE=$LLM_WORK/addon/libllm.node node $cases/runners/runner"

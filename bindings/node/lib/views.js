@@ -63,18 +63,6 @@ class Account {
     return this.told.usage ?? {};
   }
 
-  get finish_reason_raw() {
-    return this.told.finish_reason_raw ?? null;
-  }
-
-  get incomplete() {
-    return this.told.incomplete ?? false;
-  }
-
-  get cached() {
-    return this.told.cached ?? false;
-  }
-
   get cost_usd() {
     const microusd = this.told.cost?.microusd ?? null;
     return microusd === null ? null : microusd / 1e6;
