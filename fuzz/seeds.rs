@@ -272,6 +272,8 @@ const SEED_MAX: usize = 4096;
 
 const DIALECTS: &[(Dialect, &str)] = &[
     (Dialect::OpenaiChat, "openai_chat"),
+    (Dialect::OpenaiResponses, "openai_responses"),
+    (Dialect::OpenaiCompletions, "openai_completions"),
     (Dialect::Anthropic, "anthropic"),
 ];
 

@@ -210,6 +210,8 @@ const CONTENT_TYPES: &[&str] = &[
 /// What an answer must hold that is over, in a stream or in one object.
 const MARKERS: &[(&str, &[&str])] = &[
     ("openai_chat", &["finish_reason", "[DONE]"]),
+    ("openai_responses", &["response", "output"]),
+    ("openai_completions", &["finish_reason", "[DONE]"]),
     ("anthropic", &["message_stop", "stop_reason"]),
     ("cohere", &["message-end", "finish_reason"]),
     ("cohere_v1", &["is_finished", "stream-end", "finish_reason"]),

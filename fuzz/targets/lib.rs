@@ -37,6 +37,12 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("body", frames::body),
     ("json", json::differential),
     ("openai_chat", |data| answers::check("openai_chat", data)),
+    ("openai_responses", |data| {
+        answers::check("openai_responses", data);
+    }),
+    ("openai_completions", |data| {
+        answers::check("openai_completions", data);
+    }),
     ("anthropic", |data| answers::check("anthropic", data)),
     ("cohere", |data| answers::check("cohere", data)),
     ("cohere_v1", |data| answers::check("cohere_v1", data)),

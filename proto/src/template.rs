@@ -6,7 +6,8 @@
 //! ```
 //! A reader that parsed a frame and got exactly one delta out of it says where that delta's string lies. The next frame with the
 //! same bytes around one valid JSON string means the same event with another text. Some servers pad every frame with a random
-//! string under a key that means nothing; that may be a second gap, whose content is checked and left alone.
+//! string under a key that means nothing; that may be a second gap, whose content is checked and left alone. Some number their
+//! frames; a third gap, anywhere, takes a whole number.
 //!
 //! This gives the same events as parsing, provided that the reader (a) takes the delta's string for nothing else, (b) does nothing
 //! else in that frame that a second such frame would not do again to no effect, and (c) forgets the template as soon as another
@@ -37,6 +38,8 @@ pub struct Template {
     hole: usize,
     /// Where in `text` the meaningless string was; the end if there was none.
     blind: usize,
+    /// Where in `text` the frame's number was.
+    count: Option<usize>,
     delta: Option<Delta>,
     /// Templates learned in vain since the last one that matched.
     in_vain: u32,
@@ -107,6 +110,9 @@ impl Template {
     #[inline]
     pub fn find<'f>(&mut self, frame: &'f [u8]) -> Option<(Delta, Str<'f>)> {
         let delta = self.delta?;
+        if let Some(count) = self.count {
+            return self.find_counted(count, frame).map(|text| (delta, text));
+        }
         let (prefix, behind) = self.text.split_at(self.hole);
         let (middle, suffix) = behind.split_at(self.blind - self.hole);
         // The quotes around a gap belong to the text before and behind it.
@@ -120,6 +126,61 @@ impl Template {
         }
         self.in_vain = 0;
         Some((delta, text))
+    }
+
+    /// The same where a number lies at `count` of the text.
+    fn find_counted<'f>(&mut self, count: usize, frame: &'f [u8]) -> Option<Str<'f>> {
+        let (prefix, behind) = self.text.split_at(self.hole);
+        let (middle, suffix) = behind.split_at(self.blind - self.hole);
+        let within =
+            |start: usize, part: &[u8]| count.checked_sub(start).filter(|at| *at < part.len());
+        let (text, mut rest) = counted_string(frame, prefix, within(0, prefix))?;
+        let mut last = (self.hole, middle);
+        if !suffix.is_empty() {
+            let at = frame.len() - rest.len();
+            rest = counted_string(&frame[at..], middle, within(self.hole, middle))?.1;
+            last = (self.blind, suffix);
+        }
+        let rest = strip(rest, last.1, within(last.0, last.1))?;
+        if text.is_empty() || !rest.is_empty() {
+            return None;
+        }
+        self.in_vain = 0;
+        Some(text)
+    }
+
+    /// Remembers a frame that meant exactly this delta and has its number at `count`, in which the next one may differ, too.
+    pub fn learn_counted(&mut self, frame: &[u8], gaps: &Gaps, count: Range<usize>, delta: Delta) {
+        let plain = [&frame[..count.start], &frame[count.end..]].concat();
+        let moved = |range: &Range<usize>| {
+            let by = if range.start > count.start {
+                count.len()
+            } else {
+                0
+            };
+            range.start - by..range.end - by
+        };
+        let moved = Gaps {
+            hole: moved(&gaps.hole),
+            blind: gaps.blind.as_ref().map(moved),
+        };
+        self.learn(&plain, &moved, delta);
+        // As many bytes were left out before the number as the gaps before it held.
+        let gone = |gap: &Range<usize>| {
+            if gap.start < count.start {
+                gap.len()
+            } else {
+                0
+            }
+        };
+        let blind = moved
+            .blind
+            .as_ref()
+            .filter(|blind| blind.start > moved.hole.end);
+        let at = count.start
+            - gone(&gaps.hole)
+            - blind.map_or(0, |_| gaps.blind.as_ref().map_or(0, gone));
+        self.count = self.delta.is_some().then_some(at);
     }
 
     /// Remembers a frame that meant exactly this delta.
@@ -148,6 +209,7 @@ impl Template {
     #[inline]
     pub fn forget(&mut self) {
         self.delta = None;
+        self.count = None;
     }
 }
 
@@ -158,6 +220,37 @@ fn string<'f>(frame: &'f [u8], before: &[u8]) -> Option<(Str<'f>, &'f [u8])> {
     let text = Cursor::string_behind(frame, before.len())?;
     Some((text, &rest[text.raw().len()..]))
 }
+
+/// The same where the text before it may hold a number at `count`.
+fn counted_string<'f>(
+    frame: &'f [u8],
+    before: &[u8],
+    count: Option<usize>,
+) -> Option<(Str<'f>, &'f [u8])> {
+    let rest = strip(frame, before, count)?;
+    let quote = (frame.len() - rest.len()).checked_sub(1)?;
+    let mut cursor = Cursor::new(&frame[quote..]);
+    let text = cursor.string().ok()?;
+    Some((text, &rest[text.raw().len()..]))
+}
+
+/// What follows `text` in `frame`; where `count` says so, a whole number stands in it (RFC 8259 section 6: no zero before others).
+fn strip<'f>(frame: &'f [u8], text: &[u8], count: Option<usize>) -> Option<&'f [u8]> {
+    let Some(count) = count else {
+        return frame.strip_prefix(text);
+    };
+    let (before, behind) = text.split_at(count);
+    let rest = frame.strip_prefix(before)?;
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let zero = digits > 1 && rest[0] == b'0';
+    if digits == 0 || digits > DIGITS_MAX || zero {
+        return None;
+    }
+    rest[digits..].strip_prefix(behind)
+}
+
+/// More than any counter of frames needs.
+const DIGITS_MAX: usize = 15;
 
 /// A few tokens: a stream whose frames do not repeat pays for no more copies than these.
 const IN_VAIN_MAX: u32 = 8;
@@ -236,6 +329,66 @@ mod tests {
             None
         );
         assert_eq!(found(&mut template, r#"{"a":"3","pad":1}"#), None);
+    }
+
+    #[test]
+    fn a_frames_number_may_be_any_other_wherever_it_stands() {
+        for (frame, blind, other) in [
+            (
+                r#"{"n":7,"a":"one","b":1}"#,
+                None,
+                r#"{"n":128,"a":"two","b":1}"#,
+            ),
+            (
+                r#"{"a":"one","b":1,"n":7}"#,
+                None,
+                r#"{"a":"two","b":1,"n":0}"#,
+            ),
+            (
+                r#"{"a":"one","pad":"xyz","n":7}"#,
+                Some("xyz"),
+                r#"{"a":"two","pad":"","n":10}"#,
+            ),
+            (
+                r#"{"a":"one","n":7,"pad":"xyz"}"#,
+                Some("xyz"),
+                r#"{"a":"two","n":10,"pad":"q"}"#,
+            ),
+            (
+                r#"{"n":7,"a":"one","pad":"xyz"}"#,
+                Some("xyz"),
+                r#"{"n":10,"a":"two","pad":"q"}"#,
+            ),
+        ] {
+            let place = |part: &str| frame.find(part).map(|at| at..at + part.len());
+            let (hole, count) = (place("one").unwrap(), place("7").unwrap());
+            let gaps = Gaps {
+                hole,
+                blind: blind.and_then(place),
+            };
+            let mut template = Template::new();
+            template.learn_counted(frame.as_bytes(), &gaps, count, TEXT);
+            for _ in 0..2 {
+                assert_eq!(
+                    found(&mut template, other).as_deref(),
+                    Some("two"),
+                    "{frame}"
+                );
+                assert_eq!(
+                    found(&mut template, frame).as_deref(),
+                    Some("one"),
+                    "{frame}"
+                );
+            }
+            for digits in ["", "-1", "01", "1.5", "1e2", "null", "1234567890123456"] {
+                let bad = frame.replace('7', digits);
+                assert_eq!(found(&mut template, &bad), None, "{bad}");
+            }
+            assert_eq!(found(&mut template, &frame.replace("one", "")), None);
+            assert_eq!(found(&mut template, &format!("{frame} ")), None);
+            template.forget();
+            assert_eq!(found(&mut template, frame), None);
+        }
     }
 
     #[test]

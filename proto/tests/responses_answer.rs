@@ -452,3 +452,19 @@ fn unknown_events_are_skipped_and_counted_and_known_ones_are_not() {
     assert_eq!(items(&heard), [("text", 0, "Hi")]);
     assert_eq!(heard.ending.unwrap().skipped, 1);
 }
+
+#[test]
+fn an_answer_of_too_many_items_is_an_error_that_says_so() {
+    let items: Vec<Value> = (0..5000)
+        .map(|number| added(number, json!({"type": "message"})))
+        .collect();
+    let error = hear(EVENTS, &bare(&items)).ending.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+    assert!(error.message().contains("items"), "{}", error.message());
+    // What is no item is none.
+    let body = format!(
+        r#"{{"status":"completed","output":[{}null]}}"#,
+        "0,".repeat(100_000)
+    );
+    assert!(hear(JSON, &body).ending.is_ok());
+}

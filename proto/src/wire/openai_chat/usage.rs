@@ -68,7 +68,7 @@ fn says_something(raw: &[u8]) -> bool {
 fn read(cursor: &mut Cursor<'_>) -> Result<Usage> {
     let mut usage = Usage::default();
     // The detailed objects are the format's own place; the members beside them are older or a vendor's.
-    let (mut cached_beside, mut cost_in) = (None, None);
+    let (mut cached_beside, mut cost_in, mut ticks) = (None, None, None);
     cursor.object(|key, cursor| {
         match key {
             b"prompt_tokens" => usage.prompt_tokens = cursor.count()?,
@@ -97,18 +97,24 @@ fn read(cursor: &mut Cursor<'_>) -> Result<Usage> {
                 cached_beside = cursor.count()?.or(cached_beside);
             }
             b"cost" => cost_in = cost(cursor)?,
+            // xAI API reference, "cost_in_usd_ticks": 1e-10 US dollars each.
+            b"cost_in_usd_ticks" => ticks = cursor.count()?,
             _ => {}
         }
         Ok(())
     })?;
     usage.cached_tokens = usage.cached_tokens.or(cached_beside);
-    usage.cost_microusd = cost_in.map(|dollars| (dollars * 1e6).round() as u64);
+    let dollars = cost_in.map(|dollars| (dollars * 1e6).round() as u64);
+    usage.cost_microusd = dollars.or(ticks.map(|ticks| ticks.div_ceil(TICKS)));
     if usage.total_tokens.is_none() {
         let parts = usage.prompt_tokens.zip(usage.completion_tokens);
         usage.total_tokens = parts.map(|(prompt, completion)| prompt.saturating_add(completion));
     }
     Ok(usage)
 }
+
+/// Ticks in a millionth of a US dollar.
+const TICKS: u64 = 10_000;
 
 /// US dollars: a number (OpenRouter, "Usage accounting"), or an object whose `total_cost` it is (Perplexity, "Chat completions").
 fn cost(cursor: &mut Cursor<'_>) -> Result<Option<f64>> {
@@ -165,6 +171,8 @@ mod tests {
             (object.total_tokens, object.cost_microusd),
             (Some(3), Some(500_000))
         );
+        let ticks = usage(r#"{"prompt_tokens":1,"cost_in_usd_ticks":37756000}"#);
+        assert_eq!(ticks.cost_microusd, Some(3776));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! One item of an answer while it is streamed: which one an event means, and how much of it was said.
 
+use crate::error::{Error, ErrorKind, Result};
 use crate::json::Half;
 
 use super::said::{Role, Said};
@@ -61,7 +62,7 @@ impl Item {
 
     /// A delta of this part came.
     pub(super) fn speaks(&mut self, voice: Voice, part: u32) {
-        if self.spoken.last() != Some(&(voice, part)) {
+        if self.spoken.last() != Some(&(voice, part)) && self.spoken.len() < PARTS_MAX {
             self.spoken.push((voice, part));
         }
     }
@@ -103,9 +104,13 @@ impl Items {
     }
 
     /// One more; its place here.
-    pub(super) fn push(&mut self, item: Item) -> usize {
+    pub(super) fn push(&mut self, item: Item) -> Result<usize> {
+        if self.0.len() == ITEMS_MAX {
+            let message = format!("answer exceeds the limit of {ITEMS_MAX} items");
+            return Err(Error::new(ErrorKind::LimitExceeded, message));
+        }
         self.0.push(item);
-        self.0.len() - 1
+        Ok(self.0.len() - 1)
     }
 
     pub(super) fn at(&mut self, place: usize) -> &mut Item {
@@ -117,10 +122,14 @@ impl Items {
         self.0.len()
     }
 
-    /// The `number`th item of this kind.
-    pub(super) fn nth(&self, role: Role, number: usize) -> Option<usize> {
-        let all = self.0.iter().enumerate();
-        let mut same = all.filter(|(_, item)| item.role == role);
-        same.nth(number).map(|(place, _)| place)
+    /// The next item of this kind, from `from` on and before `end`.
+    pub(super) fn next(&self, role: Role, from: usize, end: usize) -> Option<usize> {
+        (from..end).find(|place| self.0[*place].role == role)
     }
 }
+
+/// Items of one answer; each event looks for its own among them.
+const ITEMS_MAX: usize = 4096;
+
+/// Parts of one item that are remembered; more would only ever be asked for by an answer that says each of them twice.
+const PARTS_MAX: usize = 1024;

@@ -78,24 +78,24 @@ impl Reader for Events {
             return Err(error);
         }
         match kind {
-            b"response.output_text.delta" => self.delta(&said, Voice::Text, frame.data, batch),
+            b"response.output_text.delta" => self.delta(&said, Voice::Text, frame.data, batch)?,
             b"response.reasoning_summary_text.delta" => {
-                self.delta(&said, Voice::Summary, frame.data, batch);
+                self.delta(&said, Voice::Summary, frame.data, batch)?;
             }
             b"response.reasoning_text.delta" => {
-                self.delta(&said, Voice::Reasoning, frame.data, batch);
+                self.delta(&said, Voice::Reasoning, frame.data, batch)?;
             }
-            b"response.refusal.delta" => self.delta(&said, Voice::Refusal, frame.data, batch),
+            b"response.refusal.delta" => self.delta(&said, Voice::Refusal, frame.data, batch)?,
             b"response.function_call_arguments.delta" => {
-                self.arguments(&said, frame.data, batch);
+                self.arguments(&said, frame.data, batch)?;
             }
             b"response.output_item.added" => self.added(&said, batch)?,
             b"response.output_item.done" => self.done(&said, batch)?,
-            b"response.output_text.done" => self.all(&said, Voice::Text, batch),
-            b"response.reasoning_summary_text.done" => self.all(&said, Voice::Summary, batch),
-            b"response.reasoning_text.done" => self.all(&said, Voice::Reasoning, batch),
-            b"response.refusal.done" => self.all(&said, Voice::Refusal, batch),
-            b"response.output_text.annotation.added" => self.annotation(&said, batch),
+            b"response.output_text.done" => self.all(&said, Voice::Text, batch)?,
+            b"response.reasoning_summary_text.done" => self.all(&said, Voice::Summary, batch)?,
+            b"response.reasoning_text.done" => self.all(&said, Voice::Reasoning, batch)?,
+            b"response.refusal.done" => self.all(&said, Voice::Refusal, batch)?,
+            b"response.output_text.annotation.added" => self.annotation(&said, batch)?,
             b"response.created" | b"response.in_progress" | b"response.queued" => {
                 let response = Response::read(said.response.unwrap_or(b"{}"))?;
                 start(&response, batch);
@@ -160,12 +160,18 @@ impl Events {
     }
 
     /// A piece of text, refusal or reasoning, as most events are.
-    fn delta(&mut self, said: &Said<'_>, voice: Voice, frame: &[u8], batch: &mut Batch) {
+    fn delta(
+        &mut self,
+        said: &Said<'_>,
+        voice: Voice,
+        frame: &[u8],
+        batch: &mut Batch,
+    ) -> Result<()> {
         let Some(text) = said.delta.filter(|text| !text.is_empty()) else {
-            return;
+            return Ok(());
         };
         // Words are read even where a proxy left out the beginning of their item.
-        let place = self.place(said, role(voice));
+        let place = self.place(said, role(voice))?;
         self.items.at(place).speaks(voice, said.part);
         let kind = match voice {
             Voice::Text => DeltaKind::Text,
@@ -173,13 +179,14 @@ impl Events {
             Voice::Summary | Voice::Reasoning => DeltaKind::Reasoning,
         };
         self.say_and_learn(place, kind, text, said, frame, batch);
+        Ok(())
     }
 
-    fn arguments(&mut self, said: &Said<'_>, frame: &[u8], batch: &mut Batch) {
+    fn arguments(&mut self, said: &Said<'_>, frame: &[u8], batch: &mut Batch) -> Result<()> {
         let Some(text) = said.delta.filter(|text| !text.is_empty()) else {
-            return;
+            return Ok(());
         };
-        let place = self.place(said, Role::Call);
+        let place = self.place(said, Role::Call)?;
         let item = self.items.at(place);
         match item.call {
             Some(call) => {
@@ -191,6 +198,7 @@ impl Events {
                 item.held.push_str(text);
             }
         }
+        Ok(())
     }
 
     fn say_and_learn(
@@ -208,7 +216,12 @@ impl Events {
             hole: text.range(),
             blind: said.obfuscation.map(|text| text.range()),
         };
-        self.template.learn(frame, &gaps, delta);
+        match &said.number {
+            Some(number) => self
+                .template
+                .learn_counted(frame, &gaps, number.clone(), delta),
+            None => self.template.learn(frame, &gaps, delta),
+        }
         self.place = place;
     }
 
@@ -218,9 +231,9 @@ impl Events {
     }
 
     /// The item that the event means; a new one if none is known.
-    fn place(&mut self, said: &Said<'_>, role: Role) -> usize {
+    fn place(&mut self, said: &Said<'_>, role: Role) -> Result<usize> {
         if let Some(place) = self.items.find(said) {
-            return place;
+            return Ok(place);
         }
         let id = said.item_id.map(|id| id.owned()).unwrap_or_default();
         self.items.push(Item::new(role, said.output_index, id))
@@ -234,7 +247,7 @@ impl Events {
         let id = members.id.map(|id| id.owned()).unwrap_or_default();
         let place = self
             .items
-            .push(Item::new(members.role(), said.output_index, id));
+            .push(Item::new(members.role(), said.output_index, id))?;
         if members.role() == Role::Call && members.name.is_some() {
             let (item, mut speech) = self.speech(place, batch);
             speech.open(item, &members)?;
@@ -262,7 +275,7 @@ impl Events {
             Some(place) => place,
             None => self
                 .items
-                .push(Item::new(members.role(), said.output_index, id())),
+                .push(Item::new(members.role(), said.output_index, id()))?,
         };
         let index = said.output_index.unwrap_or(place as u32);
         let (item, mut speech) = self.speech(place, batch);
@@ -273,28 +286,30 @@ impl Events {
     }
 
     /// A text that is over: nothing new, unless its deltas were left out.
-    fn all(&mut self, said: &Said<'_>, voice: Voice, batch: &mut Batch) {
+    fn all(&mut self, said: &Said<'_>, voice: Voice, batch: &mut Batch) -> Result<()> {
         let Some(text) = said.all.filter(|text| !text.is_empty()) else {
-            return;
+            return Ok(());
         };
-        let place = self.place(said, role(voice));
+        let place = self.place(said, role(voice))?;
         let part = said.part;
         let (item, mut speech) = self.speech(place, batch);
         if !item.spoke(voice, part) && !item.done {
             item.speaks(voice, part);
             speech.say(voice, text);
         }
+        Ok(())
     }
 
-    fn annotation(&mut self, said: &Said<'_>, batch: &mut Batch) {
+    fn annotation(&mut self, said: &Said<'_>, batch: &mut Batch) -> Result<()> {
         let Some(json) = said.annotation else {
-            return;
+            return Ok(());
         };
-        let place = self.place(said, Role::Message);
+        let place = self.place(said, Role::Message)?;
         let index = said.output_index.unwrap_or(place as u32);
         let (item, mut speech) = self.speech(place, batch);
         item.citations += 1;
         speech.part(PartKind::Citation, index, json);
+        Ok(())
     }
 
     /// An item, and the way out for its words.

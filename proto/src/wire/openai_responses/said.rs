@@ -1,5 +1,7 @@
 //! The members of a stream event, of whatever type: one walk over the text, nothing copied.
 
+use std::ops::Range;
+
 use crate::error::Result;
 use crate::json::{Cursor, Kind, Str};
 
@@ -22,6 +24,8 @@ pub(super) struct Said<'a> {
     pub(super) error: bool,
     /// It has `output` or says that it is a response: no event, but a whole answer.
     pub(super) whole: bool,
+    /// Where the event's number stands.
+    pub(super) number: Option<Range<usize>>,
     /// A random string of OpenAI's that means nothing ("Streaming", `include_obfuscation`).
     pub(super) obfuscation: Option<Str<'a>>,
 }
@@ -48,6 +52,10 @@ impl<'a> Said<'a> {
                 b"error" => said.error = cursor.kind()? != Kind::Null,
                 b"output" => said.whole |= cursor.kind()? == Kind::Array,
                 b"object" => said.whole |= cursor.text()?.is_some_and(|it| it.is("response")),
+                b"sequence_number" if cursor.kind()? == Kind::Number => {
+                    let length = cursor.number()?.text().len();
+                    said.number = Some(cursor.position() - length..cursor.position());
+                }
                 b"obfuscation" => said.obfuscation = cursor.text()?,
                 _ => {}
             }

@@ -8,7 +8,7 @@ use super::said::{Members, Response, Role};
 use super::usage::usage;
 use crate::error::Result;
 use crate::event::{Batch, Event};
-use crate::json::Cursor;
+use crate::json::{Cursor, Kind};
 use crate::wire::Flow;
 
 impl Events {
@@ -51,18 +51,33 @@ impl Events {
     /// What of the output nothing has said so far. The nth item of a kind here is the nth that the events brought: names and places
     /// may differ.
     fn rest(&mut self, response: &Response<'_>, batch: &mut Batch) -> Result<()> {
-        let mut seen: Vec<Role> = Vec::new();
+        // How far the items that are known were gone through, by kind.
+        let mut gone: Vec<(Role, usize)> = Vec::new();
         let (mut index, before) = (0, self.items.len());
         if let Some(output) = response.output {
             Cursor::new(output).array(|cursor| {
+                if cursor.kind()? != Kind::Object {
+                    return Ok(());
+                }
                 let json = cursor.raw()?;
                 let role = Members::read(json)?.role();
-                let number = seen.iter().filter(|other| **other == role).count();
-                seen.push(role);
-                let known = self.items.nth(role, number).filter(|place| *place < before);
-                let place = match known {
-                    Some(place) => place,
-                    None => self.items.push(Item::new(role, Some(index), String::new())),
+                let at = match gone.iter().position(|(known, _)| *known == role) {
+                    Some(at) => at,
+                    None => {
+                        gone.push((role, 0));
+                        gone.len() - 1
+                    }
+                };
+                let place = match self.items.next(role, gone[at].1, before) {
+                    Some(place) => {
+                        gone[at].1 = place + 1;
+                        place
+                    }
+                    None => {
+                        gone[at].1 = before;
+                        self.items
+                            .push(Item::new(role, Some(index), String::new()))?
+                    }
                 };
                 let (item, mut speech) = self.speech(place, batch);
                 if !item.done {
@@ -73,9 +88,8 @@ impl Events {
             })?;
         }
         if let (Some(text), 0) = (response.output_text, self.items.len()) {
-            let place = self
-                .items
-                .push(Item::new(Role::Message, None, String::new()));
+            let item = Item::new(Role::Message, None, String::new());
+            let place = self.items.push(item)?;
             let (_, mut speech) = self.speech(place, batch);
             speech.say(Voice::Text, text);
         }
