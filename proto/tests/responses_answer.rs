@@ -405,7 +405,7 @@ fn errors_stand_in_events_of_their_own_or_in_the_response() {
         }
     }
     assert_eq!(
-        facts(EVENTS, &bare(&[failed.clone()]))
+        facts(EVENTS, &bare(std::slice::from_ref(&failed)))
             .1
             .unwrap()
             .total_tokens,

@@ -52,22 +52,9 @@ pub(super) fn reply(
             }
         }
     }
-    let mut bytes = match (garbage, dialect) {
-        (true, _) => GARBAGE.to_vec(),
-        (false, Dialect::OpenaiChat) => openai::whole(facts, pieces).into_bytes(),
-        (false, Dialect::OpenaiCompletions) => {
-            openai_completions::whole(facts, pieces).into_bytes()
-        }
-        (false, Dialect::OpenaiResponses) => openai_responses::whole(facts, pieces).into_bytes(),
-        (false, Dialect::Anthropic) => anthropic::whole(facts, pieces).into_bytes(),
-        (false, Dialect::Cohere) => cohere::whole(facts, pieces).into_bytes(),
-        (false, Dialect::CohereV1) => cohere_v1::whole(facts, pieces).into_bytes(),
-        (false, Dialect::Ollama) => {
-            ollama::whole(facts, ollama::Said::Message, pieces).into_bytes()
-        }
-        (false, Dialect::OllamaGenerate) => {
-            ollama::whole(facts, ollama::Said::Response, pieces).into_bytes()
-        }
+    let mut bytes = match garbage {
+        true => GARBAGE.to_vec(),
+        false => object(dialect, facts, pieces).into_bytes(),
     };
     let mut at = stalled + time_of(total);
     if let Some((tokens, _)) = cut {
@@ -86,4 +73,18 @@ pub(super) fn reply(
     reply.length = (script.keepalive.is_none() && cut.is_none()).then_some(bytes.len());
     reply.body = Body::whole(script, reply.head_at, at, bytes, cut.map(|(_, how)| how));
     reply
+}
+
+/// The object in the dialect's words.
+fn object(dialect: Dialect, facts: &Facts, pieces: Pieces) -> String {
+    match dialect {
+        Dialect::OpenaiChat => openai::whole(facts, pieces),
+        Dialect::OpenaiCompletions => openai_completions::whole(facts, pieces),
+        Dialect::OpenaiResponses => openai_responses::whole(facts, pieces),
+        Dialect::Anthropic => anthropic::whole(facts, pieces),
+        Dialect::Cohere => cohere::whole(facts, pieces),
+        Dialect::CohereV1 => cohere_v1::whole(facts, pieces),
+        Dialect::Ollama => ollama::whole(facts, ollama::Said::Message, pieces),
+        Dialect::OllamaGenerate => ollama::whole(facts, ollama::Said::Response, pieces),
+    }
 }
