@@ -22,6 +22,7 @@ struct File {
 struct Row {
     id: String,
     name: String,
+    #[serde(default)]
     verified: Verified,
     wire: String,
     base_url: String,
@@ -41,11 +42,13 @@ struct Row {
     docs: String,
 }
 
-#[derive(Debug, Deserialize)]
+/// A row that does not say is the least sure.
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Verified {
     Recording,
     Documents,
+    #[default]
     Listed,
 }
 

@@ -70,7 +70,7 @@ fn cells(row: &Row) -> [String; 6] {
     [
         row.id.to_owned(),
         wire,
-        auth(&row.auth),
+        row.auth.to_string(),
         key(row, ""),
         row.verified.name().to_owned(),
         row.base_url.to_owned(),
@@ -103,7 +103,7 @@ How each row was verified:
         count(Verified::Listed)
     );
     for row in rows {
-        let (key, auth) = (key(row, "`"), auth(&row.auth));
+        let (key, auth) = (key(row, "`"), &row.auth);
         let place = match row.auth {
             Auth::Bearer | Auth::None => key,
             _ => format!("{key} ({auth})"),
@@ -119,16 +119,6 @@ How each row was verified:
         ));
     }
     out
-}
-
-/// Where the key goes, as rows and configuration write it.
-fn auth(auth: &Auth) -> String {
-    match auth {
-        Auth::Bearer => "bearer".to_owned(),
-        Auth::Header(name) => format!("header:{name}"),
-        Auth::Query(name) => format!("query:{name}"),
-        Auth::None => "none".to_owned(),
-    }
 }
 
 fn key(row: &Row, quote: &str) -> String {

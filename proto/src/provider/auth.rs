@@ -1,6 +1,7 @@
 //! Where a key goes in a request.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
@@ -53,6 +54,18 @@ impl Auth {
                 set_header(request, name, key.to_owned())
             }
             Auth::Query(name) => set_query(request, name, key),
+        }
+    }
+}
+
+/// As rows and configuration write it.
+impl fmt::Display for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Auth::Bearer => f.write_str("bearer"),
+            Auth::Header(name) => write!(f, "header:{name}"),
+            Auth::Query(name) => write!(f, "query:{name}"),
+            Auth::None => f.write_str("none"),
         }
     }
 }
@@ -133,6 +146,9 @@ mod tests {
             .unwrap();
         assert_eq!(query.uri(), "https://h/v1/x?a=b&key=k%26%2F%C3%A9");
 
+        for text in ["bearer", "header:x-api-key", "query:key", "none"] {
+            assert_eq!(Auth::parse(text).unwrap().to_string(), text);
+        }
         let mut none = request();
         Auth::None.apply(&mut none, "k").unwrap();
         assert!(none.headers().is_empty());
