@@ -16,7 +16,7 @@ BINDIR     ?= $(PREFIX)/bin
 export CARGO CC CXX
 export LLM_TARGET = $(TARGET)
 
-.PHONY: help demo test check build ci-build header conformance bench install deb generate fmt clean live soak fuzz asan mutants
+.PHONY: help demo test check build ci-build header conformance bench install deb generate fmt clean live soak fuzz asan mutants loom
 
 help:
 	@echo 'make demo [MODEL=p/m]  build, then run the examples: on a scripted provider with a failover, or with your key'
@@ -33,6 +33,7 @@ help:
 	@echo 'make deb               Debian packages, in $(TARGET)/debs'
 	@echo 'make fuzz [TIME=60]    every fuzz target for so many seconds   [TARGETS="sse json"]'
 	@echo 'make asan              the C suite with AddressSanitizer and LeakSanitizer'
+	@echo 'make loom              every interleaving of small scenarios of the queue, cancel and what wakes whom   [FILTER=]'
 	@echo 'make mutants           a seeded sample of mutants of framers and readers   [COUNT=60 SEED=1]'
 	@echo 'make fmt  make clean'
 
@@ -88,6 +89,9 @@ fuzz:
 
 asan:
 	tools/asan.sh
+
+loom:
+	tools/loom.sh $(FILTER)
 
 mutants:
 	tools/mutants.sh $(or $(COUNT),60) $(or $(SEED),1)

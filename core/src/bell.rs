@@ -71,9 +71,9 @@ impl Bell {
     /// Makes the descriptor readable, and each time a new edge of it. Async-signal-safe.
     pub(crate) fn write(&self) {
         // Before, so that whoever wakes at once reads it; after, in case it was read in between.
-        self.written.store(true, Ordering::SeqCst);
+        self.written.swap(true, Ordering::SeqCst);
         self.signal.give();
-        self.written.store(true, Ordering::SeqCst);
+        self.written.swap(true, Ordering::SeqCst);
     }
 
     /// Makes the descriptor unreadable: everything was taken. A write at this very moment stays, for nothing, and is read
@@ -100,7 +100,7 @@ impl Bell {
 
     /// The next transition calls the wake callback again.
     pub(crate) fn arm(&self) {
-        self.armed.store(true, Ordering::Release);
+        self.armed.swap(true, Ordering::AcqRel);
     }
 
     /// Sleeps until the bell rings; false when a signal handler ran.
@@ -214,7 +214,7 @@ fn flush() {
     });
     for queue in &queues {
         // Before the look at it: what comes after marks it anew.
-        queue.bell.marked.store(false, Ordering::SeqCst);
+        queue.bell.marked.swap(false, Ordering::SeqCst);
         queue.ring_if_waiting();
     }
     keep(queues);

@@ -103,8 +103,7 @@ pub(crate) async fn run(job: Box<Job>, mut ticket: Ticket) {
         let mut work = Box::pin(drive(job, &mut ticket, &mut record, deadline));
         let mut alarm = Alarm::default();
         poll_fn(|cx| {
-            live.register(cx.waker());
-            if live.is_canceled() {
+            if live.listen(cx) {
                 return Poll::Ready(Err(Error::new(ErrorKind::Canceled, "canceled")));
             }
             match work.as_mut().poll(cx) {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Context;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::process;
@@ -53,9 +54,11 @@ impl Live {
         self.waker.wake();
     }
 
-    /// The task that is woken by all of the above. Register first, then look.
-    pub(crate) fn register(&self, waker: &std::task::Waker) {
-        self.waker.register(waker);
+    /// From now on all of the above wake this task; whether the request was canceled already.
+    pub(crate) fn listen(&self, cx: &Context<'_>) -> bool {
+        // First registered, then looked: what happens in between is seen by one of the two.
+        self.waker.register(cx.waker());
+        self.is_canceled()
     }
 }
 

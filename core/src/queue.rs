@@ -202,7 +202,7 @@ impl Queue {
 
     /// Makes the present (or else the next) poll return early. Async-signal-safe.
     pub fn wakeup(&self) {
-        self.shared.bell.wakeup.store(true, Ordering::SeqCst);
+        self.shared.bell.wakeup.swap(true, Ordering::SeqCst);
         self.shared.bell.write();
     }
 
@@ -546,3 +546,6 @@ pub(crate) struct New<'a> {
     pub(crate) index: u32,
     pub(crate) data: &'a [u8],
 }
+
+#[cfg(all(test, llm_loom))]
+mod races;

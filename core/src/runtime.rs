@@ -17,6 +17,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sync::{self, AtomicBool, AtomicWaker};
 use crate::{bell, config, pace};
 
+#[cfg(all(test, llm_loom))]
+pub(crate) mod races;
+
 sync::thread_local! {
     static SHARD: Cell<Option<usize>> = const { Cell::new(None) };
 }

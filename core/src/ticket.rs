@@ -286,3 +286,6 @@ fn stalled(
         Err(Error::new(ErrorKind::ConsumerStalled, message).with_phase(Phase::Consumer))
     })
 }
+
+#[cfg(all(test, llm_loom))]
+mod races;

@@ -1,6 +1,6 @@
 //! loom's primitives under the names that the code uses.
 
-use std::sync::{LockResult, Mutex as RealMutex, MutexGuard as RealGuard};
+use std::sync::{Arc, LockResult, Mutex as RealMutex, MutexGuard as RealGuard};
 use std::task::Waker;
 
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize};
@@ -55,7 +55,20 @@ impl<T> Lockable for RealMutex<T> {
         T: 'a;
 
     fn lock_it(&self) -> LockResult<RealGuard<'_, T>> {
+        // loom does not see this one: others may come first.
+        loom::thread::yield_now();
         self.lock()
+    }
+}
+
+impl<M: Lockable> Lockable for Arc<M> {
+    type Guard<'a>
+        = M::Guard<'a>
+    where
+        M: 'a;
+
+    fn lock_it(&self) -> LockResult<M::Guard<'_>> {
+        (**self).lock_it()
     }
 }
 
@@ -66,3 +79,14 @@ macro_rules! model_local {
     };
 }
 pub(crate) use model_local as thread_local;
+
+/// Runs a scenario in every order in which at most `PREEMPTIONS` threads are interrupted in the middle of what they do;
+/// `LOOM_MAX_PREEMPTIONS` says another number. A thread that waits for ever is an error.
+pub(crate) fn explore(scenario: impl Fn() + Sync + Send + 'static) {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = model.preemption_bound.or(Some(PREEMPTIONS));
+    model.check(scenario);
+}
+
+// Most mistakes need one or two; each more multiplies the time.
+const PREEMPTIONS: usize = 3;

@@ -13,10 +13,8 @@ use crate::sync::{AtomicU8, AtomicWaker};
 const QUIET: u8 = 0;
 // Somebody is inside.
 const INSIDE: u8 = 1;
-// Somebody is inside, and something happened meanwhile.
-const AGAIN: u8 = 2;
-// Nobody is inside, and something has happened.
-const WOKEN: u8 = 3;
+// Something has happened; together with `INSIDE`, since they looked.
+const WOKEN: u8 = 2;
 
 #[derive(Debug)]
 struct Bolt {
@@ -30,16 +28,9 @@ impl Wake for Bolt {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let next = |state| match state {
-            INSIDE => Some(AGAIN),
-            QUIET => Some(WOKEN),
-            _ => None,
-        };
-        // Released: whoever looks at the state sees what the waker's caller did before.
-        let before = self
-            .state
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
-        if before == Ok(QUIET) {
+        // Released: whoever looks at the state sees what the waker's caller did before. Written though it may be said already: a
+        // mere look could see what was before the one inside began to look anew, and both would miss the other.
+        if self.state.fetch_or(WOKEN, Ordering::AcqRel) == QUIET {
             self.task.wake();
         }
     }
@@ -66,7 +57,7 @@ impl Gate {
 
     /// The next [`Gate::poll`] looks inside: something new is waited for.
     pub(crate) fn open(&self) {
-        self.bolt.state.store(WOKEN, Ordering::Release);
+        self.bolt.state.swap(WOKEN, Ordering::AcqRel);
     }
 
     /// Forgets the task that waits.
@@ -93,15 +84,17 @@ impl Gate {
         let mut inner = Context::from_waker(&self.waker);
         for _ in 0..LOOKS_MAX {
             if let Poll::Ready(value) = work(&mut inner) {
-                state.store(WOKEN, Ordering::Release);
+                state.swap(WOKEN, Ordering::AcqRel);
                 return Poll::Ready(value);
             }
-            match state.compare_exchange(INSIDE, QUIET, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => return Poll::Pending,
-                Err(_) => state.store(INSIDE, Ordering::Release),
+            let quiet = state.compare_exchange(INSIDE, QUIET, Ordering::AcqRel, Ordering::Acquire);
+            if quiet.is_ok() {
+                return Poll::Pending;
             }
+            // Exchanged, here and below: a wake that this overwrites is one whose cause the next look must see.
+            state.swap(INSIDE, Ordering::AcqRel);
         }
-        state.store(WOKEN, Ordering::Release);
+        state.swap(WOKEN, Ordering::AcqRel);
         cx.waker().wake_by_ref();
         Poll::Pending
     }
@@ -109,6 +102,9 @@ impl Gate {
 
 // A task whose turn is over wakes itself at every look (tokio's cooperative budget): then it has to be left.
 const LOOKS_MAX: usize = 3;
+
+#[cfg(all(test, llm_loom))]
+mod races;
 
 #[cfg(test)]
 mod tests {

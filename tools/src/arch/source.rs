@@ -147,9 +147,9 @@ fn character(text: &str) -> Option<usize> {
         .then_some(1 + c.len_utf8() + 1)
 }
 
-/// A file of tests beside what it tests: `queue/tests.rs`, or a folder `tests`.
+/// A file of tests beside what it tests: `queue/tests.rs`, `queue/races.rs` for loom, or a folder `tests`.
 fn is_tests(place: &str) -> bool {
-    place.ends_with("/tests.rs") || place.contains("/tests/")
+    place.ends_with("/tests.rs") || place.ends_with("/races.rs") || place.contains("/tests/")
 }
 
 /// Blanks every item that stands under `#[cfg(test)]`.
@@ -233,10 +233,9 @@ mod tests {
 
     #[test]
     fn files_of_tests_are_not_shipped() {
-        assert_eq!(
-            Source::new("core/src/log/tests.rs", "use tokio::time;").shipped,
-            ""
-        );
+        for place in ["core/src/log/tests.rs", "core/src/queue/races.rs"] {
+            assert_eq!(Source::new(place, "use tokio::time;").shipped, "");
+        }
         assert_ne!(
             Source::new("core/src/log.rs", "use tokio::time;").shipped,
             ""
