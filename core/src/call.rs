@@ -437,7 +437,7 @@ async fn flow(
         crate::fault::point("pump");
         let read = loop {
             if ticket.live().is_paused() {
-                ticket.wait_while_paused(stall).await?;
+                source.meanwhile(ticket.wait_while_paused(stall)).await?;
                 source.touch();
             }
             let read = source.read(ticket.live()).await;

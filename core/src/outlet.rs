@@ -95,7 +95,8 @@ impl Outlet {
         stall: Duration,
     ) -> Result<()> {
         let Outlet::Http(http) = self else {
-            return ticket.deliver(batch, provider, at, stall).await;
+            let delivering = ticket.deliver(batch, provider, at, stall);
+            return source.meanwhile(delivering).await;
         };
         match &mut http.voice {
             Voice::Passing(Some(events)) => events.push(source.tapped(), &mut http.out),
@@ -103,7 +104,7 @@ impl Outlet {
             Voice::Writing(writer) => writer.write(batch, &mut http.out),
         }
         source.forget_tapped();
-        http.send(at, ticket, stall).await
+        source.meanwhile(http.send(at, ticket, stall)).await
     }
 
     /// Hands over what ends a good answer.

@@ -113,6 +113,8 @@ pub(crate) struct Source {
     frames: u64,
     /// The bytes as they came, for whom they are passed on to.
     tap: Option<Tap>,
+    /// There was nothing to read, its coming wakes this task, and the task has not slept since.
+    dry: bool,
 }
 
 // Bytes that wait to be passed on: of a stream what came before its first item, of a whole answer all of it.
@@ -156,6 +158,7 @@ impl Source {
             last_frame: now,
             frames: 0,
             tap: None,
+            dry: false,
         }
     }
 
@@ -232,9 +235,28 @@ impl Source {
         let Some(body) = &mut self.body else {
             return Some(Ok(None));
         };
-        poll_fn(|cx| match body.poll_read(cx) {
+        let read = poll_fn(|cx| match body.poll_read(cx) {
             Poll::Ready(read) => Poll::Ready(Some(read.transpose())),
             Poll::Pending => Poll::Ready(None),
+        })
+        .await;
+        self.dry = read.is_none();
+        read
+    }
+
+    /// Does `work`, and holds what comes while that waits in as little as it needs.
+    pub(crate) async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        let (body, dry) = (&mut self.body, &mut self.dry);
+        poll_fn(|cx| {
+            let done = work.as_mut().poll(cx);
+            if done.is_pending() {
+                *dry = false;
+                if let Some(body) = body {
+                    body.keep(cx);
+                }
+            }
+            done
         })
         .await
     }
@@ -248,7 +270,7 @@ impl Source {
             .keepalive_only
             .map(|max| self.last_frame + max);
         let until = [self.first_by, idle, keepalive].into_iter().flatten().min();
-        let (body, alarm) = (&mut self.body, &mut self.alarm);
+        let (body, alarm, dry) = (&mut self.body, &mut self.alarm, &mut self.dry);
         let read = poll_fn(|cx| {
             if live.is_paused() {
                 return Poll::Ready(Some(None));
@@ -257,6 +279,10 @@ impl Source {
                 return Poll::Ready(Some(Some(Ok(None))));
             };
             body.lag(live.lags());
+            // Once more for nothing is what each token would cost.
+            if std::mem::take(dry) {
+                return alarm.poll(cx, until).map(|()| None);
+            }
             match body.poll_read(cx) {
                 Poll::Ready(read) => Poll::Ready(Some(Some(read.transpose()))),
                 Poll::Pending => alarm.poll(cx, until).map(|()| None),

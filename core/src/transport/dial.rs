@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::future::{Future as _, poll_fn};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
+use std::time::Instant;
 
 use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::ClientConfig;
@@ -11,7 +12,7 @@ use rustls::pki_types::ServerName;
 use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
-use crate::clock::{self, Alarm};
+use crate::clock::Alarm;
 use crate::config::{Provider, Proxy, Scheme, Speak, Tls};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::transport::dns::Resolver;
@@ -34,10 +35,15 @@ pub(crate) struct Dialed {
 }
 
 impl Dialer {
-    /// Opens a connection to an origin within the route's time.
-    pub(crate) async fn dial(&self, origin: &Origin, route: &Route) -> Result<Dialed, Error> {
+    /// Opens a connection to an origin until then, which is when the route's time is over.
+    pub(crate) async fn dial(
+        &self,
+        origin: &Origin,
+        route: &Route,
+        until: Instant,
+    ) -> Result<Dialed, Error> {
         let mut dialing = std::pin::pin!(self.connect(origin, &route.provider));
-        let (mut alarm, until) = (Alarm::default(), clock::now() + route.connect);
+        let mut alarm = Alarm::default();
         poll_fn(|cx| match dialing.as_mut().poll(cx) {
             Poll::Pending => alarm
                 .poll(cx, Some(until))

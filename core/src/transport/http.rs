@@ -89,16 +89,18 @@ impl Http {
         route: &Route,
     ) -> Result<(Found, Option<Duration>), Error> {
         let started = clock::now();
+        // Waiting for another's connection and opening one's own have one time together.
+        let until = started + route.connect;
         let speak = route.provider.http2.speak;
         let mut opening = None;
         if speak == Speak::Two || speak == Speak::Best && origin.scheme == "https" {
-            match self.turn(origin, route, started + route.connect).await? {
+            match self.turn(origin, route, until).await? {
                 Turn::Found(found) => return Ok((found, None)),
                 Turn::Lead(duty) => opening = Some(duty),
                 Turn::Alone => {}
             }
         }
-        let found = self.dial(origin, route, opening).await?;
+        let found = self.dial(origin, route, until, opening).await?;
         Ok((found, Some(clock::now() - started)))
     }
 
@@ -136,9 +138,10 @@ impl Http {
         &self,
         origin: &Arc<Origin>,
         route: &Route,
+        until: Instant,
         opening: Option<Opening>,
     ) -> Result<Found, Error> {
-        let dialed = match self.dialer.dial(origin, route).await {
+        let dialed = match self.dialer.dial(origin, route, until).await {
             Ok(dialed) => dialed,
             Err(error) => {
                 opening.into_iter().for_each(|opening| opening.alone(false));

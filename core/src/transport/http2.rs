@@ -5,7 +5,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,9 @@ use crate::clock::{self, Alarm};
 use crate::config::Http2;
 use crate::error::{Error, ErrorKind, Phase};
 use crate::runtime;
+use crate::transport::kept::Kept;
 use crate::transport::pool::{Lease, Opening};
+use crate::transport::seats::Seats;
 use crate::transport::stream::{Counted, Heard};
 use crate::transport::{Body, Exchanged, SILENT_MAX, SendError, Sent, drain, words};
 
@@ -32,9 +34,7 @@ pub(crate) struct Shared {
 }
 
 struct State {
-    streams: AtomicUsize,
-    /// How many streams the peer and we allow at once.
-    limit: AtomicUsize,
+    seats: Seats,
     over: AtomicBool,
     idle_since: Mutex<Instant>,
 }
@@ -62,8 +62,7 @@ impl Shared {
             .map_err(|error| lost(&error).with_phase(Phase::Connect))?;
         let born = clock::now();
         let state = Arc::new(State {
-            streams: AtomicUsize::new(0),
-            limit: AtomicUsize::new(1),
+            seats: Seats::new(),
             over: AtomicBool::new(false),
             idle_since: Mutex::new(born),
         });
@@ -77,6 +76,7 @@ impl Shared {
             heard: heard.clone(),
             opening,
             most: most as usize,
+            settled: false,
         });
         Ok(Arc::new(Shared {
             sender,
@@ -88,17 +88,12 @@ impl Shared {
 
     /// Takes a place for one more stream, if there is one.
     pub(crate) fn enter(&self) -> bool {
-        let limit = self.state.limit.load(Ordering::Relaxed);
-        let free = |streams: usize| (streams < limit).then_some(streams + 1);
-        self.state
-            .streams
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, free)
-            .is_ok()
+        self.state.seats.enter()
     }
 
     /// Gives the place back; whether it was the last one taken.
     pub(crate) fn leave(&self, now: Instant) -> bool {
-        let last = self.state.streams.fetch_sub(1, Ordering::Relaxed) == 1;
+        let last = self.state.seats.leave();
         if last {
             *crate::lock(&self.state.idle_since) = now;
         }
@@ -107,7 +102,7 @@ impl Shared {
 
     /// Since when it has had no stream; `None` while it has one.
     pub(crate) fn idles_since(&self) -> Option<Instant> {
-        let idles = self.state.streams.load(Ordering::Relaxed) == 0;
+        let idles = self.state.seats.are_free();
         idles.then(|| *crate::lock(&self.state.idle_since))
     }
 
@@ -116,13 +111,6 @@ impl Shared {
         let mut cx = Context::from_waker(Waker::noop());
         self.state.over.load(Ordering::Relaxed)
             || matches!(self.sender.clone().poll_ready(&mut cx), Poll::Ready(Err(_)))
-    }
-
-    // The peer takes no more for now than it has.
-    fn is_full(&self) {
-        let streams = self.state.streams.load(Ordering::Relaxed);
-        let less = streams.saturating_sub(1).max(1);
-        self.state.limit.fetch_min(less, Ordering::Relaxed);
     }
 }
 
@@ -138,7 +126,7 @@ pub(crate) async fn send(
             && (error.is_go_away()
                 || error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM));
         if refused && error.is_reset() {
-            lease.shared.is_full();
+            lease.shared.state.seats.refused();
         }
         // An idle connection that died before it said another word: the server closed it meanwhile.
         let silent = connected.is_none()
@@ -173,6 +161,7 @@ pub(crate) async fn send(
     })
     .await
     .map_err(failed)?;
+    lease.shared.state.seats.answered();
     let (parts, body) = answer.into_parts();
     let head = Head {
         status: parts.status.as_u16(),
@@ -180,6 +169,9 @@ pub(crate) async fn send(
     };
     let body = Box::new(Answer {
         body,
+        over: None,
+        kept: Kept::default(),
+        owed: 0,
         upload,
         _lease: lease,
     });
@@ -244,29 +236,67 @@ fn push(upload: &mut Option<Upload>, cx: &mut Context<'_>) {
 
 struct Answer {
     body: RecvStream,
+    /// How it ended, if it did.
+    over: Option<Option<String>>,
+    /// What came of it while nobody read.
+    kept: Kept,
+    /// What was read of it and not yet credited to the peer.
+    owed: usize,
     /// What is left of the request, of a peer that answers before it has read it all.
     upload: Option<Upload>,
     _lease: Lease,
 }
 
+impl Answer {
+    // What comes next, `None` at the end.
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if self.over.is_some() {
+            return Poll::Ready(None);
+        }
+        match std::task::ready!(self.body.poll_data(cx)) {
+            Some(Ok(data)) => return Poll::Ready(Some(data)),
+            Some(Err(error)) => self.over = Some(Some(words(&error))),
+            None => self.over = Some(None),
+        }
+        Poll::Ready(None)
+    }
+
+    // Read is credited: whoever does not read is not sent more than a window. Not each token by itself: that takes a lock.
+    fn credit(&mut self, read: usize) {
+        self.owed += read;
+        if self.owed >= CREDIT {
+            // Refused only where no window is left to grow: the answer has ended.
+            let _ = self.body.flow_control().release_capacity(self.owed);
+            self.owed = 0;
+        }
+    }
+}
+
 impl Body for Answer {
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, String>>> {
         push(&mut self.upload, cx);
-        match std::task::ready!(self.body.poll_data(cx)) {
-            None => Poll::Ready(None),
-            Some(Ok(data)) => {
-                // Read is credited: whoever does not read is not sent more than a window.
-                match self.body.flow_control().release_capacity(data.len()) {
-                    Ok(()) => Poll::Ready(Some(Ok(data))),
-                    Err(error) => Poll::Ready(Some(Err(words(&error)))),
-                }
-            }
-            Some(Err(error)) => Poll::Ready(Some(Err(words(&error)))),
+        let data = match self.kept.take() {
+            Some(kept) => Some(kept),
+            None => std::task::ready!(self.poll_data(cx)),
+        };
+        if let Some(data) = data {
+            self.credit(data.len());
+            return Poll::Ready(Some(Ok(data)));
+        }
+        // A cut answer is one only once.
+        let why = self.over.replace(None).flatten();
+        Poll::Ready(why.map(Err))
+    }
+
+    fn keep(&mut self, cx: &mut Context<'_>) {
+        push(&mut self.upload, cx);
+        while let Poll::Ready(Some(data)) = self.poll_data(cx) {
+            self.kept.add(&data);
         }
     }
 
     fn release(self: Box<Self>) {
-        if !self.body.is_end_stream() {
+        if self.over.is_none() && !self.body.is_end_stream() {
             drain::release(self);
         }
     }
@@ -280,6 +310,8 @@ struct Driver {
     heard: Heard,
     opening: Option<Opening>,
     most: usize,
+    /// Whether the peer's first settings are here.
+    settled: bool,
 }
 
 impl Future for Driver {
@@ -288,13 +320,13 @@ impl Future for Driver {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
         let ended = Pin::new(&mut this.connection).poll(cx).is_ready();
-        let (mut settled, mut alive) = (false, true);
+        let mut alive = true;
         if let Some(pings) = &mut this.pings {
-            (settled, alive) = pings.poll(cx, &this.heard);
+            let answered;
+            (answered, alive) = pings.poll(cx, &this.heard);
+            this.settled |= answered;
         }
-        if this.opening.is_some() || settled {
-            this.learn(settled);
-        }
+        this.learn();
         if ended || !alive {
             this.state.over.store(true, Ordering::Relaxed);
             this.opening = None;
@@ -306,13 +338,15 @@ impl Future for Driver {
 }
 
 impl Driver {
-    // The peer's first SETTINGS frame comes before anything else of it, so whoever answered a ping has sent it.
-    fn learn(&mut self, settled: bool) {
-        let limit = self.connection.max_concurrent_send_streams().min(self.most);
-        if settled || limit != 1 {
-            self.state.limit.store(limit, Ordering::Relaxed);
-            self.opening = None;
+    // The peer's first SETTINGS frame comes before anything else of it, so whoever answered a ping has sent it. It may send more.
+    fn learn(&mut self) {
+        let allowed = self.connection.max_concurrent_send_streams().min(self.most);
+        self.settled |= allowed != 1;
+        if !self.settled {
+            return;
         }
+        self.opening = None;
+        self.state.seats.allow(allowed);
     }
 }
 
@@ -381,6 +415,8 @@ fn lost(error: &h2::Error) -> Error {
 // hold; the connection's is as much for each stream, so that those cannot stop the others.
 const STREAM_WINDOW: u32 = 65_535;
 const WINDOW_MIN: u32 = 65_535;
+// A quarter of a window, of which half must be left free before h2 tells the peer.
+const CREDIT: usize = 16 << 10;
 // What h2 lets a peer spend on frames below 256 bytes that wait, in bytes short of those: a stream's window full of events of 50.
 const FRAMES_BUDGET: usize = 256 << 10;
 // How long the answer to a ping may take, if one is not sent more often.

@@ -20,11 +20,13 @@ mod gate;
 mod http;
 mod http1;
 mod http2;
+mod kept;
 pub(crate) mod mock;
 mod place;
 mod pool;
 mod record;
 mod replay;
+mod seats;
 mod stream;
 mod tape;
 pub(crate) mod tls;
@@ -92,6 +94,9 @@ pub(crate) trait Body: Send {
 
     /// What was read waits for its consumer, or does not: in the first case little should be held.
     fn lag(&mut self, _lags: bool) {}
+
+    /// What was read waits for its consumer still: what has come meanwhile is held in as little as it needs.
+    fn keep(&mut self, _cx: &mut Context<'_>) {}
 
     /// The answer is over, though the body may not be: drain what little may be left, within bounds, and keep the connection.
     fn release(self: Box<Self>);

@@ -224,6 +224,12 @@ impl Body for Witnessed {
         }
     }
 
+    fn keep(&mut self, cx: &mut Context<'_>) {
+        if let Some(body) = &mut self.body {
+            body.keep(cx);
+        }
+    }
+
     fn release(mut self: Box<Self>) {
         self.tape.end(End::Complete);
         if let Some(body) = self.body.take() {
