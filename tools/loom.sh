@@ -9,4 +9,4 @@ export RUSTFLAGS="${RUSTFLAGS:-} --cfg llm_loom"
 # What is explored runs a hundred thousand times, the rest hardly at all.
 quick=(--config 'profile.test.debug=false')
 for package in loom generator libllm; do quick+=(--config "profile.test.package.$package.opt-level=1"); done
-exec "$cargo" test "${quick[@]}" -p libllm --lib --target-dir "${LLM_TARGET:-$PWD/target}/loom" "races::${1:-}"
+exec "$cargo" test "${quick[@]}" -p libllm --lib --target-dir "${LLM_TARGET:-$PWD/target}/loom" "${1:-races::}"

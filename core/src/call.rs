@@ -146,12 +146,9 @@ pub(crate) async fn tell(answer: Answer, mut ticket: Ticket, stall: Duration) {
     let status = answer.outcome;
     let outcome = {
         let mut work = Box::pin(answer.send(&record, &mut ticket, stall));
-        poll_fn(|cx| {
-            live.register(cx.waker());
-            match live.is_canceled() {
-                true => Poll::Ready(Err(Error::new(ErrorKind::Canceled, "canceled"))),
-                false => work.as_mut().poll(cx),
-            }
+        poll_fn(|cx| match live.listen(cx) {
+            true => Poll::Ready(Err(Error::new(ErrorKind::Canceled, "canceled"))),
+            false => work.as_mut().poll(cx),
         })
         .await
     };
