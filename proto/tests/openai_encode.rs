@@ -468,3 +468,31 @@ fn an_answers_turn_goes_back_to_its_provider_byte_for_byte_and_to_others_without
         ],
     );
 }
+
+#[test]
+fn a_deployment_of_azure_is_a_part_of_the_path() {
+    let request =
+        Request::parse(r#"{"messages":[{"role":"user","content":"hi"}],"max_tokens":5}"#).unwrap();
+    let wire = libllm_proto::wire::find("azure_openai").unwrap();
+    let row = libllm_proto::provider::find("azure_deployments").unwrap();
+    let target = libllm_proto::wire::Target {
+        provider: row.id,
+        model: "my gpt/4",
+        base_url: "https://r.openai.azure.com",
+        stream: true,
+        operation: libllm_proto::wire::Operation::Chat,
+        quirks: &row.quirks,
+        unsupported: libllm_proto::wire::Unsupported::Drop,
+        extra_body: None,
+    };
+    let encoded = wire.encode(&request, &target).unwrap();
+    assert_eq!(
+        encoded.http.uri(),
+        "https://r.openai.azure.com/openai/deployments/my%20gpt%2F4/chat/completions?api-version=2024-10-21"
+    );
+    let body: serde_json::Value = serde_json::from_slice(encoded.http.body()).unwrap();
+    assert_eq!(
+        (&body["max_completion_tokens"], &body["stream"]),
+        (&5.into(), &true.into())
+    );
+}

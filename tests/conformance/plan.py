@@ -50,6 +50,15 @@ ROWS = {
     "vllm": "openai_chat",
     "llamacpp": "openai_chat",
     "lmstudio": "openai_chat",
+    "azure": "openai_chat",
+    "aihubmix": "openai_chat",
+    "cerebras": "openai_chat",
+    "crusoe": "openai_chat",
+    "gpustack": "openai_chat",
+    "huggingface": "openai_chat",
+    "opencode": "openai_chat",
+    "voyage": "openai_chat",
+    "zai": "openai_chat",
 }
 
 # Wires that every full build has: a library without them did not pass, it was not tried.

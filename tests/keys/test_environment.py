@@ -14,7 +14,7 @@ from suite import config, test
 
 # Who needs a wire that this build does not have is told so.
 ROWS = tomllib.loads(pathlib.Path(os.environ["LLM_ROOT"], "proto/data/providers.toml").read_text())["provider"]
-BUILT = [row for row in ROWS if row["wire"] in ("openai_chat", "anthropic", "cohere", "ollama")]
+BUILT = [row for row in ROWS if row["wire"] in ("openai_chat", "azure_openai", "anthropic", "cohere", "ollama")]
 
 
 def asked(provider):
@@ -75,6 +75,21 @@ def _():
         os.environ["OLLAMA_HOST"] = host
         Client({}).ask("ollama/m").succeeds("ok")
         assert server.requests.pop().path == "/v1/chat/completions", host
+
+
+@test("AZURE_OPENAI_ENDPOINT", says="is the resource of both of Azure's rows; the key goes nowhere without it")
+def _():
+    server = Server()
+    os.environ.update(AZURE_OPENAI_API_KEY="k", AZURE_OPENAI_ENDPOINT=f"{server.url.removesuffix('/v1')}/")
+    client = Client({})
+    client.ask("azure/m").succeeds("ok")
+    client.ask("azure_deployments/m").succeeds("ok")
+    v1, deployed = server.requests
+    assert v1.path == "/openai/v1/chat/completions" and v1.headers["api-key"] == "k", v1.path
+    assert deployed.path.startswith("/openai/deployments/m/chat/completions?api-version="), deployed.path
+    del os.environ["AZURE_OPENAI_ENDPOINT"]
+    nowhere = Client({"retry": {"max_attempts": 1}}).ask("azure/m")
+    assert nowhere.kind == "connect" and "set-azure-openai-endpoint" in nowhere.message, nowhere.message
 
 
 @test("OPENAI_ORG_ID", says="is OpenAI's organization, behind the configuration's")

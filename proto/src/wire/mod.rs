@@ -301,6 +301,8 @@ pub fn find(name: &str) -> Option<&'static dyn Wire> {
         #[cfg(feature = "openai")]
         "openai_chat" => Some(&openai_chat::OpenaiChat),
         #[cfg(feature = "openai")]
+        "azure_openai" => Some(&openai_chat::AzureOpenai),
+        #[cfg(feature = "openai")]
         "openai_completions" => Some(&openai_chat::OpenaiCompletions),
         #[cfg(feature = "responses")]
         "openai_responses" => Some(&openai_responses::OpenaiResponses),
@@ -333,6 +335,7 @@ pub const KNOWN: &[&str] = &[
     "openai_chat",
     "openai_responses",
     "openai_completions",
+    "azure_openai",
     "anthropic",
     "cohere",
     "cohere_v1",

@@ -12,6 +12,7 @@ use crate::refusal;
 use crate::request::Request;
 use crate::wire::{Encoded, Exchange, Head, Operation, Reader, Target, Wire};
 
+mod azure;
 mod calls;
 mod choice;
 mod completions;
@@ -38,6 +39,29 @@ impl Wire for OpenaiChat {
     fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded> {
         super::check_operation(self, target.operation)?;
         encode::encode(request, target)
+    }
+
+    fn reader(&self, exchange: &Exchange<'_>, head: &Head) -> (Framing, Box<dyn Reader>) {
+        read(exchange, head, false)
+    }
+
+    fn error(&self, exchange: &Exchange<'_>, head: &Head, body: &[u8], now: SystemTime) -> Error {
+        refusal::from_response(head, body, exchange.quirks, now)
+    }
+}
+
+/// The wire `azure_openai`: Chat Completions of Azure's deployments.
+#[derive(Debug)]
+pub struct AzureOpenai;
+
+impl Wire for AzureOpenai {
+    fn name(&self) -> &'static str {
+        "azure_openai"
+    }
+
+    fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded> {
+        super::check_operation(self, target.operation)?;
+        azure::deployed(request, target)
     }
 
     fn reader(&self, exchange: &Exchange<'_>, head: &Head) -> (Framing, Box<dyn Reader>) {
