@@ -104,7 +104,9 @@ impl Outlet {
             Voice::Writing(writer) => writer.write(batch, &mut http.out),
         }
         source.forget_tapped();
-        source.meanwhile(http.send(at, ticket, stall)).await
+        // Boxed: a call whose consumer takes events does not carry this around.
+        let sending = Box::pin(http.send(at, ticket, stall));
+        source.meanwhile(sending).await
     }
 
     /// Hands over what ends a good answer.
@@ -122,7 +124,7 @@ impl Outlet {
             Voice::Passing(None) => {}
             Voice::Writing(writer) => writer.finish(&mut http.out),
         }
-        http.send(at, ticket, stall).await
+        Box::pin(http.send(at, ticket, stall)).await
     }
 
     /// Tells a caller whose stream has begun that it cannot go on. A provider's own word about that has been passed on.
@@ -132,7 +134,7 @@ impl Outlet {
         if http.stream && http.head.is_none() && !told {
             http.face.broken(error, &mut http.out);
             // Nobody may be there to be told; the terminal event says it again.
-            let _ = http.send(clock::now(), ticket, stall).await;
+            let _ = Box::pin(http.send(clock::now(), ticket, stall)).await;
         }
     }
 }
