@@ -6,6 +6,8 @@ package llm
 /*
 #cgo noescape go_submit
 #cgo nocallback go_submit
+#cgo noescape go_submit_http
+#cgo nocallback go_submit_http
 #cgo noescape go_poll
 #cgo nocallback go_poll
 #cgo noescape go_client_new
@@ -58,6 +60,28 @@ static int32_t go_submit(llm_client *client, llm_queue *queue, const char *reque
 	return llm_submit(client, queue, request, len, &options, (void *)slot, number, err);
 }
 
+// A request in words of HTTP: options say the same as above, the body is `request`.
+static int32_t go_submit_http(llm_client *client, llm_queue *queue, const char *request, size_t len, const char *method,
+                              const char *url, const char *headers, uint32_t flags, const char *provider, int64_t timeout_ms,
+                              int64_t first_token_timeout_ms, const char *json, uintptr_t slot, uint64_t *number, llm_error **err)
+{
+	llm_options options = {0};
+	llm_http_request http = {0};
+	options.struct_size = sizeof options;
+	options.flags = flags;
+	options.provider = provider;
+	options.timeout_ms = timeout_ms;
+	options.first_token_timeout_ms = first_token_timeout_ms;
+	options.options_json = json;
+	http.struct_size = sizeof http;
+	http.method = method;
+	http.url = url;
+	http.headers_json = headers;
+	http.body = len ? request : NULL;
+	http.body_len = len;
+	return llm_submit_http(client, queue, &http, &options, (void *)slot, number, err);
+}
+
 static int32_t go_client_new(const char *config, size_t len, llm_client **out, llm_error **err)
 {
 	return llm_client_new(config, len, out, err);
@@ -71,6 +95,7 @@ static int32_t go_client_reload(llm_client *client, const char *config, size_t l
 import "C"
 
 import (
+	"encoding/json"
 	"fmt"
 	"unsafe"
 )
@@ -183,13 +208,30 @@ func lent(event *cEvent) []byte {
 func submit(client cClient, queue cQueue, request string, options *options, slot uint32) (uint64, error) {
 	var number C.uint64_t
 	var owned *C.llm_error
-	json, err := options.json()
+	cold, err := options.json()
 	if err != nil {
 		return 0, err
 	}
+	if options.http != nil {
+		return submitHTTP(client, queue, request, options, cold, slot)
+	}
 	status := C.go_submit(client, queue, chars(request), C.size_t(len(request)), C.uint32_t(options.flags),
 		optionalChars(options.provider), C.int64_t(options.timeoutMS), C.int64_t(options.firstTokenTimeoutMS),
-		optionalChars(options.operation), optionalChars(json), C.uintptr_t(slot), &number, &owned)
+		optionalChars(options.operation), optionalChars(cold), C.uintptr_t(slot), &number, &owned)
+	return uint64(number), failure(status, owned)
+}
+
+func submitHTTP(client cClient, queue cQueue, body string, options *options, cold string, slot uint32) (uint64, error) {
+	var number C.uint64_t
+	var owned *C.llm_error
+	headers, err := json.Marshal(options.http.headers)
+	if err != nil {
+		return 0, err
+	}
+	status := C.go_submit_http(client, queue, chars(body), C.size_t(len(body)), chars(options.http.method+"\x00"),
+		chars(options.http.url+"\x00"), chars(string(headers)+"\x00"), C.uint32_t(options.flags),
+		optionalChars(options.provider), C.int64_t(options.timeoutMS), C.int64_t(options.firstTokenTimeoutMS),
+		optionalChars(cold), C.uintptr_t(slot), &number, &owned)
 	return uint64(number), failure(status, owned)
 }
 

@@ -16,6 +16,7 @@ type options struct {
 	timeoutMS           int64
 	firstTokenTimeoutMS int64
 	cold                map[string]any
+	http                *httpRequest // the request's body goes with these words
 }
 
 func gather(wishes []Option) *options {
