@@ -202,10 +202,10 @@ pub(crate) fn requests(model: &Model) -> String {
     };
     let asked: Vec<&Definition> = model.types.iter().filter(part_of).collect();
     for one in &asked {
-        if let Shape::Words(known) = &one.shape {
-            if !["OnPartial", "Unsupported"].contains(&one.name.as_str()) {
-                out += &alias(one, known);
-            }
+        if let Shape::Words(known) = &one.shape
+            && !["OnPartial", "Unsupported"].contains(&one.name.as_str())
+        {
+            out += &alias(one, known);
         }
     }
     for one in &asked {
