@@ -84,6 +84,7 @@ build_examples() {
     python_examples
     go_examples
     node_examples
+    java_examples
 }
 
 # Rust examples are cargo targets of the crate `libllm`, whose sources are in examples/rust.
@@ -163,4 +164,17 @@ node_sdks() {
     # shellcheck disable=SC2046 # two words
     (cd "$1" && printf '{ "private": true }\n' > package.json \
         && npm install --silent --no-save --no-audit --no-fund --ignore-scripts $(node -e "$wanted" "$root/bindings/node/package.json")) || true
+}
+
+# Java's one file runs from its source over the shared library. It is written for what JDK 17 has of foreign functions.
+java_examples() {
+    local out=$LLM_WORK/bin/java-Stream
+    if ! command -v java > /dev/null || ! java --list-modules 2> /dev/null | grep -q '^jdk.incubator.foreign@'; then
+        printf 'skipped: java (17, with jdk.incubator.foreign) not found\n'
+        return
+    fi
+    printf '#!/bin/sh\nexec java --add-modules jdk.incubator.foreign --enable-native-access=ALL-UNNAMED -Djava.library.path="%s" "%s" "$@"\n' \
+        "$LLM_LIB_DIR" "$root/examples/java/Stream.java" > "$out"
+    chmod +x "$out"
+    printf 'java\tStream\t%s\n' "$out"
 }
