@@ -11,12 +11,15 @@ static llm::expected<llm::tool_calls> ask(const llm::client &client, const std::
     if (!stream)
         return stream.error();
     llm::tool_calls calls;
+    std::chrono::microseconds first{0};
     for (const llm::event &event : *stream) {
         calls.add(event);
-        if (event.type() == LLM_EVENT_TEXT)
+        if (event.type() == LLM_EVENT_TEXT) {
+            first = first.count() ? first : event.at();
             std::cout << event.data() << std::flush;
+        }
     }
-    std::cout << '\n';
+    std::cout << "\nfirst token after " << first.count() / 1000 << " ms\n";
     if (stream->failure())
         return *stream->failure();
     return calls;

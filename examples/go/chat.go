@@ -33,7 +33,7 @@ func main() {
 		if err != nil {
 			fail(err)
 		}
-		fmt.Printf("%s: %s\n", answer.Provider, answer.Text())
+		fmt.Printf("%s: %s (first token after %s)\n", answer.Provider, answer.Text(), answer.Timing.FirstToken)
 		request.Messages = append(request.Messages, answer.Turn(), llm.User(next))
 	}
 }

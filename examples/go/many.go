@@ -4,12 +4,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/libllm/libllm/bindings/go"
 )
@@ -32,7 +34,7 @@ func main() {
 			defer streams.Done()
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
-			answer := ""
+			answer, began, first := "", time.Now(), time.Duration(0)
 			for text, err := range llm.Texts(client.Stream(ctx, request)) {
 				switch {
 				case errors.Is(err, context.Canceled):
@@ -41,12 +43,13 @@ func main() {
 				case err != nil:
 					log.Fatal(err)
 				}
+				first = cmp.Or(first, time.Since(began))
 				if answer += text; number == 0 {
 					cancel()
 				}
 			}
 			if number == 1 {
-				fmt.Println(answer)
+				fmt.Printf("%s (first token after %s)\n", answer, first)
 			}
 		}()
 	}

@@ -38,7 +38,7 @@ func main() {
 		case llm.TextDelta:
 			fmt.Print(event.Text)
 		case llm.Done:
-			fmt.Printf("\n%d tokens by %s in %d attempts, the first after %s\n", event.Usage.CompletionTokens, event.Provider,
+			fmt.Printf("\n%d tokens by %s in %d attempts, first token after %s\n", event.Usage.CompletionTokens, event.Provider,
 				len(event.Attempts), event.Timing.FirstToken)
 		}
 	}
