@@ -25,7 +25,7 @@ install -d "$lib/pkgconfig" "$lib/cmake/libllm" "$include" "$bin" "$man/man1"
 install -m 755 "$work/libllm.so.$abi" "$lib/libllm.so.$abi"
 ln -sfn "libllm.so.$abi" "$lib/libllm.so"
 install -m 644 "$work/libllm.a" "$lib/libllm.a"
-install -m 644 include/llm.h include/llm.hpp "$include/"
+install -m 644 include/llm.h include/llm.hpp include/llm_schema.hpp "$include/"
 install -m 755 "$built/libllm" "$bin/libllm"
 install -m 644 packaging/libllm.1 "$man/man1/libllm.1"
 
