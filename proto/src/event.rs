@@ -302,6 +302,15 @@ impl Batch {
         self.raw.len()
     }
 
+    /// How many [`Event::Usage`] wait.
+    #[cfg_attr(
+        not(feature = "bedrock"),
+        allow(dead_code, reason = "carriers that count themselves ask")
+    )]
+    pub(crate) fn usages_len(&self) -> usize {
+        self.usages.len()
+    }
+
     /// Bytes of memory it holds for payloads, used or not.
     pub fn memory(&self) -> usize {
         self.data.capacity() + self.raw.capacity()

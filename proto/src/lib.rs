@@ -5,6 +5,7 @@
 //! [`decoder::Decoder`]; a [`response::Response`] is the fold over them.
 #![forbid(unsafe_code)]
 
+pub mod carrier;
 pub mod chat;
 pub mod decoder;
 pub mod error;

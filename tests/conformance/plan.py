@@ -59,10 +59,12 @@ ROWS = {
     "opencode": "openai_chat",
     "voyage": "openai_chat",
     "zai": "openai_chat",
+    "gemini": "gemini",
+    "bedrock": "bedrock_converse",
 }
 
 # Wires that every full build has: a library without them did not pass, it was not tried.
-REQUIRED = {"openai_chat", "openai_responses", "openai_completions", "anthropic", "cohere", "cohere_v1", "ollama"}
+REQUIRED = {"openai_chat", "openai_responses", "openai_completions", "anthropic", "cohere", "cohere_v1", "ollama", "gemini", "vertex", "vertex_anthropic", "bedrock_converse", "bedrock_invoke"}
 
 
 class Exchange:
@@ -77,6 +79,9 @@ class Exchange:
             self.wire, self.operation = ROWS.get(provider, "openai_chat"), "chat"
         else:
             self.wire, self.operation = ENDPOINTS.get(self.endpoint, (None, None))
+            # InvokeModel has one endpoint for all that a model does.
+            if "embedding" in recorded.get("features", ()):
+                self.operation = "embeddings"
         # A provider without a row, or one asked in another format than its row's, is one that configuration adds.
         self.has_row = ROWS.get(provider) == self.wire
         self.provider = provider if self.has_row else f"{provider}_{self.wire}"

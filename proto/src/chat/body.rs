@@ -34,6 +34,11 @@ impl Body {
         self.0.iter().any(|(known, _)| known == name)
     }
 
+    /// Takes a member out, if it is there.
+    pub fn remove(&mut self, name: &str) {
+        self.0.retain(|(known, _)| known != name);
+    }
+
     /// Sets a member to what `value` is in JSON.
     pub fn say(&mut self, name: &str, value: &impl serde::Serialize) -> Result<()> {
         self.set(name, raw(value)?);

@@ -3,9 +3,8 @@
 
 use super::{BODY_MAX, MESSAGE_MAX};
 
-/// The text of a message: at most [`MESSAGE_MAX`] bytes of the provider's own.
+/// The text of a message: at most [`MESSAGE_MAX`] bytes of the provider's own, blanks around it included.
 pub(super) fn message(text: &str) -> String {
-    let text = text.trim();
     let cut = text.floor_char_boundary(MESSAGE_MAX);
     // Line feeds stay: they are part of what the provider said.
     let plain: String = text[..cut]

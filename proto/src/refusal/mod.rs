@@ -31,7 +31,10 @@ pub const BODY_MAX: usize = 64 * 1024;
 
 /// The error that an answer with a status outside 2xx means.
 pub fn from_response(head: &Head, body: &[u8], quirks: &Quirks, now: SystemTime) -> Error {
-    let said = said::refusal(body);
+    let mut said = said::refusal(body);
+    if let Some(kind) = head.header("x-amzn-errortype") {
+        said.typed(kind);
+    }
     let kind = match (kind_of_words(&said), head.status) {
         (Some(kind), 400..=499) => kind,
         (_, 403) if quirks.moderation_403 => ErrorKind::ContentFilter,
@@ -64,7 +67,7 @@ pub fn from_value(text: &[u8], named_error: bool) -> Option<Error> {
             format!("the provider reports an error{}", words(&said))
         }
         None if json::is_cut(text) => "the provider reports an error and breaks off".to_owned(),
-        None => clean::message(&String::from_utf8_lossy(text)),
+        None => clean::message(&String::from_utf8_lossy(text.trim_ascii())),
     };
     let wait = retry_after::from_body(text);
     let advice = Advice {
@@ -129,7 +132,9 @@ fn kind_of_words(said: &Said) -> Option<ErrorKind> {
         "insufficient_quota"
         | "billing_hard_limit_reached"
         | "billing_error"
-        | "enforced_spend_limit_reached" => Some(ErrorKind::Quota),
+        | "enforced_spend_limit_reached"
+        // Bedrock, "Common errors": a quota of the account.
+        | "servicequotaexceededexception" => Some(ErrorKind::Quota),
         // OpenAI; Groq.
         "model_not_found" | "model_decommissioned" => Some(ErrorKind::NotFound),
         _ => None,
@@ -144,7 +149,9 @@ fn kind_in_band(said: &Said) -> ErrorKind {
         | "rate_limit_exceeded"
         | "ratelimitreached"
         | "too_many_requests"
-        | "resource_exhausted" => Some(ErrorKind::RateLimited),
+        | "resource_exhausted"
+        // Exceptions of Bedrock's streams (reference of ConverseStream).
+        | "throttlingexception" => Some(ErrorKind::RateLimited),
         "authentication_error"
         | "permission_error"
         | "invalid_api_key"
@@ -152,8 +159,11 @@ fn kind_in_band(said: &Said) -> ErrorKind {
         | "permission_denied" => Some(ErrorKind::Auth),
         "not_found_error" | "not_found" => Some(ErrorKind::NotFound),
         "request_too_large" => Some(ErrorKind::TooLarge),
-        "unavailable" => Some(ErrorKind::Unavailable),
-        "invalid_request_error" | "invalid_argument" => Some(ErrorKind::InvalidRequest),
+        "unavailable" | "serviceunavailableexception" => Some(ErrorKind::Unavailable),
+        "modeltimeoutexception" => Some(ErrorKind::Timeout),
+        "invalid_request_error" | "invalid_argument" | "validationexception" => {
+            Some(ErrorKind::InvalidRequest)
+        }
         _ => None,
     });
     let by_number = || match said.status.map(kind_of_status) {

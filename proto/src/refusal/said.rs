@@ -30,6 +30,15 @@ impl Said {
         self.lower.iter().map(String::as_str)
     }
 
+    /// What a header says of the type, unless the body did: `ValidationException:http://...`.
+    pub(super) fn typed(&mut self, header: &str) {
+        if self.kind.is_none() {
+            self.kind = Some(exception(header).to_owned()).filter(|kind| !kind.is_empty());
+            let kind = self.kind.iter().map(|kind| kind.to_ascii_lowercase());
+            self.lower.extend(kind);
+        }
+    }
+
     fn finish(mut self) -> Said {
         self.lower = [&self.code, &self.kind]
             .into_iter()
@@ -177,13 +186,21 @@ fn object(tree: &Tree, said: &mut Said) {
     let words_of = |names: &[&str]| names.iter().find_map(|name| words(tree.get(name)?));
     let text = |name: &str| tree.get(name).and_then(Tree::text).map(str::to_owned);
     if said.message.is_none() {
-        said.message = words_of(&["message", "detail", "msg", "details", "error_description"]);
+        said.message = words_of(&[
+            "message",
+            "detail",
+            "msg",
+            "details",
+            "error_description",
+            "Message",
+        ]);
     }
     if said.kind.is_none() {
         let kind = text("type").filter(|kind| kind != "error");
         said.kind = kind
             .or_else(|| text("status"))
-            .or_else(|| text("error_type"));
+            .or_else(|| text("error_type"))
+            .or_else(|| text("__type").map(|kind| exception(&kind).to_owned()));
     }
     if said.code.is_none() {
         said.code = tree.get("code").and_then(|code| match code {
@@ -208,6 +225,12 @@ fn object(tree: &Tree, said: &mut Said) {
     if said.request_id.is_none() {
         said.request_id = text("request_id");
     }
+}
+
+/// The name of an AWS exception, without its namespace before it or the address behind it (Smithy, "AWS JSON protocol", errors).
+fn exception(text: &str) -> &str {
+    let name = text.split(':').next().unwrap_or_default();
+    name.rsplit('#').next().unwrap_or_default().trim()
 }
 
 /// Words for people: a text, the words of an object, or the words of each in a list (FastAPI).

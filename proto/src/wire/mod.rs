@@ -14,8 +14,12 @@ use crate::request::Request;
 
 #[cfg(feature = "anthropic")]
 pub mod anthropic;
+#[cfg(feature = "bedrock")]
+pub mod bedrock;
 #[cfg(feature = "cohere")]
 pub mod cohere;
+#[cfg(feature = "gemini")]
+pub mod gemini;
 #[cfg(feature = "ollama")]
 pub mod ollama;
 #[cfg(feature = "openai")]
@@ -259,7 +263,7 @@ pub struct Dropped {
 
 /// Refuses what a wire has no words for; another target may have them.
 #[allow(dead_code)] // a build may have no wire at all
-fn check_operation(wire: &dyn Wire, operation: Operation) -> Result<()> {
+pub(crate) fn check_operation(wire: &dyn Wire, operation: Operation) -> Result<()> {
     if wire.speaks(operation) {
         return Ok(());
     }
@@ -270,7 +274,11 @@ fn check_operation(wire: &dyn Wire, operation: Operation) -> Result<()> {
 
 /// A JSON body on its way to `url`; `accept` is the media type of the answer that is asked for.
 #[allow(dead_code)] // a build may have no wire at all
-fn post(url: &str, accept: &'static str, body: impl Into<Bytes>) -> Result<http::Request<Bytes>> {
+pub(crate) fn post(
+    url: &str,
+    accept: &'static str,
+    body: impl Into<Bytes>,
+) -> Result<http::Request<Bytes>> {
     let place = url::joined(url, "").map_err(|_| {
         let message = "base URL is no URL";
         Error::new(ErrorKind::Config, message)
@@ -295,6 +303,20 @@ fn post_to(place: Uri, accept: &'static str, body: Bytes) -> http::Request<Bytes
 
 const HEADERS: usize = 6;
 
+/// A name as one segment of a path (RFC 3986 section 3.3): nothing in it can begin another segment, a query or a method.
+#[allow(dead_code)] // a build may have no wire with names in its paths
+pub(crate) fn segment(name: &str) -> String {
+    let mut segment = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~@".contains(&byte) {
+            segment.push(char::from(byte));
+        } else {
+            segment.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    segment
+}
+
 /// The wire of this name, if it is in this build.
 pub fn find(name: &str) -> Option<&'static dyn Wire> {
     match name {
@@ -312,6 +334,16 @@ pub fn find(name: &str) -> Option<&'static dyn Wire> {
         "cohere" => Some(&cohere::Cohere),
         #[cfg(feature = "cohere")]
         "cohere_v1" => Some(&cohere::CohereV1),
+        #[cfg(feature = "gemini")]
+        "gemini" => Some(&gemini::Gemini),
+        #[cfg(feature = "gemini")]
+        "vertex" => Some(&gemini::Vertex),
+        #[cfg(feature = "bedrock")]
+        "bedrock_converse" => Some(&bedrock::Converse),
+        #[cfg(feature = "bedrock")]
+        "bedrock_invoke" => Some(&crate::carrier::Invoke),
+        #[cfg(all(feature = "anthropic", feature = "gemini"))]
+        "vertex_anthropic" => Some(&crate::carrier::VertexAnthropic),
         #[cfg(feature = "ollama")]
         "ollama" => Some(&ollama::Ollama),
         _ => None,
@@ -341,6 +373,8 @@ pub const KNOWN: &[&str] = &[
     "cohere_v1",
     "ollama",
     "gemini",
+    "vertex",
+    "vertex_anthropic",
     "bedrock_converse",
     "bedrock_invoke",
 ];

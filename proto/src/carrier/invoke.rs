@@ -1,0 +1,99 @@
+//! Bedrock's InvokeModel and InvokeModelWithResponseStream: the body of whoever made the model, answers in events of AWS whose
+//! payload is that body's piece in base64 (Bedrock user guide, "Inference request parameters and response fields for foundation
+//! models", and API reference, read 2026-11-21).
+
+use std::time::SystemTime;
+
+use super::readdress;
+use crate::chat::Report;
+use crate::error::{Error, ErrorKind, Result, Retry};
+use crate::frame::Framing;
+use crate::refusal;
+use crate::request::Request;
+use crate::wire::bedrock::{EVENT_STREAM, converse};
+use crate::wire::{self, Encoded, Exchange, Head, Reader, Target, Wire, segment};
+
+mod answer;
+mod base64;
+mod counts;
+mod family;
+mod pieces;
+mod prompt;
+mod template;
+
+use family::Family;
+
+/// The formats of several vendors, carried by Bedrock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Invoke;
+
+impl Wire for Invoke {
+    fn name(&self) -> &'static str {
+        "bedrock_invoke"
+    }
+
+    fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded> {
+        wire::check_operation(self, target.operation)?;
+        let (operation, accept) = match target.stream {
+            true => ("invoke-with-response-stream", EVENT_STREAM),
+            false => ("invoke", "application/json"),
+        };
+        let model = segment(target.model);
+        let url = format!("{}/model/{model}/{operation}", target.base_url);
+        let family = Family::of(target.model);
+        let mut encoded = match family {
+            Family::Prompt(form) => prompt::encode(form, request, target, &url)?,
+            Family::Nova => nova(request, target, &url)?,
+            Family::Wire { name, .. } => carried(name, target.model)?.encode(request, target)?,
+        };
+        readdress(&mut encoded, &url, accept, |body| {
+            for name in ["model", "stream", "stream_options"] {
+                body.remove(name);
+            }
+            match family {
+                Family::Wire {
+                    version: Some(version),
+                    ..
+                } if !body.has("anthropic_version") => body.say("anthropic_version", &version),
+                _ => Ok(()),
+            }
+        })?;
+        Ok(encoded)
+    }
+
+    fn reader(&self, exchange: &Exchange<'_>, head: &Head) -> (Framing, Box<dyn Reader>) {
+        let streamed = match head.content_type().as_str() {
+            EVENT_STREAM => true,
+            "application/json" => false,
+            _ => exchange.stream,
+        };
+        let framing = match streamed {
+            true => Framing::EventStream,
+            false => Framing::Body,
+        };
+        let reader = answer::Answer::new(streamed, exchange, head);
+        (framing, Box::new(reader))
+    }
+
+    fn error(&self, exchange: &Exchange<'_>, head: &Head, body: &[u8], now: SystemTime) -> Error {
+        refusal::from_response(head, body, exchange.quirks, now)
+    }
+}
+
+/// The wire whose body this model takes.
+fn carried(name: &'static str, model: &str) -> Result<&'static dyn Wire> {
+    wire::find(name).ok_or_else(|| {
+        let message = format!("model {model} needs wire {name}, which is not in this build");
+        Error::new(ErrorKind::Unsupported, message).with_retry(Retry::Elsewhere)
+    })
+}
+
+/// Amazon's own models take Converse's body, with a version in it.
+fn nova(request: &Request, target: &Target<'_>, url: &str) -> Result<Encoded> {
+    let mut report = Report::new(target.unsupported);
+    let mut body = converse(request, target, &mut report)?;
+    body.say("schemaVersion", &"messages-v1")?;
+    let http = wire::post(url, "application/json", body.into_bytes())?;
+    let dropped = report.finish();
+    Ok(Encoded { http, dropped })
+}

@@ -1,0 +1,126 @@
+//! Gemini's generateContent, streamed or not: the Gemini API (AI Studio), and Vertex AI, where the same bodies lie at another path.
+//! Written from the references of ai.google.dev and cloud.google.com/vertex-ai, read 2026-11-21.
+//!
+//! A Chat Completions request is translated; what does not fit is reported. `generationConfig`, `safetySettings`, `toolConfig`,
+//! `cachedContent`, `labels` and whatever else the API knows by a name that Chat Completions lacks travels as the caller wrote it.
+
+use std::time::SystemTime;
+
+use crate::chat::body::Body;
+use crate::chat::{Chat, Report};
+use crate::error::{Error, Result};
+use crate::frame::Framing;
+use crate::refusal;
+use crate::request::Request;
+use crate::wire::{Encoded, Exchange, Head, Reader, Target, Wire, segment};
+
+mod config;
+mod contents;
+mod finish;
+mod generation;
+mod parts;
+mod reader;
+mod said;
+mod thinking;
+mod tools;
+mod usage;
+
+use generation::Generation;
+
+/// The format at the Gemini API's paths.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Gemini;
+
+/// The format at Vertex AI's paths: the base URL ends in a project and a location.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Vertex;
+
+impl Wire for Gemini {
+    fn name(&self) -> &'static str {
+        "gemini"
+    }
+
+    fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded> {
+        super::check_operation(self, target.operation)?;
+        // A tuned model's name says that it is one.
+        let (folder, model) = match target.model.split_once('/') {
+            Some((folder @ ("models" | "tunedModels"), model)) => (folder, model),
+            _ => ("models", target.model),
+        };
+        let place = format!("{}/{folder}/{}", target.base_url, segment(model));
+        encode(request, target, &place)
+    }
+
+    fn reader(&self, exchange: &Exchange<'_>, head: &Head) -> (Framing, Box<dyn Reader>) {
+        reader(exchange, head)
+    }
+
+    fn error(&self, exchange: &Exchange<'_>, head: &Head, body: &[u8], now: SystemTime) -> Error {
+        refusal::from_response(head, body, exchange.quirks, now)
+    }
+}
+
+impl Wire for Vertex {
+    fn name(&self) -> &'static str {
+        "vertex"
+    }
+
+    fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded> {
+        super::check_operation(self, target.operation)?;
+        let model = segment(target.model);
+        let place = format!("{}/publishers/google/models/{model}", target.base_url);
+        encode(request, target, &place)
+    }
+
+    fn reader(&self, exchange: &Exchange<'_>, head: &Head) -> (Framing, Box<dyn Reader>) {
+        reader(exchange, head)
+    }
+
+    fn error(&self, exchange: &Exchange<'_>, head: &Head, body: &[u8], now: SystemTime) -> Error {
+        refusal::from_response(head, body, exchange.quirks, now)
+    }
+}
+
+fn encode(request: &Request, target: &Target<'_>, place: &str) -> Result<Encoded> {
+    let mut report = Report::new(target.unsupported);
+    let body = body(request, target, &mut report)?;
+    let (method, accept) = match target.stream {
+        true => ("streamGenerateContent?alt=sse", "text/event-stream"),
+        false => ("generateContent", "application/json"),
+    };
+    let http = super::post(&format!("{place}:{method}"), accept, body)?;
+    let dropped = report.finish();
+    Ok(Encoded { http, dropped })
+}
+
+/// Without `alt=sse`, which a proxy may lose, a stream is one JSON array.
+fn reader(exchange: &Exchange<'_>, head: &Head) -> (Framing, Box<dyn Reader>) {
+    let framing = match head.content_type().as_str() {
+        "text/event-stream" => Framing::Sse,
+        "application/json" if exchange.stream => Framing::JsonArray,
+        "application/json" => Framing::Body,
+        _ if exchange.stream => Framing::Sse,
+        _ => Framing::Body,
+    };
+    let streamed = framing != Framing::Body;
+    let marker = exchange.quirks.terminal_marker;
+    (framing, Box::new(reader::Candidates::new(streamed, marker)))
+}
+
+fn body(request: &Request, target: &Target<'_>, report: &mut Report) -> Result<Vec<u8>> {
+    let mut chat = Chat::read(request)?;
+    let generation = Generation::of(target.model);
+    let said = contents::conversation(&mut chat, target.provider, generation, report)?;
+    let mut body = Body::default();
+    if !said.system.is_empty() {
+        body.say("systemInstruction", &said.system)?;
+    }
+    body.say("contents", &said.turns)?;
+    tools::tools(&mut chat, &mut body, report)?;
+    config::config(&mut chat, generation, &mut body, report)?;
+    let own = chat.extra_body.as_deref().map(|json| json.get().as_bytes());
+    for extra in [own, target.extra_body].into_iter().flatten() {
+        body.merge(extra)?;
+    }
+    Ok(body.into_bytes())
+}
