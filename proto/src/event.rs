@@ -243,6 +243,10 @@ impl Batch {
     }
 
     /// Like [`Batch::push`] for a delta whose text `write` appends to what is here; `event` is that delta without a text.
+    #[cfg_attr(
+        not(feature = "openai"),
+        allow(dead_code, reason = "one wire makes texts in place")
+    )]
     pub(crate) fn push_made(
         &mut self,
         choice: u32,

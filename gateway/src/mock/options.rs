@@ -93,6 +93,8 @@ options:
 
 paths:
   POST */chat/completions      OpenAI's Chat Completions
+  POST */responses             OpenAI's Responses
+  POST */completions           OpenAI's legacy completions
   POST */messages              Anthropic's Messages
   GET  */models                echo and the named scripts
   GET, DELETE /stats           counts of requests, streams and closes; DELETE starts them anew
