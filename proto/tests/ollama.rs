@@ -276,7 +276,10 @@ fn facts(body: &str) -> (Option<String>, Option<Usage>, Option<String>) {
     let (mut names, mut usage, mut end) = (None, None, None);
     for (_, event) in batch.iter() {
         match event {
-            Event::Start { model, .. } => names = names.or(model.map(str::to_owned)),
+            Event::Start { model, .. } => {
+                assert_eq!(names, None, "a model is named once");
+                names = model.map(str::to_owned);
+            }
             Event::Usage(said) => usage = Some(said),
             Event::Finish { reason, raw } => end = Some(format!("{reason:?} {raw:?}")),
             _ => {}
@@ -314,6 +317,10 @@ fn counts_and_ends_are_read() {
     assert_eq!(usage.total_tokens, Some(7));
     let raw = r#"{"total_duration":9,"prompt_eval_count":3,"eval_count":4}"#;
     assert_eq!(usage.raw.as_deref(), Some(raw));
+    let (model, _, _) = facts(
+        "{\"model\":\"\",\"response\":\"\"}\n{\"model\":\"m\",\"response\":\"\"}\n{\"model\":\"m\",\"response\":\"\",\"done\":true}",
+    );
+    assert_eq!(model.as_deref(), Some("m"));
     // A prompt that was cached is not counted, and nobody knows its length.
     let (_, usage, _) = facts("{\"response\":\"\",\"done\":true,\"eval_count\":4}");
     let usage = usage.unwrap();
@@ -327,7 +334,8 @@ fn counts_and_ends_are_read() {
 #[test]
 fn calls_are_told_with_whatever_id_and_arguments_they_have() {
     let body = r#"{"message":{"tool_calls":[{"id":"i1","function":{"name":"a","arguments":{"x": 1}}},{"id":"","function":{"name":"b"}},
-        {"function":{"name":"c","arguments":"{\"y\":2}"}},{"function":{"arguments":{}}},7]},"done":true}"#;
+        {"function":{"name":"c","arguments":"{\"y\":2}"}},{"function":{"arguments":{}}},7,
+        {"function":"none"},{"function":{"name":"d"}}]},"done":true}"#;
     let heard = hear(&body.replace('\n', " "), true, "application/x-ndjson");
     let items: Vec<_> = heard
         .items
@@ -341,6 +349,8 @@ fn calls_are_told_with_whatever_id_and_arguments_they_have() {
         ("tool_args", 1, "{}"),
         ("tool_call", 2, "None c"),
         ("tool_args", 2, "{\"y\":2}"),
+        ("tool_call", 3, "None d"),
+        ("tool_args", 3, "{}"),
     ];
     assert_eq!(items, expected);
 }
@@ -367,6 +377,11 @@ fn what_the_server_sends_is_what_is_read() {
         "application/json",
     );
     assert_eq!(cut.kind(), Some(ErrorKind::StreamTruncated));
+    // `/api/generate` thinks beside its answer, not in a message.
+    let thought = "{\"response\":\"\",\"thinking\":\"hm\"}\n{\"response\":\"a\",\"done\":true}\n";
+    let heard = hear(thought, true, "application/x-ndjson");
+    let items: Vec<_> = heard.items.iter().map(|it| (it.0, it.3.as_str())).collect();
+    assert_eq!(items, [("reasoning", "hm"), ("text", "a")]);
     let picture = "{\"message\":{\"images\":[\"AA\",\"BB\"]},\"done\":true}";
     let heard = hear(picture, true, "application/x-ndjson");
     let images: Vec<_> = heard.items.iter().map(|it| (it.0, it.2)).collect();

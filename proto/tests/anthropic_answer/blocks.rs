@@ -258,3 +258,23 @@ fn a_surrogate_pair_cut_between_two_deltas_is_one_character() {
         ],
     );
 }
+
+#[test]
+fn blocks_whose_index_was_left_out_are_counted() {
+    let begin = |data: &str| json!({"type": "content_block_start", "content_block": {"type": "redacted_thinking", "data": data}});
+    check_stream(
+        &[begin("YQ=="), begin("Yg==")],
+        &[
+            (
+                "redacted",
+                0,
+                r#"{"data":"YQ==","type":"redacted_thinking"}"#,
+            ),
+            (
+                "redacted",
+                1,
+                r#"{"data":"Yg==","type":"redacted_thinking"}"#,
+            ),
+        ],
+    );
+}
