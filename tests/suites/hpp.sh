@@ -68,6 +68,7 @@ if [ -n "$first" ]; then
     build throwing-17 "$last" -std=c++17 "$tests/throwing.cpp" && run "throwing, C++17, $last" ./throwing-17
     build throwing-2b "$first" -std=c++2b "${sanitize[@]}" "$tests/throwing.cpp" && run "throwing, C++23, $first, sanitizers" ./throwing-2b
     build expecting-20 "$first" -std=c++20 -fno-exceptions "${sanitize[@]}" "$tests/expecting.cpp" && run "expecting, C++20, $first, sanitizers" ./expecting-20
+    build schema-17 "$first" -std=c++17 "${stricter[@]}" "${sanitize[@]}" "$tests/schema.cpp" && run "llm_schema.hpp, sanitizers" ./schema-17
     check 'half of a program without exceptions' "$last" -std=c++17 -fno-exceptions "${strict[@]}" -c "$tests/mixed.cpp" -o mixed.o
     build mixed "$first" -std=c++20 "$tests/mixed.cpp" mixed.o && run mixed ./mixed
 fi
