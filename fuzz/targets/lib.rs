@@ -9,6 +9,7 @@
 
 mod abi;
 mod answers;
+mod faces;
 mod frames;
 mod heard;
 mod input;
@@ -50,6 +51,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("refusal", refusals::refusal),
     ("retry_after", refusals::retry_after),
     ("request", requests::request),
+    ("posted", faces::posted),
+    ("passed", faces::passed),
     ("config", settings::config),
     ("options", settings::options),
     ("url", settings::url),
