@@ -35,6 +35,8 @@ struct Row {
     host_env: Option<String>,
     organization: Option<Organization>,
     #[serde(default)]
+    places: BTreeMap<String, Place>,
+    #[serde(default)]
     headers: BTreeMap<String, String>,
     #[serde(default)]
     quirks: QuirksPatch,
@@ -50,6 +52,13 @@ enum Verified {
     Documents,
     #[default]
     Listed,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Place {
+    env: Vec<String>,
+    default: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -77,6 +86,9 @@ fn literal(row: &Row) -> Result<String, Box<dyn Error>> {
     let auth = match row.auth.split_once(':') {
         None if row.auth == "bearer" => "Auth::Bearer".to_string(),
         None if row.auth == "none" => "Auth::None".to_string(),
+        None if row.auth == "sigv4" => "Auth::Sigv4".to_string(),
+        None if row.auth == "google" => "Auth::Google".to_string(),
+        None if row.auth == "entra" => "Auth::Entra".to_string(),
         Some(("header", name)) => format!("Auth::Header(Cow::Borrowed({name:?}))"),
         Some(("query", name)) => format!("Auth::Query(Cow::Borrowed({name:?}))"),
         _ => return Err(format!("{}: unknown auth {:?}", row.id, row.auth).into()),
@@ -88,6 +100,12 @@ fn literal(row: &Row) -> Result<String, Box<dyn Error>> {
         }
     };
     let headers: Vec<_> = row.headers.iter().collect();
+    let mut places = String::from("&[");
+    for (name, Place { env, default }) in &row.places {
+        let place = format!("Place {{ name: {name:?}, env: &{env:?}, default: {default:?} }},");
+        places.push_str(&place);
+    }
+    places.push(']');
     let Row {
         id,
         name,
@@ -106,7 +124,7 @@ fn literal(row: &Row) -> Result<String, Box<dyn Error>> {
         code,
         "Row {{ id: {id:?}, name: {name:?}, verified: Verified::{verified:?}, wire: {wire:?}, base_url: {base_url:?}, auth: {auth}, key_env: &{key_env:?},
          key_optional: {key_optional}, base_url_env: {base_url_env:?}, host_env: {host_env:?}, organization: {organization},
-         headers: &{headers:?}, quirks: {}, idle_pool: Duration::from_secs({}), docs: {docs:?} }},",
+         headers: &{headers:?}, places: {places}, quirks: {}, idle_pool: Duration::from_secs({}), docs: {docs:?} }},",
         quirks_literal(&Quirks::PLAIN.with(&row.quirks)),
         row.idle_pool_s
     )?;

@@ -12,6 +12,7 @@ use libllm_proto::event::Batch;
 use libllm_proto::response::Response;
 use libllm_proto::wire::{Ending, Exchange, Head, Operation, Target};
 
+use crate::auth;
 use crate::clock::{self, Alarm};
 use crate::error::{Error, ErrorKind, Phase, Result, Status};
 use crate::inbound::{self, Caller};
@@ -36,6 +37,8 @@ pub(crate) struct Job {
     pub(crate) retry: retry::Policy,
     pub(crate) limits: Limits,
     pub(crate) sockets: Arc<dyn Transport>,
+    /// The way to those who issue credentials.
+    pub(crate) control: Arc<dyn Transport>,
     pub(crate) scripts: Arc<dyn Transport>,
     /// Where the whole answer goes, for callers who wait for it.
     pub(crate) answer: Option<Arc<Mutex<Option<Answered>>>>,
@@ -451,8 +454,12 @@ async fn flow(
 // What was provably not seen, on a connection that had died or was closing unseen, costs one free try, never more.
 async fn send(job: &Job, candidate: &Candidate, record: &mut Record) -> Result<Exchanged> {
     let (transport, mut route) = way(job, candidate);
+    let credential = auth::credential(&*job.control, &candidate.provider).await?;
     loop {
-        let http = encode(job, candidate, record)?;
+        let mut http = encode(job, candidate, record)?;
+        if let Some(credential) = &credential {
+            auth::prove(&mut http, credential, &candidate.provider)?;
+        }
         match transport.send(http, &route).await {
             Err(failed) if failed.free && failed.sent == Sent::No && !route.fresh => {
                 route.fresh = true;

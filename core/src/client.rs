@@ -41,6 +41,8 @@ struct Inner {
     engine: Arc<Engine>,
     config: Mutex<Arc<Config>>,
     sockets: Mutex<Arc<dyn Transport>>,
+    /// The way to those who issue credentials.
+    control: Arc<dyn Transport>,
     scripts: Arc<dyn Transport>,
     draining: AtomicBool,
 }
@@ -87,6 +89,7 @@ impl Client {
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
             process,
             sockets: Mutex::new(sockets),
+            control: transport::control(engine.threads()),
             scripts: Arc::new(Scripts::default()),
             engine,
             config: Mutex::new(Arc::new(config)),
@@ -287,6 +290,7 @@ impl Client {
             },
             asked: Asked::of(options),
             sockets: crate::lock(&self.inner.sockets).clone(),
+            control: self.inner.control.clone(),
             scripts: self.inner.scripts.clone(),
             answer,
             caller,

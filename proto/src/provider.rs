@@ -51,6 +51,8 @@ pub struct Row {
     pub organization: Option<Organization>,
     /// Headers of every request.
     pub headers: &'static [(&'static str, &'static str)],
+    /// What stands in braces in `base_url`.
+    pub places: &'static [Place],
     /// How it differs from the plain format.
     pub quirks: Quirks,
     /// How long an idle connection is kept.
@@ -79,6 +81,47 @@ impl Verified {
             Verified::Listed => "listed",
         }
     }
+}
+
+/// A part of an address that depends on who asks: `{region}`, `{project}`, `{location}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The name in braces.
+    pub name: &'static str,
+    /// Variables that may hold it, the first that is set counts.
+    pub env: &'static [&'static str],
+    /// For everybody who says nothing.
+    pub default: Option<&'static str>,
+}
+
+/// `url` with its places in it; the name of one that `place` does not know is the error. Google's hosts have no location before
+/// them where that is `global`, so `{location}-` is then left out.
+///
+/// ```
+/// use libllm_proto::provider::fill;
+/// let of = |name: &str| (name == "region").then(|| "eu-west-1".to_string());
+/// assert_eq!(fill("https://b.{region}.example", of).unwrap(), "https://b.eu-west-1.example");
+/// assert_eq!(fill("https://{zone}", of).unwrap_err(), "zone");
+/// ```
+pub fn fill(url: &str, place: impl Fn(&str) -> Option<String>) -> Result<String, String> {
+    let mut filled = String::with_capacity(url.len());
+    let mut rest = url;
+    while let Some((before, behind)) = rest.split_once('{') {
+        let Some((name, tail)) = behind.split_once('}') else {
+            break;
+        };
+        let value = place(name).ok_or_else(|| name.to_string())?;
+        filled.push_str(before);
+        rest = match tail.strip_prefix('-') {
+            Some(tail) if value == "global" => tail,
+            _ => {
+                filled.push_str(&value);
+                tail
+            }
+        };
+    }
+    filled.push_str(rest);
+    Ok(filled)
 }
 
 /// Where a provider takes the name of the organization that pays.

@@ -34,6 +34,7 @@ class Exchange:
         self.server, self.sock, self.request = server, sock, request
         path = request.path.split("?")[0]
         self.messages, self.cohere, self.ollama = path.endswith("/messages"), path.endswith("/v2/chat"), path.endswith("/api/chat")
+        self.gemini, self.converse = path.endswith("enerateContent"), path.endswith(("/converse", "/converse-stream"))
 
     def send(self, data):
         self.sock.sendall(data if isinstance(data, bytes) else data.encode())
@@ -78,6 +79,10 @@ class Exchange:
             self.whole(200, {"id": "c", "finish_reason": "COMPLETE", "message": message})
         elif self.ollama:
             self.whole(200, {"model": "m", "message": {"role": "assistant", "content": text}, "done": True, "done_reason": "stop"})
+        elif self.gemini:
+            self.whole(200, {"candidates": [{"content": {"parts": [{"text": text}]}, "finishReason": "STOP"}]})
+        elif self.converse:
+            self.whole(200, {"output": {"message": {"role": "assistant", "content": [{"text": text}]}}, "stopReason": "end_turn"})
         elif self.request.json.get("stream"):
             self.head()
             self.delta(text)

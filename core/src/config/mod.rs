@@ -19,6 +19,7 @@ mod document;
 mod environment;
 mod headers;
 mod http2;
+mod issue;
 mod limits;
 mod models;
 mod provider;
@@ -127,8 +128,10 @@ impl Config {
             }
             // Who is not asked need not be shown a key.
             config.providers.values_mut().for_each(|provider| {
+                let provider = Arc::make_mut(provider);
+                provider.keeper = None;
                 if let Key::Missing { .. } = provider.key {
-                    Arc::make_mut(provider).key = Key::None;
+                    provider.key = Key::None;
                 }
             });
         }

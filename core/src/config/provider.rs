@@ -1,5 +1,6 @@
 //! A service as one client uses it: a built-in row with `[providers.P]` laid over it, or one of the user's own.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Uri;
@@ -8,6 +9,7 @@ use libllm_proto::provider::{Auth, Quirks};
 use libllm_proto::wire::Wire;
 
 use super::{Http2, Proxies, TimeoutsOverride};
+use crate::auth::Keeper;
 use crate::secret::Secret;
 use crate::transport::tls::{Identity, Trust};
 
@@ -24,6 +26,10 @@ pub struct Provider {
     pub auth: Auth,
     /// The key of `base_url`'s origin.
     pub key: Key,
+    /// Who issues credentials for `base_url`'s origin, where there is no key.
+    pub(crate) keeper: Option<Arc<Keeper>>,
+    /// Where it is, as far as signatures must say.
+    pub(crate) region: Option<String>,
     /// Headers of every request, the row's before the configuration's; a later one of the same name wins.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// How many of `headers` are the row's: those hold no secret and may go to another place.
@@ -81,6 +87,7 @@ impl Provider {
         }
         moved.base_url = base_url;
         moved.key = Key::None;
+        moved.keeper = None;
         match key {
             Some(key) => moved.with_key(key),
             None => moved,
@@ -97,6 +104,7 @@ impl Provider {
         Provider {
             auth,
             key: Key::Set(key),
+            keeper: None,
             ..self.clone()
         }
     }
@@ -109,6 +117,8 @@ impl Provider {
             base_url: "http://mock.invalid/v1".to_owned(),
             auth: Auth::None,
             key: Key::None,
+            keeper: None,
+            region: None,
             headers: Vec::new(),
             row_headers: 0,
             quirks: Quirks::PLAIN,

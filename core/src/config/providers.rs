@@ -10,9 +10,11 @@ use libllm_proto::wire::{self, Wire};
 use zeroize::Zeroizing;
 
 use super::headers::{header_name, header_value};
+use super::issue::{self, PLACES};
 use super::models::MOCK;
 use super::scope::{Item, Table, shown};
 use super::{Environment, Http2, Key, Provider, Proxies, Proxy, TimeoutsOverride, Tls};
+use crate::auth::Keeper;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 use crate::transport::tls::{self, Identity, Trust};
@@ -85,6 +87,14 @@ impl<'d> Source<'_, 'd> {
         let row_headers = headers.len();
         headers.extend(self.organization()?);
         headers.extend(self.headers(&auth)?);
+        let mut key = self.key(&auth)?;
+        let keeper = match key {
+            Key::Set(_) => None,
+            _ => self.keeper(&auth)?,
+        };
+        if keeper.is_some() {
+            key = Key::None;
+        }
         let timeouts = match self.said {
             Some((_, table)) => TimeoutsOverride::read_in(table)?,
             None => TimeoutsOverride::default(),
@@ -93,7 +103,9 @@ impl<'d> Source<'_, 'd> {
             id: self.id.to_owned(),
             wire: self.wire()?,
             base_url: self.base_url()?,
-            key: self.key(&auth)?,
+            keeper,
+            region: self.place("region")?,
+            key,
             auth,
             headers,
             row_headers,
@@ -167,12 +179,60 @@ impl<'d> Source<'_, 'd> {
 
     fn base_url(&self) -> Result<String> {
         if let Some(item) = self.get("base_url") {
-            return provider::base_url(item.text()?).map_err(|error| item.fail(error.message()));
+            let text = self.filled(item.text()?)?;
+            return provider::base_url(&text).map_err(|error| item.fail(error.message()));
         }
         let expected = "everything before the wire's path, such as \"http://127.0.0.1:8000/v1\"";
         let row = self.row.ok_or_else(|| self.missing("base_url", expected))?;
         let url = row.base_url_from(|name| self.environment.var(name));
-        url.map_err(|error| self.own(format!("variable {}", error.message())))
+        let url = url.map_err(|error| self.own(format!("variable {}", error.message())))?;
+        let url = self.filled(&url)?;
+        provider::base_url(&url).map_err(|error| self.own(error.message().to_owned()))
+    }
+
+    /// An address with its places in it.
+    fn filled(&self, url: &str) -> Result<String> {
+        let mut places = Vec::new();
+        for name in PLACES {
+            places.extend(self.place(name)?.map(|place| (name, place)));
+        }
+        let of = |name: &str| {
+            let (_, place) = places.iter().find(|(known, _)| *known == name)?;
+            Some(place.clone())
+        };
+        provider::fill(url, of).map_err(|name| {
+            let row = self
+                .row
+                .and_then(|row| row.places.iter().find(|it| it.name == name));
+            let variables = row.map_or(String::new(), |place| {
+                format!("set {}, or ", place.env.join(" or "))
+            });
+            self.own(format!(
+                "{name} is missing: {variables}{name} in [providers.{}]",
+                self.id
+            ))
+        })
+    }
+
+    fn place(&self, name: &str) -> Result<Option<String>> {
+        let table = self.said.map(|(_, table)| table);
+        issue::place(name, table, self.row, self.environment)
+    }
+
+    /// Who issues credentials, where no key is given.
+    fn keeper(&self, auth: &Auth) -> Result<Option<Arc<Keeper>>> {
+        let item = self.get("credentials");
+        if let Some(item) = item.as_ref().filter(|_| *auth != Auth::Google) {
+            return Err(item.fail("goes with auth = \"google\""));
+        }
+        if *auth == Auth::Sigv4 && self.place("region")?.is_none() {
+            return Err(self.own("auth sigv4 needs a region".to_owned()));
+        }
+        let file = item.as_ref().map(|item| item.text()).transpose()?;
+        issue::keeper(auth, file, self.environment).map_err(|why| match &item {
+            Some(item) => item.fail(why),
+            None => self.own(why),
+        })
     }
 
     /// A service of one's own takes a key as a bearer token if it is given one.
@@ -198,8 +258,11 @@ impl<'d> Source<'_, 'd> {
         let Some(row) = self.row.filter(|_| *auth != Auth::None) else {
             return Ok(match auth {
                 Auth::None => Key::None,
-                _ => Key::Missing {
-                    variables: Vec::new(),
+                auth => Key::Missing {
+                    variables: issue::variables(auth)
+                        .iter()
+                        .map(|name| (*name).to_owned())
+                        .collect(),
                 },
             });
         };
@@ -209,7 +272,8 @@ impl<'d> Source<'_, 'd> {
                 return Ok(Key::Set(Secret::from(key)));
             }
         }
-        let variables = row.key_env.iter().map(|name| (*name).to_owned()).collect();
+        let names = row.key_env.iter().chain(issue::variables(auth));
+        let variables = names.map(|name| (*name).to_owned()).collect();
         Ok(if row.key_optional {
             Key::None
         } else {
@@ -391,8 +455,12 @@ fn clean(key: &str) -> Result<&str, &'static str> {
 const KEYS: &[&str] = &[
     "wire",
     "base_url",
+    "region",
+    "project",
+    "location",
     "auth",
     "api_key",
+    "credentials",
     "headers",
     "organization",
     "quirks",

@@ -12,7 +12,7 @@ use libllm_proto::wire::Head;
 use crate::config::{Config, Provider};
 use crate::error::{Error, Result};
 
-mod base64;
+pub(crate) mod base64;
 mod dial;
 mod dns;
 mod drain;
@@ -66,6 +66,11 @@ pub(crate) fn open(config: &Config, shards: usize) -> Result<Arc<dyn Transport>>
         Some(folder) => Ok(Arc::new(record::Recorder::new(sockets, folder)?)),
         None => Ok(sockets),
     }
+}
+
+/// The way to token endpoints: sockets of their own, which nobody records and no recording replaces.
+pub(crate) fn control(shards: usize) -> Arc<dyn Transport> {
+    Arc::new(http::Http::new(shards))
 }
 
 /// What a transport must know beside the request.

@@ -18,19 +18,25 @@ pub enum Auth {
     Header(Cow<'static, str>),
     /// A query parameter of this name.
     Query(Cow<'static, str>),
+    /// Signed with AWS keys; a key is a bearer token there, too.
+    Sigv4,
+    /// A bearer token that Google issues, or a key.
+    Google,
+    /// A bearer token that Microsoft Entra ID issues, or a key.
+    Entra,
     /// No key.
     None,
 }
 
 impl Auth {
-    /// Reads `bearer`, `header:NAME`, `query:NAME` or `none`.
+    /// Reads `bearer`, `header:NAME`, `query:NAME`, `sigv4`, `google`, `entra` or `none`.
     pub fn parse(text: &str) -> Result<Auth> {
         match text.split_once(':') {
             None if text == "bearer" => Ok(Auth::Bearer),
             None if text == "none" => Ok(Auth::None),
-            None if matches!(text, "sigv4" | "google" | "entra") => {
-                Err(config(format!("auth {text} is not in this build")))
-            }
+            None if text == "sigv4" => Ok(Auth::Sigv4),
+            None if text == "google" => Ok(Auth::Google),
+            None if text == "entra" => Ok(Auth::Entra),
             Some(("header", name)) if HeaderName::try_from(name).is_ok() => {
                 Ok(Auth::Header(Cow::Owned(name.to_ascii_lowercase())))
             }
@@ -38,7 +44,7 @@ impl Auth {
                 Ok(Auth::Query(Cow::Owned(name.to_string())))
             }
             _ => Err(config(format!(
-                "unknown auth {text:?}, expected bearer, header:NAME, query:NAME or none"
+                "unknown auth {text:?}, expected bearer, header:NAME, query:NAME, sigv4, google, entra or none"
             ))),
         }
     }
@@ -47,7 +53,9 @@ impl Auth {
     pub fn apply<B>(&self, request: &mut Request<B>, key: &str) -> Result<()> {
         match self {
             Auth::None => Ok(()),
-            Auth::Bearer => set_header(request, AUTHORIZATION, ["Bearer ", key].concat()),
+            Auth::Bearer | Auth::Sigv4 | Auth::Google | Auth::Entra => {
+                set_header(request, AUTHORIZATION, ["Bearer ", key].concat())
+            }
             Auth::Header(name) => {
                 let name = HeaderName::try_from(name.as_ref())
                     .map_err(|_| config("auth names no valid header".into()))?;
@@ -65,6 +73,9 @@ impl fmt::Display for Auth {
             Auth::Bearer => f.write_str("bearer"),
             Auth::Header(name) => write!(f, "header:{name}"),
             Auth::Query(name) => write!(f, "query:{name}"),
+            Auth::Sigv4 => f.write_str("sigv4"),
+            Auth::Google => f.write_str("google"),
+            Auth::Entra => f.write_str("entra"),
             Auth::None => f.write_str("none"),
         }
     }
@@ -182,11 +193,15 @@ mod tests {
                 "{text}"
             );
         }
-        assert!(
-            Auth::parse("sigv4")
-                .unwrap_err()
-                .message()
-                .contains("not in this build")
-        );
+        for (text, auth) in [
+            ("sigv4", Auth::Sigv4),
+            ("google", Auth::Google),
+            ("entra", Auth::Entra),
+        ] {
+            let mut request = request();
+            assert_eq!(Auth::parse(text).unwrap(), auth);
+            auth.apply(&mut request, "k").unwrap();
+            assert_eq!(request.headers()["authorization"], "Bearer k");
+        }
     }
 }
