@@ -213,6 +213,28 @@ static void a_response_is_answered_by_either(void)
     }
 }
 
+static void a_response_of_the_same_format_passes_as_it_is(void)
+{
+    answer a = {0};
+    good(RESPONSES, response("r/tokens=3", ",\"stream\":true,\"previous_response_id\":\"resp_1\""), &a);
+    SAYS(a.body, "event: response.completed");
+    CHECK(strstr(a.body, "libllm") == NULL);
+    SAYS(a.head, "[\"x-libllm-target\",\"r/tokens=3\"]");
+    SAYS(a.json, "\"dropped\":[]");
+    forget_answer(&a);
+    good(RESPONSES, response("r/tokens=3", ""), &a);
+    SAYS(a.body, "w0 w1 w2");
+    CHECK(strstr(a.body, "libllm") == NULL);
+    forget_answer(&a);
+    /* The same provider asked in two other formats. */
+    good(CHAT, chat("r/tokens=3;" TOOLS, ""), &a);
+    SAYS(a.body, "\"finish_reason\":\"tool_calls\"");
+    forget_answer(&a);
+    good(MESSAGES, message("r/tokens=3;" TOOLS, ",\"stream\":true"), &a);
+    SAYS(a.body, "\"stop_reason\":\"tool_use\"");
+    forget_answer(&a);
+}
+
 static void what_a_provider_refuses_is_an_answer_in_the_callers_words(void)
 {
     answer a = {0};
@@ -419,9 +441,10 @@ int main(void)
     snprintf(config, sizeof config,
              "{\"providers\":{\"m\":{\"wire\":\"openai_chat\",\"base_url\":\"%s/v1\",\"auth\":\"none\"},"
              "\"a\":{\"wire\":\"anthropic\",\"base_url\":\"%s\",\"auth\":\"none\"},"
+             "\"r\":{\"wire\":\"openai_responses\",\"base_url\":\"%s/v1\",\"auth\":\"none\"},"
              "\"nowhere\":{\"wire\":\"openai_chat\",\"base_url\":\"http://127.0.0.1:1/v1\",\"auth\":\"none\"}},"
              "\"models\":{\"best\":{\"targets\":[{\"model\":\"a/status=500\"},{\"model\":\"m/echo\"}]}},\"retry\":{\"max_attempts\":2}}",
-             mock_origin(), mock_origin());
+             mock_origin(), mock_origin(), mock_origin());
     client = new_client(config);
     queue = new_queue(0);
     TEST(a_chat_of_the_same_format_passes_as_it_is);
@@ -430,6 +453,7 @@ int main(void)
     TEST(a_message_is_answered_by_a_provider_of_chats);
     TEST(a_chat_is_answered_by_a_provider_of_messages);
     TEST(a_response_is_answered_by_either);
+    TEST(a_response_of_the_same_format_passes_as_it_is);
     TEST(what_a_provider_refuses_is_an_answer_in_the_callers_words);
     TEST(what_is_wrong_with_the_request_is_an_answer_too);
     TEST(what_is_left_out_is_told_in_a_header_and_at_the_end);
