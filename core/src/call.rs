@@ -437,7 +437,8 @@ async fn flow(
         crate::fault::point("pump");
         let read = loop {
             if ticket.live().is_paused() {
-                source.meanwhile(ticket.wait_while_paused(stall)).await?;
+                let waiting = std::pin::pin!(ticket.wait_while_paused(stall));
+                source.meanwhile(waiting).await?;
                 source.touch();
             }
             let read = source.read(ticket.live()).await;

@@ -96,7 +96,7 @@ impl Outlet {
     ) -> Result<()> {
         let Outlet::Http(http) = self else {
             let delivering = ticket.deliver(batch, provider, at, stall);
-            return source.meanwhile(delivering).await;
+            return source.meanwhile(std::pin::pin!(delivering)).await;
         };
         match &mut http.voice {
             Voice::Passing(Some(events)) => events.push(source.tapped(), &mut http.out),
@@ -106,7 +106,7 @@ impl Outlet {
         source.forget_tapped();
         // Boxed: a call whose consumer takes events does not carry this around.
         let sending = Box::pin(http.send(at, ticket, stall));
-        source.meanwhile(sending).await
+        source.meanwhile(std::pin::pin!(sending)).await
     }
 
     /// Hands over what ends a good answer.

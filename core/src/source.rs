@@ -2,6 +2,7 @@
 //! keep-alives alone.
 
 use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -244,9 +245,9 @@ impl Source {
         read
     }
 
-    /// Does `work`, and holds what comes while that waits in as little as it needs.
-    pub(crate) async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> T {
-        let mut work = std::pin::pin!(work);
+    /// Does `work`, and holds what comes while that waits in as little as it needs. Pinned by the caller: taken by value, it
+    /// would be in a call's state twice.
+    pub(crate) async fn meanwhile<T>(&mut self, mut work: Pin<&mut impl Future<Output = T>>) -> T {
         let (body, dry) = (&mut self.body, &mut self.dry);
         poll_fn(|cx| {
             let done = work.as_mut().poll(cx);

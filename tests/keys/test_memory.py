@@ -169,8 +169,10 @@ def _():
 
 @test("runtime.turn_us", says="as 0 lets each token wake the consumer; set by the process's first client")
 def _():
-    # A machine that is busy elsewhere wakes nobody so often.
-    tries = [woken(0) for _ in range(5)]
-    assert any(count > bound(took) for count, took in tries), tries
+    # A machine that is busy elsewhere wakes nobody so often: once is enough.
+    tries = []
+    while not any(count > bound(took) for count, took in tries):
+        assert len(tries) < 40, tries
+        tries.append(woken(0))
     refused(lambda: Client({"runtime": {"turn_us": 500}}), CONFIG, "runtime.turn_us = 500", "first client, to 0")
     refused(lambda: Client({"runtime": {"turn_us": 10001}}), CONFIG, "runtime.turn_us: expected a whole number in 0 to 10000")
