@@ -374,6 +374,32 @@ data: {"type":"message-end","delta":{"finish_reason":"TOOL_CALL","usage":{"bille
 {"model":"m","response":"","done":true,"done_reason":"length","eval_count":2}
 "#,
     ),
+    (
+        "gemini",
+        r#"data: {"candidates":[{"content":{"parts":[{"text":"Hm","thought":true}],"role":"model"},"index":0}],"modelVersion":"g","responseId":"r"}
+
+data: {"candidates":[{"content":{"parts":[{"text":"Hi \ud83d"},{"functionCall":{"name":"f","args":{"a":1}},"thoughtSignature":"c2ln"}]},"finishReason":"STOP","index":0}],"usageMetadata":{"promptTokenCount":3,"candidatesTokenCount":2,"thoughtsTokenCount":4,"totalTokenCount":9}}
+
+"#,
+    ),
+    (
+        "gemini",
+        r#"[{"candidates":[{"content":{"parts":[{"inlineData":{"mimeType":"image/png","data":"aGk="}},{"executableCode":{"code":"1"}}]},"index":1}]}
+,
+{"promptFeedback":{"blockReason":"SAFETY"},"candidates":[{"finishReason":"MAX_TOKENS","index":1,"groundingMetadata":{"a":1}}]}]"#,
+    ),
+    (
+        "bedrock_converse",
+        r#"{"output":{"message":{"role":"assistant","content":[{"reasoningContent":{"reasoningText":{"text":"Hm","signature":"s"}}},{"text":"Hi"},{"toolUse":{"toolUseId":"t","name":"f","input":{"a":1}}},{"citationsContent":{"content":[{"text":"b"}],"citations":[{}]}}]}},"stopReason":"tool_use","usage":{"inputTokens":3,"outputTokens":2,"totalTokens":5}}"#,
+    ),
+    (
+        "bedrock_invoke",
+        r#"{"inputTextTokenCount":3,"results":[{"tokenCount":2,"outputText":"Hi","completionReason":"FINISH"}]}"#,
+    ),
+    (
+        "bedrock_invoke",
+        r#"{"id":"m","type":"message","role":"assistant","content":[{"type":"text","text":"Hi"}],"stop_reason":"end_turn","usage":{"input_tokens":3,"output_tokens":2}}"#,
+    ),
 ];
 
 const PROXIES: &[&str] = &[

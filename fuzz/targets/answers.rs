@@ -216,6 +216,8 @@ const MARKERS: &[(&str, &[&str])] = &[
     ("cohere", &["message-end", "finish_reason"]),
     ("cohere_v1", &["is_finished", "stream-end", "finish_reason"]),
     ("ollama", &["done"]),
+    ("gemini", &["finishReason", "blockReason"]),
+    ("bedrock_converse", &["messageStop", "stopReason"]),
 ];
 
 // An answer's state, its batch and the fold, and what each byte of it may cost in all of them together (measured on the corpora

@@ -48,6 +48,13 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("cohere", |data| answers::check("cohere", data)),
     ("cohere_v1", |data| answers::check("cohere_v1", data)),
     ("ollama", |data| answers::check("ollama", data)),
+    ("gemini", |data| answers::check("gemini", data)),
+    ("bedrock_converse", |data| {
+        answers::check("bedrock_converse", data)
+    }),
+    ("bedrock_invoke", |data| {
+        answers::check("bedrock_invoke", data)
+    }),
     ("refusal", refusals::refusal),
     ("retry_after", refusals::retry_after),
     ("request", requests::request),

@@ -102,6 +102,9 @@ pub(crate) fn proxy(data: &[u8]) {
 }
 
 fn is_base(base: &str) {
+    // What stands in braces is filled in later.
+    let filled = provider::fill(base, |_| Some("x".to_owned()));
+    let base = filled.as_deref().unwrap_or(base);
     assert_eq!(
         provider::base_url(base).as_deref().ok(),
         Some(base),
