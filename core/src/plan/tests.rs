@@ -152,6 +152,8 @@ fn a_missing_key_names_its_variable() {
     );
 }
 
+// Run by tests/suites/features.sh.
+#[cfg(not(feature = "gemini"))]
 #[test]
 fn a_row_whose_wire_is_missing_says_so() {
     let (kind, message) = refused("gemini/m", &Options::default());

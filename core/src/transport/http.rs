@@ -39,7 +39,8 @@ impl Http {
         place: Place,
         route: &Route,
     ) -> Result<Exchanged, SendError> {
-        let found = self.find(&place.origin, route).await;
+        // Boxed, and gone before the answer is waited for.
+        let found = Box::pin(self.find(&place.origin, route)).await;
         let (found, connected) = found.map_err(SendError::unsent)?;
         self.exchange(request, place, found, connected, route).await
     }
