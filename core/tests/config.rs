@@ -299,7 +299,7 @@ fn providers_are_checked() {
     }
     check(
         "[providers.openai]\nauth = \"basic\"",
-        &["expected bearer, header:NAME, query:NAME or none"],
+        &["expected bearer, header:NAME, query:NAME", " or none"],
     );
     check(
         "[providers.openai]\nheaders = { \"a b\" = \"c\" }",
