@@ -150,6 +150,10 @@ fn what_was_not_built_is_refused_by_name() {
             "auth sigv4 is not in this build",
         ),
         (
+            "[providers.openai]\nauth = \"google\"",
+            "auth google is not in this build",
+        ),
+        (
             "[providers.mine]\nwire = \"gemini\"\nbase_url = \"http://h\"",
             "wire gemini is not in this build",
         ),

@@ -58,10 +58,10 @@ class Plan(unittest.TestCase):
         self.assertEqual(exchange("a", provider="groq").line("http://h").split("\t"), ["groq", "chat", "1", "http://h/r/a"])
 
     def test_other_providers_are_configured(self):
-        asked = [exchange("a", provider="zai"), exchange("b", "anthropic.messages", "azure"), exchange("c")]
-        self.assertEqual([x.provider for x in asked], ["zai_openai_chat", "azure_anthropic", "openai"])
+        asked = [exchange("a", provider="nobody"), exchange("b", "anthropic.messages", "azure"), exchange("c")]
+        self.assertEqual([x.provider for x in asked], ["nobody_openai_chat", "azure_anthropic", "openai"])
         providers = plan.config(asked, "http://h")["providers"]
-        self.assertEqual({k: v["wire"] for k, v in providers.items()}, {"zai_openai_chat": "openai_chat", "azure_anthropic": "anthropic"})
+        self.assertEqual({k: v["wire"] for k, v in providers.items()}, {"nobody_openai_chat": "openai_chat", "azure_anthropic": "anthropic"})
 
     def test_refusals_of_unknown_endpoints_are_asked_as_whole_chats(self):
         asked = exchange("a", "other", "anthropic", streaming=True)
