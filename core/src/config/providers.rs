@@ -225,18 +225,12 @@ impl<'d> Source<'_, 'd> {
         if let Some(item) = item.as_ref().filter(|_| *auth != Auth::Google) {
             return Err(item.fail("goes with auth = \"google\""));
         }
-        let built = match auth {
-            Auth::Sigv4 => cfg!(feature = "bedrock"),
-            Auth::Google => cfg!(feature = "gemini"),
-            _ => true,
-        };
-        if !built {
-            let name = if *auth == Auth::Google {
-                "google"
-            } else {
-                "sigv4"
-            };
-            return Err(self.own(format!("auth {name} is not in this build")));
+        let lacks = |name: &str| Err(self.own(format!("auth {name} is not in this build")));
+        if !cfg!(feature = "bedrock") && *auth == Auth::Sigv4 {
+            return lacks("sigv4");
+        }
+        if !cfg!(feature = "gemini") && *auth == Auth::Google {
+            return lacks("google");
         }
         if *auth == Auth::Sigv4 && self.place("region")?.is_none() {
             return Err(self.own("auth sigv4 needs a region".to_owned()));
