@@ -6,27 +6,23 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use bytes::Bytes;
-use libllm_proto::decoder::{Decoder, Limits};
-use libllm_proto::event::Batch;
+use libllm_proto::decoder::Limits;
 use libllm_proto::response::Response;
-use libllm_proto::wire::{Ending, Exchange, Head, Operation, Target};
+use libllm_proto::wire::Operation;
 
-use crate::auth;
+use crate::attempt::{Live, connect, discreet, open, pump};
 use crate::clock::{self, Alarm};
 use crate::error::{Error, ErrorKind, Phase, Result, Status};
 use crate::inbound::{self, Caller};
 use crate::options::Options;
-use crate::outlet::{self, Answer, Outlet};
-use crate::pace::Flowing;
+use crate::outlet::{self, Answer};
 use crate::plan::Candidate;
 use crate::policy::retry;
 use crate::queue::EventType;
 use crate::report::{self, Reason, Record};
 use crate::request::Request;
-use crate::source::{Patience, Source, before, spare};
 use crate::ticket::Ticket;
-use crate::transport::{Exchanged, Route, Sent, Transport};
+use crate::transport::Transport;
 
 /// One call, ready to run.
 pub(crate) struct Job {
@@ -229,13 +225,6 @@ async fn warm(job: &Job, ticket: &mut Ticket, record: &mut Record) -> Result<()>
     outcome
 }
 
-async fn connect(job: &Job, candidate: &Candidate, record: &mut Record) -> Result<()> {
-    let http = encode(job, candidate, record)?;
-    let (transport, route) = way(job, candidate);
-    record.connect = transport.warm(http.uri(), &route).await?;
-    Ok(())
-}
-
 // Attempts until one commits, or none may follow; says which target it was.
 async fn commit(
     job: &Job,
@@ -290,226 +279,6 @@ async fn commit(
     }
 }
 
-/// An answer that has begun: its first item is here, and nothing may be tried again.
-struct Live {
-    source: Source,
-    decoder: Decoder,
-    outlet: Outlet,
-    batch: Batch,
-    /// When the bytes of the batch came.
-    at: Instant,
-    /// How the answer ended, if it has; an error is told after the batch.
-    ended: Option<Result<Ending>>,
-}
-
-// Everything that may be retried or fallen back from ends here, before the first item.
-async fn open(
-    job: &Job,
-    candidate: &Candidate,
-    ticket: &mut Ticket,
-    record: &mut Record,
-) -> Result<Box<Live>> {
-    crate::fault::point("open");
-    let patience = Patience::of(&candidate.timeouts, &job.asked, job.stream);
-    let first_by = patience.first_token.map(|first| record.begun + first);
-    let sending = send(job, candidate, record);
-    let exchanged = before(first_by, sending, || patience.late("the answer's head")).await??;
-    record.underway = Some(Phase::FirstItem);
-    record.connect = exchanged.connected.or(record.connect);
-    record.request_id = exchanged.head.request_id().map(str::to_owned);
-    let (head, caller) = (exchanged.head, job.caller.as_deref());
-    let outlet = Outlet::open(caller, candidate, &head, ticket, record);
-    let mut source = Source::new(exchanged.body, patience, first_by);
-    if outlet.taps() {
-        source.tap(match job.stream {
-            true => job.limits.event,
-            false => usize::try_from(job.limits.answer).unwrap_or(usize::MAX),
-        });
-    }
-    // Where it stays: it is too large to be handed on from future to future.
-    let mut live = Box::new(Live {
-        at: source.last_bytes,
-        source,
-        decoder: decoder(job, candidate, head),
-        outlet,
-        batch: spare::take(ticket.joins()),
-        ended: None,
-    });
-    loop {
-        let Live {
-            source,
-            decoder,
-            batch,
-            ..
-        } = &mut *live;
-        if ticket.live().is_paused() {
-            ticket
-                .wait_while_paused(candidate.timeouts.consumer_stall)
-                .await?;
-            source.touch();
-        }
-        let read = match source.read(ticket.live()).await {
-            // The status has been told: that the rest of a refusal does not come changes nothing.
-            Err(late) if decoder.is_refusal() => Some(Err(late.to_string())),
-            read => read.map_err(|error| error.with_phase(Phase::FirstItem))?,
-        };
-        let Some(read) = read else {
-            continue;
-        };
-        let ended = match source.decode(read, decoder, batch).await {
-            Err(error) if !batch.has_item() => {
-                // The provider's names and numbers are worth telling, even of an answer without an item.
-                record.response.absorb(batch);
-                return Err(error.with_phase(Phase::FirstItem));
-            }
-            decoded => decoded.transpose(),
-        };
-        if ended.is_some() || batch.has_item() {
-            source.first_by = None;
-            live.at = live.source.last_bytes;
-            live.ended = ended;
-            record.first_item = Some(live.at - ticket.started());
-            return Ok(live);
-        }
-    }
-}
-
-fn decoder(job: &Job, candidate: &Candidate, head: Head) -> Decoder {
-    let exchange = Exchange {
-        stream: job.stream,
-        operation: job.asked.operation,
-        quirks: &candidate.provider.quirks,
-    };
-    Decoder::new(
-        candidate.wire,
-        &exchange,
-        head,
-        job.limits,
-        job.asked.raw,
-        clock::wall(),
-    )
-}
-
-// After the first item: hand over, read on. Nothing is tried again.
-async fn pump(
-    mut live: Box<Live>,
-    provider: &str,
-    stall: Duration,
-    ticket: &mut Ticket,
-    record: &mut Record,
-) -> Result<()> {
-    let outcome = flow(&mut live, provider, stall, ticket, record).await;
-    if let Err(error) = &outcome {
-        live.outlet.broken(error, ticket, stall).await;
-    }
-    outcome
-}
-
-async fn flow(
-    live: &mut Live,
-    provider: &str,
-    stall: Duration,
-    ticket: &mut Ticket,
-    record: &mut Record,
-) -> Result<()> {
-    let Live {
-        source,
-        decoder,
-        outlet,
-        batch,
-        at,
-        ended,
-    } = live;
-    let mut flowing = None;
-    loop {
-        record.response.absorb(batch);
-        outlet
-            .deliver(batch, source, provider, *at, ticket, stall)
-            .await?;
-        spare::give(std::mem::take(batch));
-        if let Some(ended) = ended.take() {
-            let ending = ended.map_err(|error| error.with_phase(Phase::Stream))?;
-            record.incomplete = ending.incomplete;
-            record.response.finish(!ending.incomplete);
-            return outlet.finish(*at, ticket, stall).await;
-        }
-        flowing.get_or_insert_with(Flowing::new);
-        crate::fault::point("pump");
-        let read = loop {
-            if ticket.live().is_paused() {
-                let waiting = std::pin::pin!(ticket.wait_while_paused(stall));
-                source.meanwhile(waiting).await?;
-                source.touch();
-            }
-            let read = source.read(ticket.live()).await;
-            if let Some(read) = read.map_err(|error| error.with_phase(Phase::Stream))? {
-                break read;
-            }
-        };
-        *batch = spare::take(ticket.joins());
-        *ended = source.decode(read, decoder, batch).await.transpose();
-        *at = source.last_bytes;
-    }
-}
-
-// What was provably not seen, on a connection that had died or was closing unseen, costs one free try, never more.
-async fn send(job: &Job, candidate: &Candidate, record: &mut Record) -> Result<Exchanged> {
-    let (transport, mut route) = way(job, candidate);
-    let credential = auth::credential(&*job.control, &candidate.provider).await?;
-    loop {
-        let mut http = encode(job, candidate, record)?;
-        if let Some(credential) = &credential {
-            auth::prove(&mut http, credential, &candidate.provider)?;
-        }
-        match transport.send(http, &route).await {
-            Err(failed) if failed.free && failed.sent == Sent::No && !route.fresh => {
-                route.fresh = true;
-            }
-            outcome => return outcome.map_err(|failed| failed.error),
-        }
-    }
-}
-
-fn way<'j>(job: &'j Job, candidate: &Candidate) -> (&'j Arc<dyn Transport>, Route) {
-    let transport = match candidate.mock {
-        true => &job.scripts,
-        false => &job.sockets,
-    };
-    let route = Route {
-        provider: candidate.provider.clone(),
-        connect: candidate.timeouts.connect,
-        fresh: false,
-    };
-    (transport, route)
-}
-
-fn encode(job: &Job, candidate: &Candidate, record: &mut Record) -> Result<http::Request<Bytes>> {
-    let target = Target {
-        provider: &candidate.provider.id,
-        model: candidate.target.model(),
-        base_url: &candidate.provider.base_url,
-        stream: job.stream,
-        operation: job.asked.operation,
-        quirks: &candidate.provider.quirks,
-        unsupported: candidate.unsupported,
-        extra_body: job.asked.extra_body.as_deref().map(str::as_bytes),
-    };
-    let wire = candidate.wire;
-    let encoded = match &job.caller {
-        None => wire.encode(&job.request, &target)?,
-        Some(caller) => caller.encode(&job.request, wire, &target)?,
-    };
-    record.dropped = encoded.dropped;
-    let mut http = encoded.http;
-    for (name, value) in candidate.headers() {
-        http.headers_mut().insert(name, value.clone());
-    }
-    if let Some(key) = candidate.key() {
-        candidate.provider.auth.apply(&mut http, key.expose())?;
-    }
-    Ok(http)
-}
-
 impl Record {
     fn begin(&mut self, candidate: &Candidate, keep_text: bool) {
         self.response = Response::default();
@@ -556,14 +325,6 @@ fn answered(record: &Record, request: u64, done: &str) -> Answered {
     json.truncate(json.len() - 1);
     json.push_str(&format!(r#","created":{created},"libllm":{done}}}"#));
     Answered { text, json }
-}
-
-// A provider may repeat the key that it refuses.
-fn discreet(error: Error, candidate: &Candidate) -> Error {
-    match candidate.key() {
-        Some(key) => error.without(key.expose()),
-        None => error,
-    }
 }
 
 fn out_of_time(total: Option<Duration>) -> Error {
