@@ -143,7 +143,11 @@ fn played(seeds: &mut Seeds) {
         let script = Arc::new(script);
         for (dialect, target) in DIALECTS {
             for stream in [true, false] {
-                seeds.add_chosen(target, u8::from(!stream), &play(&script, *dialect, stream));
+                let answer = play(&script, *dialect, stream);
+                seeds.add_chosen(target, u8::from(!stream), &answer);
+                if stream {
+                    seeds.add_chosen("passed", 255, &answer);
+                }
             }
         }
     }
@@ -172,7 +176,20 @@ fn play(script: &Arc<Script>, dialect: Dialect, stream: bool) -> Vec<u8> {
     bytes
 }
 
+/// What callers post, each in the format of its face, towards every wire in turn.
+fn posted(seeds: &mut Seeds) {
+    let chats = REQUESTS.iter().map(|body| (0, body));
+    for (face, body) in chats.chain(POSTED.iter().map(|(face, body)| (*face, body))) {
+        for wire in 0..WIRES {
+            let mut input = vec![0, face, wire, 0];
+            input.extend_from_slice(body.as_bytes());
+            seeds.add("posted", input);
+        }
+    }
+}
+
 fn written(seeds: &mut Seeds) -> io::Result<()> {
+    posted(seeds);
     for (number, request) in REQUESTS.iter().enumerate() {
         for row in [0, 20, 40, 60] {
             seeds.add_chosen("request", number as u8, request.as_bytes());
@@ -300,6 +317,22 @@ const REQUESTS: &[&str] = &[
     r#"{"model":"m","messages":[{"role":"user","content":"w"},{"role":"assistant","content":null,"tool_calls":[{"id":"call_1","type":"function","function":{"name":"f","arguments":"{\"a\":1}"}}]},{"role":"tool","tool_call_id":"call_1","content":"4"}],"tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object","properties":{"a":{"type":"integer"}}},"strict":true}}],"tool_choice":{"type":"function","function":{"name":"f"}},"parallel_tool_calls":false,"response_format":{"type":"json_schema","json_schema":{"name":"s","schema":{}}}}"#,
     r#"{"model":"m","messages":[{"role":"user","content":"x","cache_control":{"type":"ephemeral"}},{"role":"assistant","content":"y","reasoning_content":"z","libllm":{"parts":[{"provider":"anthropic","kind":"signature","index":0,"json":{"type":"thinking"}}]}},{"role":"user","content":"x"}],"reasoning_effort":"high","thinking":{"type":"enabled","budget_tokens":1024},"max_completion_tokens":9000,"extra_body":{"a":[1.50,1e400]},"metadata":{"k":"v"},"top_k":4,"service_tier":"auto"}"#,
     r#"{"model":"m","messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"aGk=","format":"wav"}},{"type":"file","file":{"file_id":"f","filename":"n.pdf","file_data":"data:application/pdf;base64,aGk="}}]},{"role":"assistant","refusal":"no"}],"audio":{"voice":"v"},"modalities":["text"],"functions":[{"name":"f"}],"function_call":"auto"}"#,
+];
+
+/// More than there are: a wire is chosen by the remainder.
+const WIRES: u8 = 12;
+
+/// The place of a face in the target's list, and a body of its format.
+const POSTED: &[(u8, &str)] = &[
+    (
+        1,
+        r#"{"model":"m","max_tokens":8,"system":[{"type":"text","text":"s","cache_control":{"type":"ephemeral"}}],"messages":[{"role":"user","content":[{"type":"text","text":"a"},{"type":"image","source":{"type":"base64","media_type":"image/png","data":"aGk="}}]},{"role":"assistant","content":[{"type":"thinking","thinking":"t","signature":"c2ln"},{"type":"redacted_thinking","data":"eA=="},{"type":"tool_use","id":"t1","name":"f","input":{"a":1}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","content":[{"type":"text","text":"4"}],"is_error":false}]}],"tools":[{"name":"f","description":"d","input_schema":{"type":"object"}}],"tool_choice":{"type":"tool","name":"f"},"thinking":{"type":"enabled","budget_tokens":1024},"stop_sequences":["x"],"top_k":4,"stream":true}"#,
+    ),
+    (
+        2,
+        r#"{"model":"m","instructions":"s","input":[{"type":"message","role":"user","content":[{"type":"input_text","text":"a"},{"type":"input_image","image_url":"data:image/png;base64,aGk="}]},{"type":"reasoning","id":"rs_1","summary":[{"type":"summary_text","text":"t"}],"encrypted_content":"eA=="},{"type":"function_call","call_id":"c1","name":"f","arguments":"{\"a\":1}"},{"type":"function_call_output","call_id":"c1","output":"4"}],"tools":[{"type":"function","name":"f","parameters":{"type":"object"},"strict":true}],"text":{"format":{"type":"json_schema","name":"n","schema":{}}},"reasoning":{"effort":"low"},"max_output_tokens":9,"store":false,"include":["reasoning.encrypted_content"],"stream":true}"#,
+    ),
+    (2, r#"{"model":"m","input":"hi"}"#),
 ];
 
 const CONFIGS: &[&str] = &[
