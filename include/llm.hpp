@@ -451,6 +451,24 @@ public:
     options &idempotency_key(std::string_view key) { return set("idempotency_key", json::quote(key)); }
     /// A JSON object that is merged into the request's body last.
     options &extra_body(std::string_view object) { return set("extra_body", object); }
+    /// How the model's targets are chosen among, this once, such as "latency".
+    options &strategy(std::string_view word) { return set("strategy", json::quote(word)); }
+    /// A word that rules look at; more than one may be set.
+    options &tag(std::string_view word)
+    {
+        tags_ += (tags_.empty() ? "" : ",") + json::quote(word);
+        return set("tags", "[" + tags_ + "]");
+    }
+    /// Whose conversation it is: what should stay at one target does.
+    options &session(std::string_view name) { return set("session", json::quote(name)); }
+    /// On whose behalf it is made: rules, limits and budgets look at it.
+    options &tenant(std::string_view name) { return set("tenant", json::quote(name)); }
+    /// More that rules look at, by name.
+    options &metadata(std::string_view name, std::string_view value)
+    {
+        metadata_ += (metadata_.empty() ? "" : ",") + json::quote(name) + ":" + json::quote(value);
+        return set("metadata", "{" + metadata_ + "}");
+    }
     /// Any other key of `options_json`; `value` is JSON.
     options &set(std::string_view key, std::string_view value)
     {
@@ -487,7 +505,7 @@ private:
     options &set_text(std::string &field, std::string text) { return field = std::move(text), *this; }
 
     std::uint32_t flags_ = 0;
-    std::string provider_, operation_, headers_;
+    std::string provider_, operation_, headers_, tags_, metadata_;
     ms timeout_{0}, first_token_timeout_{0};
     std::vector<std::pair<std::string, std::string>> more_;
 };

@@ -159,7 +159,8 @@ func TestOptionsReachTheLibrary(t *testing.T) {
 	}
 	answer, err = client.Chat(context.Background(), ask("scripted/echo"), llm.WithBaseURL(provider.origin+"/other/v1"), llm.WithAPIKey("sk-test"),
 		llm.WithHeaders(map[string]string{"x-team": "go"}), llm.WithIdempotencyKey("once"), llm.WithUnsupported("pass"),
-		llm.WithOnPartial("error"), llm.WithExtraBody(map[string]any{"n": 2}), llm.WithoutCache(), llm.WithEveryDelta(), llm.WithOperation("chat"))
+		llm.WithOnPartial("error"), llm.WithExtraBody(map[string]any{"n": 2}), llm.WithoutCache(), llm.WithEveryDelta(), llm.WithOperation("chat"),
+		llm.WithStrategy("order"), llm.WithTags("t"), llm.WithSession("s"), llm.WithTenant("n"), llm.WithMetadata(map[string]string{"k": "v"}))
 	if err != nil || len(answer.Answers) != 2 {
 		t.Error(err)
 	}

@@ -185,4 +185,14 @@ const (
 	OptionIdempotencyKey = "idempotency_key"
 	// OptionExtraBody is the key extra_body of options_json.
 	OptionExtraBody = "extra_body"
+	// OptionStrategy is the key strategy of options_json.
+	OptionStrategy = "strategy"
+	// OptionTags is the key tags of options_json.
+	OptionTags = "tags"
+	// OptionSession is the key session of options_json.
+	OptionSession = "session"
+	// OptionTenant is the key tenant of options_json.
+	OptionTenant = "tenant"
+	// OptionMetadata is the key metadata of options_json.
+	OptionMetadata = "metadata"
 )

@@ -105,6 +105,21 @@ func WithIdempotencyKey(key string) Option { return WithOption("idempotency_key"
 // WithExtraBody is merged into the request's body last, on its way to the provider.
 func WithExtraBody(fields map[string]any) Option { return WithOption("extra_body", fields) }
 
+// WithStrategy chooses among the model's targets in this way, this once, such as "latency".
+func WithStrategy(word string) Option { return WithOption("strategy", word) }
+
+// WithTags are words that rules look at.
+func WithTags(words ...string) Option { return WithOption("tags", words) }
+
+// WithSession says whose conversation it is: what should stay at one target does.
+func WithSession(name string) Option { return WithOption("session", name) }
+
+// WithTenant says on whose behalf the request is made: rules, limits and budgets look at it.
+func WithTenant(name string) Option { return WithOption("tenant", name) }
+
+// WithMetadata is more that rules look at, by name.
+func WithMetadata(words map[string]string) Option { return WithOption("metadata", words) }
+
 // WithUnsupported says what becomes of a parameter that the provider cannot take: "drop", "error" or "pass".
 func WithUnsupported(how string) Option { return WithOption("unsupported", how) }
 

@@ -358,6 +358,16 @@ export interface Options {
   idempotency_key?: string | null;
   /** Merged into the request's body last. */
   extra_body?: Record<string, unknown> | null;
+  /** How the model's targets are chosen among, this once; words as `models.A.strategy`. */
+  strategy?: string | null;
+  /** Words that rules look at. */
+  tags?: string[] | null;
+  /** Whose conversation it is: what should stay at one target does. */
+  session?: string | null;
+  /** On whose behalf the request is made: rules, limits and budgets look at it. */
+  tenant?: string | null;
+  /** More words that rules look at, by name. */
+  metadata?: Record<string, string> | null;
 }
 
 /** PART: what must survive byte for byte but is no text. */

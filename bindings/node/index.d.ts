@@ -132,6 +132,16 @@ export interface RequestOptions {
   idempotencyKey?: string;
   /** Merged into the request's body last. */
   extraBody?: Record<string, unknown>;
+  /** How the model's targets are chosen among, this once, such as "latency". */
+  strategy?: string;
+  /** Words that rules look at. */
+  tags?: string[];
+  /** Whose conversation it is: what should stay at one target does. */
+  session?: string;
+  /** On whose behalf the request is made: rules, limits and budgets look at it. */
+  tenant?: string;
+  /** More words that rules look at, by name. */
+  metadata?: Record<string, string>;
   /** Also the provider's own chunks, as `raw` events. */
   raw?: boolean;
   /** False: one event for each delta, even when the reader lags. */

@@ -4,7 +4,7 @@ use http::header::{HeaderName, HeaderValue};
 use libllm_proto::provider;
 use libllm_proto::wire::{Operation, Unsupported};
 
-use crate::config::{self, Document, Limit, Table, shown};
+use crate::config::{self, Document, Item, Limit, Strategy, Table, shown};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 
@@ -54,6 +54,16 @@ pub struct Options {
     pub idempotency_key: Option<HeaderValue>,
     /// A JSON object that is merged into the request's body last.
     pub extra_body: Option<String>,
+    /// How its alias chooses among targets, this once.
+    pub strategy: Option<Strategy>,
+    /// Words that rules look at.
+    pub tags: Vec<String>,
+    /// Whose conversation it is, for what should stay at one target.
+    pub session: Option<String>,
+    /// On whose behalf it is made.
+    pub tenant: Option<String>,
+    /// More words that rules look at, by name.
+    pub metadata: Vec<(String, String)>,
 }
 
 impl Options {
@@ -80,6 +90,11 @@ impl Options {
             api_key: own.api_key.or(read.api_key),
             idempotency_key: own.idempotency_key.or(read.idempotency_key),
             extra_body: own.extra_body.or(read.extra_body),
+            strategy: own.strategy.or(read.strategy),
+            tags: first_of(own.tags, read.tags),
+            session: own.session.or(read.session),
+            tenant: own.tenant.or(read.tenant),
+            metadata: first_of(own.metadata, read.metadata),
             ..own
         };
         Ok(())
@@ -146,7 +161,33 @@ fn read(table: &Table<'_>) -> Result<Options> {
         item.table()?;
         options.extra_body = Some(item.source().to_owned());
     }
+    options.strategy = config::strategy(table)?;
+    for item in table
+        .get("tags")
+        .map_or(Ok(Vec::new()), |tags| tags.list())?
+    {
+        options.tags.push(label(&item)?);
+    }
+    options.session = table.get("session").map(|item| label(&item)).transpose()?;
+    options.tenant = table.get("tenant").map(|item| label(&item)).transpose()?;
+    if let Some(table) = table.table("metadata")? {
+        for (name, item) in table.items() {
+            options.metadata.push((name.to_owned(), label(&item)?));
+        }
+    }
     Ok(options)
+}
+
+/// A word that requests are told apart by; it is kept beside what is counted, so it is short.
+fn label(item: &Item<'_>) -> Result<String> {
+    let text = item.text()?;
+    match (1..=LABEL_MAX).contains(&text.len()) {
+        true => Ok(text.to_owned()),
+        false => Err(item.fail(format!(
+            "expected 1 to {LABEL_MAX} bytes, got {}",
+            text.len()
+        ))),
+    }
 }
 
 fn first_of<T>(own: Vec<T>, read: Vec<T>) -> Vec<T> {
@@ -166,8 +207,15 @@ const KEYS: &[&str] = &[
     "api_key",
     "idempotency_key",
     "extra_body",
+    "strategy",
+    "tags",
+    "session",
+    "tenant",
+    "metadata",
 ];
-const LATER: &[&str] = &["strategy", "cache", "tags", "session", "tenant", "metadata"];
+const LATER: &[&str] = &["cache"];
+// What OpenAI's API takes in a user's or a conversation's name is of this size.
+const LABEL_MAX: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -185,7 +233,8 @@ mod tests {
         let options = merged(
             r#"{"timeout_ms":-1,"first_token_timeout_ms":20,"idle_timeout_ms":0,"max_attempts":2,
                 "fallbacks":["a","b/c"],"on_partial":"error","unsupported":"pass","headers":{"X-Team":"t"},
-                "base_url":"http://h/v1/","api_key":"sk-canary","idempotency_key":"i","extra_body":{"a": [1.50]}}"#,
+                "base_url":"http://h/v1/","api_key":"sk-canary","idempotency_key":"i","extra_body":{"a": [1.50]},
+                "strategy":"order","tags":["t","u"],"session":"s","tenant":"n","metadata":{"k":"v"}}"#,
         )
         .unwrap();
         assert_eq!(options.timeout, Some(Limit::Never));
@@ -208,6 +257,11 @@ mod tests {
             Some(r#"{"a": [1.50]}"#),
             "byte for byte"
         );
+        assert_eq!(options.strategy, Some(Strategy::Order));
+        assert_eq!(options.tags, ["t", "u"]);
+        let names = (options.session.as_deref(), options.tenant.as_deref());
+        assert_eq!(names, (Some("s"), Some("n")));
+        assert_eq!(options.metadata, [("k".to_owned(), "v".to_owned())]);
         assert!(!format!("{options:?}").contains("canary"));
     }
 
@@ -296,6 +350,16 @@ mod tests {
                 r#"{"extra_body":[]}"#,
                 InvalidArgument,
                 "extra_body: expected a table",
+            ),
+            (
+                r#"{"tenant":""}"#,
+                InvalidArgument,
+                "tenant: expected 1 to 256 bytes, got 0",
+            ),
+            (
+                r#"{"metadata":{"k":1}}"#,
+                InvalidArgument,
+                "metadata.k: expected a string",
             ),
             (
                 r#"{"api_key":5}"#,

@@ -103,6 +103,11 @@ fn options_are_those_that_the_library_takes() {
         api_key: Some("k".into()),
         idempotency_key: Some("i".into()),
         extra_body: Some(Default::default()),
+        strategy: Some("order".into()),
+        tags: Some(Vec::new()),
+        session: Some("s".into()),
+        tenant: Some("t".into()),
+        metadata: Some(Default::default()),
     };
     let json = serde_json::to_value(&typed).expect("options are JSON");
     let mut ours: Vec<&str> = json

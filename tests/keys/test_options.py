@@ -203,3 +203,23 @@ def _():
     client = Client(config(server, provider={"wire": "anthropic"}))
     client.ask("house/m", body={"max_tokens": 5}, json={"extra_body": {"top_k": 3}}).succeeds("ok")
     assert server.only.json["top_k"] == 3
+
+
+@test("options_json.strategy", says="is one of the words of models.A.strategy")
+def _():
+    Client({}).ask("mock/echo", json={"strategy": "order"}).succeeds("hi")
+    refused(lambda: Client({}).ask("mock/echo", json={"strategy": "random"}), INVALID, "strategy", 'expected "order"')
+
+
+@test("options_json.tags", "options_json.session", "options_json.tenant", "options_json.metadata",
+      says="are words of 1 to 256 bytes that no provider sees")
+def _():
+    server = Server()
+    words = {"tags": ["canary-1", "x" * 256], "session": "canary-2", "tenant": "canary-3", "metadata": {"canary-4": "canary-5"}}
+    Client(config(server)).ask("house/m", json=words).succeeds("ok")
+    assert "canary" not in str((server.only.headers, server.only.json))
+    for wrong, words in [({"tags": "a"}, "tags: expected a list"), ({"tags": [1]}, "tags[0]: expected a string"),
+                         ({"tags": [""]}, "expected 1 to 256 bytes, got 0"), ({"session": "x" * 257}, "got 257"),
+                         ({"tenant": 1}, "tenant: expected a string"), ({"metadata": []}, "metadata: expected a table"),
+                         ({"metadata": {"k": 1}}, "metadata.k: expected a string")]:
+        refused(lambda: Client({}).ask("mock/echo", json=wrong), INVALID, words)

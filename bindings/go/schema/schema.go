@@ -512,6 +512,16 @@ type Options struct {
 	IdempotencyKey *string `json:"idempotency_key,omitempty"`
 	// Merged into the request's body last.
 	ExtraBody map[string]any `json:"extra_body,omitempty"`
+	// How the model's targets are chosen among, this once; words as `models.A.strategy`.
+	Strategy *string `json:"strategy,omitempty"`
+	// Words that rules look at.
+	Tags []string `json:"tags,omitempty"`
+	// Whose conversation it is: what should stay at one target does.
+	Session *string `json:"session,omitempty"`
+	// On whose behalf the request is made: rules, limits and budgets look at it.
+	Tenant *string `json:"tenant,omitempty"`
+	// More words that rules look at, by name.
+	Metadata map[string]string `json:"metadata,omitempty"`
 }
 
 // Part: PART: what must survive byte for byte but is no text.

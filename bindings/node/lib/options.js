@@ -14,6 +14,11 @@ const plain = {
   apiKey: 'api_key',
   idempotencyKey: 'idempotency_key',
   extraBody: 'extra_body',
+  strategy: 'strategy',
+  tags: 'tags',
+  session: 'session',
+  tenant: 'tenant',
+  metadata: 'metadata',
 };
 
 const known = new Set([

@@ -57,5 +57,10 @@ module.exports = {
     'api_key',
     'idempotency_key',
     'extra_body',
+    'strategy',
+    'tags',
+    'session',
+    'tenant',
+    'metadata',
   ],
 };

@@ -28,6 +28,7 @@ mod proxy;
 mod scope;
 mod timeouts;
 
+pub use crate::policy::route::Strategy;
 pub use environment::{Environment, SystemEnvironment};
 pub use http2::{Http2, Speak};
 pub use limits::{Memory, PER_PROCESS_DEFAULT, Retry, Runtime};
@@ -39,9 +40,10 @@ pub use timeouts::{Limit, Timeouts, TimeoutsOverride};
 pub(crate) use document::Document;
 pub(crate) use headers::{header_value, request_header_name};
 pub(crate) use limits::{ON_PARTIAL, ON_PARTIAL_LATER, max_attempts, unsupported_word};
+pub(crate) use models::strategy;
 pub(crate) use models::{MOCK, split_model};
 pub(crate) use proxy::{Proxy, Scheme};
-pub(crate) use scope::{Table, shown};
+pub(crate) use scope::{Item, Table, shown};
 
 /// Everything a client was told: providers with their keys, aliases, limits.
 #[derive(Clone, Debug)]

@@ -5,6 +5,7 @@ use libllm_proto::provider::closest;
 use super::scope::{Item, Table, shown};
 use super::{Config, TimeoutsOverride};
 use crate::error::Result;
+use crate::policy::route::Strategy;
 
 /// A name for a list of targets.
 #[derive(Clone, Debug, Default)]
@@ -102,7 +103,7 @@ fn read<'d>(item: &Item<'d>, config: &Config, named: &mut Vec<Item<'d>>) -> Resu
         &["targets", "strategy", "fallbacks"],
         &["affinity", "hedge"],
     )?;
-    table.word("strategy", &["order"], STRATEGIES_LATER)?;
+    strategy(&table)?;
     let Some(targets) = table.get("targets") else {
         return Err(table.missing(item, "targets", "a list of { model = \"provider/model\" }"));
     };
@@ -153,6 +154,12 @@ fn read_target(item: &Item<'_>, config: &Config) -> Result<Target> {
         model: name.to_owned(),
         timeouts: TimeoutsOverride::read_in(&table)?,
     })
+}
+
+/// Reads `strategy`, which options may hold too.
+pub(crate) fn strategy(table: &Table<'_>) -> Result<Option<Strategy>> {
+    let word = table.word("strategy", &["order"], STRATEGIES_LATER)?;
+    Ok(word.and_then(Strategy::find))
 }
 
 /// The provider that is played in this process.

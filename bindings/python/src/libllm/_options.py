@@ -23,6 +23,11 @@ _PLAIN = {
     "api_key": "api_key",
     "idempotency_key": "idempotency_key",
     "extra_body": "extra_body",
+    "strategy": "strategy",
+    "tags": "tags",
+    "session": "session",
+    "tenant": "tenant",
+    "metadata": "metadata",
 }
 
 NAMES = frozenset(

@@ -59,6 +59,11 @@ OPTION_KEYS = frozenset(
         "api_key",
         "idempotency_key",
         "extra_body",
+        "strategy",
+        "tags",
+        "session",
+        "tenant",
+        "metadata",
     )
 )
 

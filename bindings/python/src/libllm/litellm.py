@@ -278,7 +278,8 @@ def _split(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     for name, value in {**given, **given["kwargs"]}.items():
         if name == "kwargs" or name in _OWN or value is None:
             continue
-        if name in _OPTIONS or name in NAMES:
+        # LiteLLM reads more in these two than words.
+        if name in _OPTIONS or (name in NAMES and name not in ("metadata", "tags")):
             options[_OPTIONS.get(name, name)] = value
         else:
             request[name] = list(value) if name == "messages" else value

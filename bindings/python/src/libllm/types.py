@@ -56,6 +56,16 @@ class RequestOptions(TypedDict, total=False):
     idempotency_key: str | None
     #: Merged into the request's body last.
     extra_body: Mapping[str, Any] | None
+    #: How the model's targets are chosen among, this once, such as "latency".
+    strategy: str | None
+    #: Words that rules look at.
+    tags: Sequence[str] | None
+    #: Whose conversation it is: what should stay at one target does.
+    session: str | None
+    #: On whose behalf the request is made: rules, limits and budgets look at it.
+    tenant: str | None
+    #: More words that rules look at, by name.
+    metadata: Mapping[str, str] | None
     #: Also the provider's own chunks, as Raw events.
     raw: bool
     #: False: one event for each delta, even when the consumer lags.
