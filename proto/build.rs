@@ -1,8 +1,11 @@
-//! Turns `data/providers.toml` into a static table of rows, so that no program parses it when it starts.
+//! Turns `data/providers.toml` into a static table of rows, so that no program parses it when it starts, and packs `data/models.tsv`.
 
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write as _;
 use std::{collections::BTreeMap, env, error::Error, fs, path::Path};
 
+use flate2::{Compression, write::DeflateEncoder};
 use serde::Deserialize;
 
 #[path = "src/provider/quirks.rs"]
@@ -13,7 +16,7 @@ use quirks::{Quirks, QuirksPatch};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct Rows {
     provider: Vec<Row>,
 }
 
@@ -72,13 +75,26 @@ fn main() -> Result<(), Box<dyn Error>> {
     const SOURCE: &str = "data/providers.toml";
     println!("cargo::rerun-if-changed={SOURCE}");
     println!("cargo::rerun-if-changed=src/provider/quirks.rs");
-    let file: File = toml::from_str(&fs::read_to_string(SOURCE)?)?;
+    let file: Rows = toml::from_str(&fs::read_to_string(SOURCE)?)?;
     let mut code = String::from("&[\n");
     for row in &file.provider {
         code.push_str(&literal(row)?);
     }
     code.push(']');
     fs::write(Path::new(&env::var("OUT_DIR")?).join("providers.rs"), code)?;
+    pack_catalog()
+}
+
+/// A sixth of its size; what says where it comes from stays behind.
+fn pack_catalog() -> Result<(), Box<dyn Error>> {
+    const SOURCE: &str = "data/models.tsv";
+    println!("cargo::rerun-if-changed={SOURCE}");
+    let text = fs::read_to_string(SOURCE)?;
+    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+    let packed = File::create(Path::new(&env::var("OUT_DIR")?).join("models.deflate"))?;
+    let mut packed = DeflateEncoder::new(packed, Compression::best());
+    packed.write_all(lines.join("\n").as_bytes())?;
+    packed.finish()?;
     Ok(())
 }
 

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod carrier;
+pub mod catalog;
 pub mod chat;
 pub mod decoder;
 pub mod error;
