@@ -44,9 +44,7 @@ pub(crate) async fn open(
     let first_by = patience.first_token.map(|first| record.begun + first);
     let sending = send(job, candidate, record);
     let exchanged = before(first_by, sending, || patience.late("the answer's head")).await??;
-    record.underway = Some(Phase::FirstItem);
-    record.connect = exchanged.connected.or(record.connect);
-    record.request_id = exchanged.head.request_id().map(str::to_owned);
+    record.headed(&exchanged);
     let (head, caller) = (exchanged.head, job.caller.as_deref());
     let outlet = Outlet::open(caller, candidate, &head, ticket, record);
     let mut source = Source::new(exchanged.body, patience, first_by);
@@ -98,9 +96,27 @@ pub(crate) async fn open(
             source.first_by = None;
             live.at = live.source.last_bytes;
             live.ended = ended;
-            record.first_item = Some(live.at - ticket.started());
+            record.items_begin(live.at, ticket.started());
             return Ok(live);
         }
+    }
+}
+
+impl Record {
+    fn headed(&mut self, exchanged: &Exchanged) {
+        self.underway = Some(Phase::FirstItem);
+        self.connect = exchanged.connected.or(self.connect);
+        self.request_id = exchanged.head.request_id().map(str::to_owned);
+        if let Some(turn) = &self.turn {
+            turn.head(&exchanged.head.headers);
+        }
+    }
+
+    fn items_begin(&mut self, at: Instant, started: Instant) {
+        if let Some(turn) = &mut self.turn {
+            turn.first(at);
+        }
+        self.first_item = Some(at - started);
     }
 }
 

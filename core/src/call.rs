@@ -287,11 +287,18 @@ impl Record {
         self.wire = candidate.wire.name();
         self.request_id = None;
         self.begun = clock::now();
+        self.turn = Some(candidate.vitals.begin(self.begun));
+        self.patience = candidate.timeouts.first_token;
         self.underway = Some(Phase::Send);
     }
 
     fn end(&mut self, candidate: &Candidate, error: Option<&Error>, took: Duration) {
         self.underway = None;
+        if let Some(turn) = self.turn.take() {
+            let usage = self.response.usage();
+            let tokens = usage.and_then(|usage| usage.completion_tokens);
+            turn.end(error, tokens, self.begun + took);
+        }
         // Only parts say whose they are.
         if self.response.has_parts() {
             self.response.set_provider(&candidate.provider.id);
@@ -307,6 +314,10 @@ impl Record {
         };
         let error = error.with_phase(phase);
         let took = clock::now() - self.begun;
+        if let Some(turn) = self.turn.take() {
+            let patient = error.kind() == ErrorKind::Timeout && took >= self.patience;
+            turn.give_up(patient, self.begun + took);
+        }
         let attempt = report::attempt(&self.target, Some(&error), took);
         self.attempts.push(attempt);
         error

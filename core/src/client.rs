@@ -28,6 +28,7 @@ use crate::runtime::{self, Engine};
 use crate::ticket::Ticket;
 use crate::transport::mock::Scripts;
 use crate::transport::{self, Transport};
+use crate::vitals::Roll;
 
 /// Providers, keys, routes, limits, connections. Make one and share it: cloning is cheap, any thread may use it.
 #[derive(Clone)]
@@ -44,6 +45,8 @@ struct Inner {
     /// The way to those who issue credentials.
     control: Arc<dyn Transport>,
     scripts: Arc<dyn Transport>,
+    /// How every target does; outlives a reload.
+    roll: Arc<Roll>,
     draining: AtomicBool,
 }
 
@@ -91,6 +94,7 @@ impl Client {
             sockets: Mutex::new(sockets),
             control: transport::control(engine.threads()),
             scripts: Arc::new(Scripts::default()),
+            roll: Arc::default(),
             engine,
             config: Mutex::new(Arc::new(config)),
             draining: AtomicBool::new(false),
@@ -231,7 +235,7 @@ impl Client {
     ) -> Result<u64> {
         self.check()?;
         let config = self.config();
-        let candidates = plan::candidates(&config, &request, options, stream)?;
+        let candidates = self.candidates(&config, &request, options, stream)?;
         let errand = Errand {
             queue,
             options,
@@ -241,6 +245,17 @@ impl Client {
             caller: None,
         };
         self.launch(&config, request, candidates, errand, seen)
+    }
+
+    /// Who is asked.
+    pub(crate) fn candidates(
+        &self,
+        config: &Config,
+        request: &Request,
+        options: &Options,
+        stream: bool,
+    ) -> Result<Vec<Candidate>> {
+        plan::candidates(config, &self.inner.roll, request, options, stream)
     }
 
     /// What the client was told, as it is now.

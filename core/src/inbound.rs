@@ -11,7 +11,7 @@ use crate::config::{Config, Key, MOCK, Provider, header_value, shown, split_mode
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::Options;
 use crate::outlet::Answer;
-use crate::plan::{self, Candidate};
+use crate::plan::Candidate;
 use crate::queue::Queue;
 use crate::request::Request;
 use crate::secret::Secret;
@@ -155,7 +155,7 @@ impl Client {
         match Asking::of(http, &config, &mut options) {
             Ok(Asking::Call(request, caller)) => {
                 let candidates =
-                    match plan::candidates(&config, &request, &options, caller.outline.stream) {
+                    match self.candidates(&config, &request, &options, caller.outline.stream) {
                         Ok(candidates) => at_home(candidates, caller.face),
                         Err(error) => {
                             let answer = Answer::refusal(caller.face, &error);

@@ -50,6 +50,7 @@ mod sync;
 mod target;
 mod ticket;
 mod transport;
+mod vitals;
 
 pub use libllm_proto as proto;
 pub use libllm_proto::{error, request, response};

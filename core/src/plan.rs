@@ -13,6 +13,7 @@ use crate::options::Options;
 use crate::request::Request;
 use crate::secret::Secret;
 use crate::target::Target;
+use crate::vitals::{Roll, Vitals};
 
 /// One target of a request, joined with everything that is said about it.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ pub(crate) struct Candidate {
     pub(crate) unsupported: Unsupported,
     /// It is played in this process; there is no service, key or network.
     pub(crate) mock: bool,
+    /// How it does.
+    pub(crate) vitals: Arc<Vitals>,
 }
 
 impl Candidate {
@@ -52,6 +55,7 @@ impl Candidate {
 /// written, not when it is needed.
 pub(crate) fn candidates(
     config: &Config,
+    roll: &Roll,
     request: &Request,
     options: &Options,
     stream: bool,
@@ -61,6 +65,7 @@ pub(crate) fn candidates(
     let plan = Plan {
         operation,
         config,
+        roll,
         request,
         options,
         stream,
@@ -98,6 +103,7 @@ type Add<'a, 'p> = &'a mut dyn FnMut(Named<'p>) -> Result<()>;
 struct Plan<'p> {
     operation: Operation,
     config: &'p Config,
+    roll: &'p Roll,
     request: &'p Request,
     options: &'p Options,
     stream: bool,
@@ -147,7 +153,8 @@ impl<'p> Plan<'p> {
             self.provider(named.provider)?
         };
         // A key and a place that come with the request are for whom it names, not for whoever answers when that fails.
-        if !mock && named.provider == home {
+        let own = !mock && named.provider == home && self.is_moved();
+        if own {
             provider = self.moved(provider)?;
         }
         if let Key::Missing { variables } = &provider.key {
@@ -157,14 +164,20 @@ impl<'p> Plan<'p> {
         if let Some(key) = &self.options.idempotency_key {
             more_headers.push((HeaderName::from_static("idempotency-key"), key.clone()));
         }
+        let target = named.target();
+        let vitals = match own {
+            true => Arc::new(self.roll.stranger()),
+            false => self.roll.of(target.text()),
+        };
         Ok(Candidate {
-            target: named.target(),
+            target,
             more_headers,
             timeouts: self.timeouts(&named.timeouts.or(&provider.timeouts)),
             wire: wire::for_operation(provider.wire, self.operation),
             unsupported: self.options.unsupported.unwrap_or(self.config.unsupported),
             mock,
             provider,
+            vitals,
         })
     }
 
@@ -175,6 +188,10 @@ impl<'p> Plan<'p> {
             .get(id)
             .cloned()
             .ok_or_else(|| wrong(format!("no provider {id}")))
+    }
+
+    fn is_moved(&self) -> bool {
+        self.options.base_url.is_some() || self.options.api_key.is_some()
     }
 
     fn moved(&self, provider: Arc<Provider>) -> Result<Arc<Provider>> {

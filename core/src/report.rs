@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::error::{Error, ErrorKind, Phase, Retry, Status};
 use crate::target::Target;
+use crate::vitals::Turn;
 
 /// Everything known about one call so far.
 #[derive(Debug)]
@@ -31,6 +32,10 @@ pub(crate) struct Record {
     /// The provider refused, and the caller was told so by an answer.
     pub(crate) refused: Option<Status>,
     pub(crate) response: Response,
+    /// The present attempt, as its target counts it.
+    pub(crate) turn: Option<Turn>,
+    /// How long the present attempt may wait for its first item.
+    pub(crate) patience: Duration,
 }
 
 impl Record {
@@ -49,6 +54,8 @@ impl Record {
             incomplete: false,
             refused: None,
             response: Response::default(),
+            turn: None,
+            patience: Duration::ZERO,
         }
     }
 }

@@ -17,6 +17,7 @@ mod inflate;
 pub mod json;
 pub mod mock;
 pub mod provider;
+pub mod rate;
 pub mod refusal;
 pub mod request;
 pub mod response;

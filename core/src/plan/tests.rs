@@ -48,7 +48,8 @@ fn planned(model: &str, options: &Options) -> Result<Vec<Candidate>> {
     let environment = Variables(&[("OPENAI_API_KEY", "canary-openai")]);
     let config = Config::parse(CONFIG, &environment).unwrap();
     let request = format!(r#"{{"model":{model:?},"messages":[{{"role":"user","content":"hi"}}]}}"#);
-    candidates(&config, &Request::parse(request).unwrap(), options, true)
+    let request = Request::parse(request).unwrap();
+    candidates(&config, &Roll::default(), &request, options, true)
 }
 
 fn names(model: &str, options: &Options) -> Vec<String> {
@@ -124,13 +125,27 @@ fn a_request_without_a_model_takes_the_default() {
     let environment = Variables(&[]);
     let request = Request::parse(r#"{"messages":[{"role":"user","content":"hi"}]}"#).unwrap();
     let config = Config::parse("default_model = \"mock/echo\"", &environment).unwrap();
-    let planned = candidates(&config, &request, &Options::default(), false).unwrap();
+    let planned = candidates(
+        &config,
+        &Roll::default(),
+        &request,
+        &Options::default(),
+        false,
+    )
+    .unwrap();
     assert_eq!(
         (planned[0].target.text(), planned[0].mock),
         ("mock/echo", true)
     );
     let config = Config::parse("{}", &environment).unwrap();
-    let error = candidates(&config, &request, &Options::default(), false).unwrap_err();
+    let error = candidates(
+        &config,
+        &Roll::default(),
+        &request,
+        &Options::default(),
+        false,
+    )
+    .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
 }
 
@@ -242,7 +257,14 @@ fn a_request_for_reasoning_is_given_more_time_unless_someone_said_how_much() {
         let text =
             format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"hi"}}]{more}}}"#);
         let request = Request::parse(text).unwrap();
-        let planned = candidates(&config, &request, &Options::default(), stream).unwrap();
+        let planned = candidates(
+            &config,
+            &Roll::default(),
+            &request,
+            &Options::default(),
+            stream,
+        )
+        .unwrap();
         planned[0].timeouts.first_token.as_secs()
     };
     assert_eq!(first_token("mock/echo", "", true), 60);

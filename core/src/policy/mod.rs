@@ -1,4 +1,9 @@
 //! Decisions, one file each. Pure: numbers, times and chance are arguments, and no policy knows another.
 
+pub(crate) mod breaker;
+pub(crate) mod pace;
 pub(crate) mod retry;
 pub(crate) mod route;
+pub(crate) mod view;
+
+pub(crate) use view::View;

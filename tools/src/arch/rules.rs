@@ -284,7 +284,9 @@ const RULES: &[Rule] = &[
         applies: |place| module(place, POLICIES).is_some(),
         hit: |line| {
             let own = module(line.place, POLICIES).unwrap_or_default();
-            let reads = |name: &str| name == own || (own, name) == ("route", "health");
+            // `view` is what all of them look at, and decides nothing.
+            let reads =
+                |name: &str| name == own || name == "view" || (own, name) == ("route", "health");
             line.module(|name| {
                 line.names.policies.iter().any(|policy| policy == name) && !reads(name)
             })

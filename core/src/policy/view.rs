@@ -1,0 +1,127 @@
+//! What a decision sees of a target: a snapshot that is copied, so that a route is chosen on figures that do not move meanwhile.
+#![allow(dead_code, reason = "strategies read what is written here")]
+
+use std::time::{Duration, Instant};
+
+/// One target as it stands at one moment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct View {
+    /// Attempts that have begun and not ended.
+    pub(crate) in_flight: u32,
+    /// Time to the first item, weighted towards its recent peaks; `None` before the first sample.
+    pub(crate) ttft: Option<Duration>,
+    /// Answers that `ttft` is made of, as far as 32 bits count.
+    pub(crate) samples: u32,
+    /// Tokens per second after the first; `None` before the first sample.
+    pub(crate) tokens_per_s: Option<f32>,
+    /// Attempts that failed since the last that did not.
+    pub(crate) failures: u32,
+    /// What its breaker says.
+    pub(crate) gate: Gate,
+    /// It asked not to be asked before then.
+    pub(crate) unavailable_until: Option<Instant>,
+    /// What it said is left of its requests per time.
+    pub(crate) requests: Option<Quota>,
+    /// What it said is left of its tokens per time.
+    pub(crate) tokens: Option<Quota>,
+    /// Every key for it is refused.
+    pub(crate) locked: bool,
+}
+
+/// A breaker's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gate {
+    /// Attempts pass.
+    Closed,
+    /// None should be made before then.
+    Open {
+        /// When one may probe.
+        until: Instant,
+    },
+    /// One attempt at a time may probe.
+    HalfOpen {
+        /// It is under way.
+        busy: bool,
+    },
+}
+
+/// What is left of a limit that a provider tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Quota {
+    /// The whole of it; 0 if that was not said.
+    pub(crate) limit: u64,
+    /// What is left.
+    pub(crate) remaining: u64,
+}
+
+impl View {
+    /// A target nobody has asked yet.
+    pub(crate) const NEW: View = View {
+        in_flight: 0,
+        ttft: None,
+        samples: 0,
+        tokens_per_s: None,
+        failures: 0,
+        gate: Gate::Closed,
+        unavailable_until: None,
+        requests: None,
+        tokens: None,
+        locked: false,
+    };
+
+    /// Whether it should be asked now, if another can be asked instead.
+    pub(crate) fn is_healthy(&self, now: Instant) -> bool {
+        !self.locked
+            && self.gate == Gate::Closed
+            && self.unavailable_until.is_none_or(|until| until <= now)
+    }
+
+    /// Whether one attempt may try if it has recovered.
+    pub(crate) fn wants_probe(&self, now: Instant) -> bool {
+        let open = match self.gate {
+            Gate::Closed => false,
+            Gate::Open { until } => until <= now,
+            Gate::HalfOpen { busy } => !busy,
+        };
+        open && !self.locked && self.unavailable_until.is_none_or(|until| until <= now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_healthy_when_nothing_speaks_against_it() {
+        let now = Instant::now();
+        let (past, later) = (now - Duration::from_secs(1), now + Duration::from_secs(1));
+        let away = |until| View {
+            unavailable_until: Some(until),
+            ..View::NEW
+        };
+        let gate = |gate| View { gate, ..View::NEW };
+        for (view, healthy, probe) in [
+            (View::NEW, true, false),
+            (away(past), true, false),
+            (away(later), false, false),
+            (gate(Gate::Open { until: later }), false, false),
+            (gate(Gate::Open { until: past }), false, true),
+            (gate(Gate::HalfOpen { busy: true }), false, false),
+            (gate(Gate::HalfOpen { busy: false }), false, true),
+            (
+                View {
+                    locked: true,
+                    ..View::NEW
+                },
+                false,
+                false,
+            ),
+        ] {
+            assert_eq!(
+                (view.is_healthy(now), view.wants_probe(now)),
+                (healthy, probe),
+                "{view:?}"
+            );
+        }
+    }
+}
