@@ -25,6 +25,7 @@ use crate::process::{self, Process};
 use crate::queue::Queue;
 use crate::request::Request;
 use crate::runtime::{self, Engine};
+use crate::store::Redis;
 use crate::ticket::Ticket;
 use crate::transport::mock::Scripts;
 use crate::transport::{self, Transport};
@@ -47,6 +48,8 @@ struct Inner {
     scripts: Arc<dyn Transport>,
     /// How every target does; outlives a reload.
     roll: Arc<Roll>,
+    /// What other processes share with this client, if anything.
+    shared: Mutex<Option<Arc<Redis>>>,
     draining: AtomicBool,
 }
 
@@ -88,6 +91,7 @@ impl Client {
             .memory
             .configure(config.memory.per_process, config.memory.per_queue)?;
         process.clients.fetch_add(1, Ordering::AcqRel);
+        let shared = connected(&config, process, &engine);
         let inner = Inner {
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
             process,
@@ -95,6 +99,7 @@ impl Client {
             control: transport::control(engine.threads()),
             scripts: Arc::new(Scripts::default()),
             roll: Arc::default(),
+            shared: Mutex::new(shared),
             engine,
             config: Mutex::new(Arc::new(config)),
             draining: AtomicBool::new(false),
@@ -117,6 +122,11 @@ impl Client {
             .memory
             .configure(config.memory.per_process, config.memory.per_queue)?;
         *crate::lock(&self.inner.sockets) = sockets;
+        // One that is named as before is kept, with its connection.
+        if config.shared != self.config().shared {
+            *crate::lock(&self.inner.shared) =
+                connected(&config, self.inner.process, &self.inner.engine);
+        }
         *crate::lock(&self.inner.config) = Arc::new(config);
         Ok(())
     }
@@ -360,6 +370,14 @@ impl Client {
             .iter()
             .for_each(|live| live.cancel());
     }
+}
+
+// Begun at once, so that the first call does not wait for it.
+fn connected(config: &Config, process: &'static Process, engine: &Engine) -> Option<Arc<Redis>> {
+    let shared = Redis::new(&config.shared, process)?;
+    let prepared = shared.clone();
+    engine.run(move || runtime::spawn_here(prepared.prepare()));
+    Some(shared)
 }
 
 impl Drop for Inner {

@@ -46,6 +46,7 @@ mod report;
 mod runtime;
 pub mod secret;
 mod source;
+mod store;
 mod sync;
 mod target;
 mod ticket;

@@ -24,6 +24,66 @@ pub(crate) struct Counters {
     prompt_tokens: AtomicU64,
     completion_tokens: AtomicU64,
     ended: [AtomicU64; STATUSES],
+    pub(crate) shared: SharedCounters,
+}
+
+/// What is counted of Redis, where processes share one.
+#[derive(Debug, Default)]
+pub(crate) struct SharedCounters {
+    /// Connections that clients want, and those that stand: with fewer of these, a process goes on alone.
+    pub(crate) links: AtomicU64,
+    pub(crate) up: AtomicU64,
+    pub(crate) asked: AtomicU64,
+    /// Answers that did not come in time.
+    pub(crate) late: AtomicU64,
+    /// Connections that broke, and commands that were refused.
+    pub(crate) failed: AtomicU64,
+    /// What was not even asked, because nobody would have answered.
+    pub(crate) skipped: AtomicU64,
+}
+
+impl SharedCounters {
+    fn sums(&self) -> [(&'static str, &'static str, u64); 4] {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        [
+            (
+                "shared_asked",
+                "Commands sent to the shared Redis.",
+                get(&self.asked),
+            ),
+            (
+                "shared_late",
+                "Commands that the shared Redis did not answer in time.",
+                get(&self.late),
+            ),
+            (
+                "shared_failed",
+                "Commands that failed with the shared Redis's connection, or that it refused.",
+                get(&self.failed),
+            ),
+            (
+                "shared_skipped",
+                "Commands that were not sent while the shared Redis was gone.",
+                get(&self.skipped),
+            ),
+        ]
+    }
+
+    fn levels(&self) -> [(&'static str, &'static str, u64); 2] {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        [
+            (
+                "shared_links",
+                "Connections to a shared Redis that clients want.",
+                get(&self.links),
+            ),
+            (
+                "shared_links_up",
+                "Connections to a shared Redis that stand; with fewer than wanted, limits are this process's own share.",
+                get(&self.up),
+            ),
+        ]
+    }
 }
 
 const STATUSES: usize = Status::ALL.len();
@@ -91,8 +151,11 @@ impl Counters {
 
     fn json(&self) -> String {
         let mut object = serde_json::Map::new();
-        for (name, _, value) in self.sums() {
+        for (name, _, value) in self.sums().into_iter().chain(self.shared.sums()) {
             object.insert(format!("{name}_total"), value.into());
+        }
+        for (name, _, value) in self.shared.levels() {
+            object.insert(name.to_owned(), value.into());
         }
         let ended = self
             .ended()
@@ -106,13 +169,19 @@ impl Counters {
 
     fn prometheus(&self) -> String {
         let mut text = String::new();
-        for (name, help, value) in self.sums() {
+        for (name, help, value) in self.sums().into_iter().chain(self.shared.sums()) {
             // Writing to a string cannot fail.
             let _ = writeln!(
                 text,
                 "# HELP libllm_{name}_total {help}\n# TYPE libllm_{name}_total counter"
             );
             let _ = writeln!(text, "libllm_{name}_total {value}");
+        }
+        for (name, help, value) in self.shared.levels() {
+            let _ = writeln!(
+                text,
+                "# HELP libllm_{name} {help}\n# TYPE libllm_{name} gauge\nlibllm_{name} {value}"
+            );
         }
         text.push_str("# HELP libllm_ended_total Requests ended, by status.\n# TYPE libllm_ended_total counter\n");
         for (name, count) in self.ended() {

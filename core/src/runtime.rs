@@ -289,6 +289,17 @@ pub(crate) fn spawn_here(work: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(work);
 }
 
+/// The same, if the calling thread is a shard's that still turns; says whether it is.
+pub(crate) fn try_spawn_here(work: impl Future<Output = ()> + Send + 'static) -> bool {
+    match tokio::runtime::Handle::try_current() {
+        Ok(shard) => {
+            shard.spawn(work);
+            true
+        }
+        Err(_) => false,
+    }
+}
+
 /// Starts a helper thread with signals blocked as on the shards.
 pub(crate) fn spawn_thread(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
     let old = block_signals()?;

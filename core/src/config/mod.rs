@@ -26,6 +26,7 @@ mod provider;
 mod providers;
 mod proxy;
 mod scope;
+mod shared;
 mod timeouts;
 
 pub use crate::policy::route::Strategy;
@@ -35,6 +36,7 @@ pub use limits::{Memory, PER_PROCESS_DEFAULT, Retry, Runtime};
 pub use models::{Alias, Target};
 pub use provider::{Key, Provider, Tls};
 pub use proxy::Proxies;
+pub use shared::Shared;
 pub use timeouts::{Limit, Timeouts, TimeoutsOverride};
 
 pub(crate) use document::Document;
@@ -44,6 +46,7 @@ pub(crate) use models::strategy;
 pub(crate) use models::{MOCK, split_model};
 pub(crate) use proxy::{Proxy, Scheme};
 pub(crate) use scope::{Item, Table, shown};
+pub(crate) use shared::RedisPlace;
 
 /// Everything a client was told: providers with their keys, aliases, limits.
 #[derive(Clone, Debug)]
@@ -70,6 +73,8 @@ pub struct Config {
     pub replay: Option<PathBuf>,
     /// The engine's threads and their turns.
     pub runtime: Runtime,
+    /// What several processes have in common.
+    pub shared: Shared,
 }
 
 impl Config {
@@ -121,6 +126,7 @@ impl Config {
             record: folder(&root, "record")?,
             replay: folder(&root, "replay")?,
             runtime: Runtime::read(&root)?,
+            shared: Shared::read(&root, environment)?,
         };
         if config.replay.is_some() {
             if let Some(item) = root.get("record") {
@@ -173,5 +179,6 @@ const KEYS: &[&str] = &[
     "runtime",
     "record",
     "replay",
+    "shared",
 ];
-const LATER: &[&str] = &["rules", "budgets", "cache", "shared", "telemetry"];
+const LATER: &[&str] = &["rules", "budgets", "cache", "telemetry"];

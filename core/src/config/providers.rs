@@ -432,7 +432,7 @@ impl<'d> Source<'_, 'd> {
 }
 
 /// What `env:NAME` or `file:PATH` stands for, or the text itself.
-fn secret(item: &Item<'_>, environment: &dyn Environment) -> Result<Zeroizing<String>> {
+pub(super) fn secret(item: &Item<'_>, environment: &dyn Environment) -> Result<Zeroizing<String>> {
     let text = item.text()?;
     let value = match text.split_once(':') {
         Some(("env", name)) => environment

@@ -231,8 +231,8 @@ fn begins_with(address: IpAddr, net: IpAddr, bits: u8) -> bool {
     address[..whole] == net[..whole] && (rest == 0 || address[whole] & mask == net[whole] & mask)
 }
 
-// Percent-decoding of what stands before the `@`.
-fn decode(text: &str) -> Option<String> {
+/// Percent-decoding of what stands before the `@`.
+pub(super) fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, more)) = rest.split_first() {

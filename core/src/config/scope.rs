@@ -82,6 +82,25 @@ impl<'d> Table<'d> {
         self.get(key).map(|item| item.integer(range)).transpose()
     }
 
+    /// A number in this range, with or without a fraction.
+    pub(crate) fn number(&self, key: &str, range: RangeInclusive<f64>) -> Result<Option<f64>> {
+        let Some(item) = self.get(key) else {
+            return Ok(None);
+        };
+        let (least, most) = (range.start(), range.end());
+        let number = match item.node.value {
+            Value::Integer(number) => number as f64,
+            Value::Float(number) => number,
+            _ => return Err(item.expected(&format!("a number in {least} to {most}"))),
+        };
+        match range.contains(&number) {
+            true => Ok(Some(number)),
+            false => Err(item.fail(format!(
+                "expected a number in {least} to {most}, got {number}"
+            ))),
+        }
+    }
+
     /// Milliseconds as in C: 0 is the default, a negative number is none.
     pub(crate) fn milliseconds(&self, key: &str) -> Result<Option<i64>> {
         let Some(item) = self.get(key) else {

@@ -86,6 +86,26 @@ impl Dialer {
         })
     }
 
+    /// A connection to what is no provider, such as a store: no proxy leads there.
+    pub(crate) async fn raw(
+        &self,
+        host: &str,
+        port: u16,
+        tls: Option<&Tls>,
+    ) -> Result<Stream, String> {
+        let stream = self.tcp(host, port).await?;
+        let Some(tls) = tls else {
+            return Ok(stream);
+        };
+        let said = |error: Error| error.message().to_owned();
+        let settings = self.settings(tls, Speak::One).map_err(said)?;
+        let name = name_of(host).map_err(said)?;
+        let secure = TlsConnector::from(settings).connect(name, stream).await;
+        Ok(Stream::Tls(Box::new(
+            secure.map_err(|error| words(&error))?,
+        )))
+    }
+
     // To a proxy and, but for plain HTTP/1.1, through it.
     async fn through(
         &self,

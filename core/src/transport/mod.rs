@@ -12,6 +12,8 @@ use libllm_proto::wire::Head;
 use crate::config::{Config, Provider};
 use crate::error::{Error, Result};
 
+pub(crate) use dial::Dialer;
+
 pub(crate) mod base64;
 mod dial;
 mod dns;

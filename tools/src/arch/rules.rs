@@ -326,7 +326,7 @@ const RULES: &[Rule] = &[
         ],
     },
     Rule {
-        why: "calls are spawned by client.rs, connections by the transport, a bell by queue.rs, the rest by runtime.rs",
+        why: "calls are spawned by client.rs, connections by the transport and the store, a bell by queue.rs, the rest by runtime.rs",
         applies: |place| {
             core_but(
                 place,
@@ -337,6 +337,7 @@ const RULES: &[Rule] = &[
                     "transport/drain.rs",
                     "transport/http2.rs",
                     "transport/pool.rs",
+                    "store/redis.rs",
                 ],
             )
         },

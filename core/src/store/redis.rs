@@ -1,0 +1,295 @@
+//! One connection to a Redis that several processes share, which may be slow or gone at any time without a call noticing more than
+//! a bounded wait.
+//!
+//! ```text
+//!            ask            answered              late, broken
+//!   Idle ---------> Opening ---------> Up ------------------------> Down (for PAUSE) --ask--> Opening
+//!                      |  failed                                      ^
+//!                      +----------------------------------------------+
+//! ```
+//! Whoever asks while it is down is told so at once. What it means that nobody answers is the asker's business.
+
+use std::future::Future;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use ::redis::aio::{ConnectionLike as _, MultiplexedConnection};
+use ::redis::{AsyncConnectionConfig, Cmd, ErrorKind, RedisConnectionInfo, ServerErrorKind, Value};
+use futures::channel::oneshot;
+use futures::future::{Either, select};
+
+use crate::clock;
+use crate::config::{RedisPlace, Shared};
+use crate::metrics::SharedCounters;
+use crate::process::Process;
+use crate::runtime;
+use crate::transport::Dialer;
+
+/// A Redis, asked on one connection by all requests of a client. Lives as long as its last holder.
+pub(crate) struct Redis {
+    place: RedisPlace,
+    /// What a name of ours begins with there.
+    prefix: String,
+    /// Nobody waits longer for anything.
+    bound: Duration,
+    dialer: Dialer,
+    link: Mutex<Link>,
+    process: &'static Process,
+}
+
+/// Nobody answers: Redis is gone, slow, or does not understand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lost;
+
+enum Link {
+    Idle,
+    /// Who waits for it.
+    Opening(Vec<oneshot::Sender<()>>),
+    Up(MultiplexedConnection),
+    /// Not asked before then.
+    Down {
+        until: Instant,
+    },
+}
+
+impl Redis {
+    /// The Redis that a configuration names. Nothing is connected yet.
+    pub(crate) fn new(shared: &Shared, process: &'static Process) -> Option<Arc<Redis>> {
+        let place = shared.place.clone()?;
+        process
+            .counters
+            .shared
+            .links
+            .fetch_add(1, Ordering::Relaxed);
+        Some(Arc::new(Redis {
+            place,
+            prefix: shared.prefix.clone(),
+            bound: shared.timeout,
+            dialer: Dialer::default(),
+            link: Mutex::new(Link::Idle),
+            process,
+        }))
+    }
+
+    /// Has the connection stand before anybody needs it.
+    pub(crate) async fn prepare(self: Arc<Redis>) {
+        let _ = self.link(clock::now() + OPENING).await;
+    }
+
+    /// A name of ours there.
+    pub(crate) fn key(&self, name: &str) -> String {
+        [self.prefix.as_str(), name].concat()
+    }
+
+    /// Whether it answered last.
+    pub(crate) fn is_up(&self) -> bool {
+        matches!(*crate::lock(&self.link), Link::Up(_))
+    }
+
+    /// What it answers, within the bound. Only on one of the engine's threads.
+    pub(crate) async fn ask(self: &Arc<Redis>, command: &Cmd) -> Result<Value, Lost> {
+        match self.converse(command).await? {
+            Ok(value) => Ok(value),
+            Err(error) => self.misunderstood(&error),
+        }
+    }
+
+    /// What a script answers, which is sent once and then named by its hash. `keys` are whole names.
+    pub(crate) async fn run(
+        self: &Arc<Redis>,
+        script: &Script,
+        keys: &[&str],
+        arguments: &[i64],
+    ) -> Result<Value, Lost> {
+        let mut command = ::redis::cmd("EVALSHA");
+        command.arg(script.hash());
+        command.arg(keys.len()).arg(keys).arg(arguments);
+        match self.converse(&command).await? {
+            Ok(value) => return Ok(value),
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {}
+            Err(error) => return self.misunderstood(&error),
+        }
+        // It restarted, or never saw the script.
+        let mut command = ::redis::cmd("EVAL");
+        command.arg(script.text);
+        command.arg(keys.len()).arg(keys).arg(arguments);
+        self.ask(&command).await
+    }
+
+    /// Asks without waiting for the answer; where there is no engine to do so any more, nobody is asked.
+    pub(crate) fn behind(self: &Arc<Redis>, work: impl Future<Output = ()> + Send + 'static) {
+        if !self.is_up() || !runtime::try_spawn_here(work) {
+            self.count().skipped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn count(&self) -> &SharedCounters {
+        &self.process.counters.shared
+    }
+
+    // The inner error is the server's word on this one command; a connection that fails is none.
+    async fn converse(
+        self: &Arc<Redis>,
+        command: &Cmd,
+    ) -> Result<Result<Value, ::redis::RedisError>, Lost> {
+        let until = clock::now() + self.bound;
+        let Some(mut link) = self.link(until).await else {
+            self.count().skipped.fetch_add(1, Ordering::Relaxed);
+            return Err(Lost);
+        };
+        self.count().asked.fetch_add(1, Ordering::Relaxed);
+        let answer = Box::pin(link.req_packed_command(command));
+        match select(answer, Box::pin(clock::sleep_until(until))).await {
+            Either::Left((Ok(value), _)) => Ok(Ok(value)),
+            Either::Left((Err(error), _)) if !error.is_unrecoverable_error() => Ok(Err(error)),
+            Either::Left((Err(error), _)) => {
+                self.count().failed.fetch_add(1, Ordering::Relaxed);
+                self.down(&error.to_string());
+                Err(Lost)
+            }
+            Either::Right(_) => {
+                self.count().late.fetch_add(1, Ordering::Relaxed);
+                self.down("no answer within shared.timeout_ms");
+                Err(Lost)
+            }
+        }
+    }
+
+    fn misunderstood(&self, error: &::redis::RedisError) -> Result<Value, Lost> {
+        self.count().failed.fetch_add(1, Ordering::Relaxed);
+        tracing::warn!(target: "libllm", "shared redis refused a command: {error}");
+        Err(Lost)
+    }
+
+    // The connection, if it stands by then.
+    async fn link(self: &Arc<Redis>, until: Instant) -> Option<MultiplexedConnection> {
+        let stands = {
+            let mut link = crate::lock(&self.link);
+            match &mut *link {
+                Link::Up(link) => return Some(link.clone()),
+                Link::Down { until } if clock::now() < *until => return None,
+                Link::Opening(waiting) => {
+                    let (tell, told) = oneshot::channel();
+                    waiting.push(tell);
+                    told
+                }
+                Link::Idle | Link::Down { .. } => {
+                    let (tell, told) = oneshot::channel();
+                    *link = Link::Opening(vec![tell]);
+                    let redis = self.clone();
+                    runtime::spawn_here(async move { redis.open().await });
+                    told
+                }
+            }
+        };
+        let _ = select(stands, Box::pin(clock::sleep_until(until))).await;
+        match &*crate::lock(&self.link) {
+            Link::Up(link) => Some(link.clone()),
+            _ => None,
+        }
+    }
+
+    // Behind everybody's back: it may take longer than anybody waits.
+    async fn open(self: Arc<Redis>) {
+        let opening = Box::pin(self.connect());
+        let opened = match select(opening, Box::pin(clock::sleep(OPENING))).await {
+            Either::Left((opened, _)) => opened,
+            Either::Right(_) => Err("no connection in time".to_owned()),
+        };
+        match opened {
+            Ok(link) => self.up(link),
+            Err(why) => self.down(&why),
+        }
+    }
+
+    async fn connect(&self) -> Result<MultiplexedConnection, String> {
+        let place = &self.place;
+        let stream = self
+            .dialer
+            .raw(&place.host, place.port, place.tls.as_ref())
+            .await?;
+        let mut info = RedisConnectionInfo::default().set_db(place.database);
+        if let Some(user) = &place.user {
+            info = info.set_username(user);
+        }
+        if let Some(password) = &place.password {
+            info = info.set_password(password.expose());
+        }
+        // Time is kept here.
+        let config = AsyncConnectionConfig::new().set_response_timeout(None);
+        let made = MultiplexedConnection::new_with_config(&info, stream, config).await;
+        let (link, driver) = made.map_err(|error| error.to_string())?;
+        runtime::spawn_here(driver);
+        Ok(link)
+    }
+
+    fn up(&self, made: MultiplexedConnection) {
+        tracing::info!(target: "libllm", "shared redis answers");
+        self.count().up.fetch_add(1, Ordering::Relaxed);
+        self.turn(Link::Up(made));
+    }
+
+    fn down(&self, why: &str) {
+        let until = clock::now() + PAUSE;
+        if self.turn(Link::Down { until }) {
+            tracing::warn!(target: "libllm", "shared redis is gone or slow, this process goes on alone: {why}");
+        }
+    }
+
+    // Says whether that is new.
+    fn turn(&self, to: Link) -> bool {
+        let stays = matches!(to, Link::Up(_));
+        let before = std::mem::replace(&mut *crate::lock(&self.link), to);
+        match before {
+            Link::Up(_) => {
+                self.count().up.fetch_sub(1, Ordering::Relaxed);
+                true
+            }
+            // Those who wait look for themselves.
+            Link::Opening(waiting) => {
+                drop(waiting);
+                true
+            }
+            Link::Idle => true,
+            Link::Down { .. } => stays,
+        }
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.turn(Link::Idle);
+        self.count().links.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl std::fmt::Debug for Redis {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Redis({}:{})", self.place.host, self.place.port)
+    }
+}
+
+/// A program in Lua that runs there as one step.
+pub(crate) struct Script {
+    text: &'static str,
+    made: std::sync::OnceLock<::redis::Script>,
+}
+
+impl Script {
+    pub(crate) const fn new(text: &'static str) -> Script {
+        let made = std::sync::OnceLock::new();
+        Script { text, made }
+    }
+
+    fn hash(&self) -> &str {
+        let made = self.made.get_or_init(|| ::redis::Script::new(self.text));
+        made.get_hash()
+    }
+}
+
+// How long nobody is asked after it failed: short enough that limits are shared again soon, long enough that a server that is
+// overloaded is left alone.
+const PAUSE: Duration = Duration::from_secs(1);
+// Name, TCP, TLS, AUTH and SELECT.
+const OPENING: Duration = Duration::from_secs(5);
