@@ -2,6 +2,10 @@
 
 use std::sync::Arc;
 
+mod kept;
+
+pub use kept::Place;
+
 /// One thing the model or its provider said. Borrows from the bytes it was read from.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]

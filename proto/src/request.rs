@@ -23,6 +23,7 @@ use serde_json::Value;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::{Cursor, Str};
 
+mod canonical;
 mod check;
 mod draft;
 mod messages;
@@ -34,6 +35,7 @@ pub(crate) mod splice;
 #[cfg(test)]
 mod tests;
 
+pub use canonical::canonical;
 pub use draft::Draft;
 
 use check::Place;
