@@ -478,7 +478,9 @@ LLM_API llm_status llm_pause(llm_request request, int32_t on);
 
 /**
  * Answer an LLM_EVENT_ASK of this request. `answer_json` as the question says; a status other than LLM_OK fails the request with it.
- * In this version no configuration makes a request ask: LLM_ERR_UNSUPPORTED.
+ * Several questions of one request (a hedge asks beside its rival) are told apart by "id"; without it the oldest is answered. NULL and
+ * an empty text are "{}". LLM_ERR_NOT_FOUND after the request's end; LLM_ERR_INVALID_ARGUMENT for an answer that does not fit, or when
+ * nothing is asked, or no longer: a question is answered once. Allowed on any thread and in any callback.
  */
 LLM_API llm_status llm_answer(llm_request request, llm_status status, const char *answer_json, size_t len);
 

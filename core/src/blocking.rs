@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 use crate::call::Answered;
 use crate::client::Client;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Status};
+use crate::hooks;
 use crate::options::Options;
 use crate::process;
 use crate::queue::{Delivered, EventType, Queue};
@@ -120,6 +121,7 @@ pub fn invoke(
         };
         client.stream_json(request, &options, &mut |event| match event.kind {
             EventType::Text => on_text(event.data_with_nul()),
+            EventType::Ask => refuse_to_answer(event),
             _ => true,
         })
     });
@@ -127,6 +129,14 @@ pub fn invoke(
         tracing::error!(target: "libllm", kind = error.kind().name(), "llm_invoke: {error}");
     }
     outcome
+}
+
+// The callback sees text alone: nobody is there who could answer.
+fn refuse_to_answer(event: &Delivered) -> bool {
+    let why = serde_json::json!({ "message": hooks::UNSEEN }).to_string();
+    // A question that is over meanwhile needs no answer.
+    let _ = hooks::answer(event.request, Status::Unsupported as i32, &why);
+    true
 }
 
 fn default_client() -> Result<Client> {

@@ -12,7 +12,9 @@ use libllm_proto::wire::Operation;
 
 use crate::attempt::{Live, connect, discreet, open, pump};
 use crate::clock::{self, Alarm};
+use crate::config::Hooks;
 use crate::error::{Error, ErrorKind, Phase, Result, Status};
+use crate::hooks::{self, Replan};
 use crate::inbound::{self, Caller};
 use crate::options::Options;
 use crate::outlet::{self, Answer};
@@ -40,6 +42,9 @@ pub(crate) struct Job {
     pub(crate) answer: Option<Arc<Mutex<Option<Answered>>>>,
     /// Who asked over HTTP, in a provider's format.
     pub(crate) caller: Option<Box<Caller>>,
+    /// What the host is asked, and who is asked should it replace the request.
+    pub(crate) hooks: Hooks,
+    pub(crate) replan: Option<Replan>,
 }
 
 impl Job {
@@ -99,7 +104,7 @@ pub(crate) async fn run(job: Box<Job>, mut ticket: Ticket) {
     let live = ticket.live().clone();
     let outcome = {
         // Boxed, so that the call is small while it is moved to its shard.
-        let mut work = Box::pin(drive(job, &mut ticket, &mut record, deadline));
+        let mut work = Box::pin(attended(job, &mut ticket, &mut record, deadline));
         let mut alarm = Alarm::default();
         poll_fn(|cx| {
             if live.listen(cx) {
@@ -167,6 +172,24 @@ pub(crate) async fn tell(answer: Answer, mut ticket: Ticket, stall: Duration) {
     }
 }
 
+// A call and its host's word on how it went, if it wants to know.
+async fn attended(
+    job: Box<Job>,
+    ticket: &mut Ticket,
+    record: &mut Record,
+    deadline: Option<Instant>,
+) -> Result<()> {
+    let (hooks, with_text, warms) = (job.hooks, job.asked.message, job.asked.warms);
+    let outcome = drive(job, ticket, record, deadline).await;
+    if !hooks.after || warms {
+        return outcome;
+    }
+    Box::pin(hooks::after(
+        hooks, outcome, with_text, ticket, record, deadline,
+    ))
+    .await
+}
+
 async fn drive(
     mut job: Box<Job>,
     ticket: &mut Ticket,
@@ -176,11 +199,13 @@ async fn drive(
     if job.asked.warms {
         return Box::pin(warm(&job, ticket, record)).await;
     }
+    if job.hooks.before {
+        Box::pin(hooks::before(&mut job, ticket, deadline)).await?;
+    }
     let (live, target) = match Box::pin(commit(&job, ticket, record, deadline)).await {
         Ok(committed) => committed,
         Err(error) => return Box::pin(refused(job, error, ticket, record)).await,
     };
-    let target = job.candidates.swap_remove(target);
     // A stream may last for hours: what was asked is not kept for it.
     drop(job);
     let begun = record.begun;
@@ -231,7 +256,7 @@ async fn commit(
     ticket: &mut Ticket,
     record: &mut Record,
     deadline: Option<Instant>,
-) -> Result<(Box<Live>, usize)> {
+) -> Result<(Box<Live>, Candidate)> {
     let (mut current, mut attempt, mut here) = (0, 0, 0);
     let mut reason = Reason::First;
     loop {
@@ -239,6 +264,8 @@ async fn commit(
         attempt += 1;
         here += 1;
         ticket.set_attempt(attempt);
+        let own = hooks::attempt(job, candidate, attempt, ticket, deadline).await?;
+        let candidate = own.as_ref().unwrap_or(candidate);
         record.begin(candidate, job.keeps_text());
         ticket.process().counters.attempted();
         let error = match open(job, candidate, ticket, record).await {
@@ -248,7 +275,7 @@ async fn commit(
                     ticket.route(route, live.at);
                 }
                 record.underway = Some(Phase::Stream);
-                return Ok((live, current));
+                return Ok((live, candidate.clone()));
             }
             Err(error) => discreet(error, candidate),
         };

@@ -13,8 +13,9 @@ use tracing::Instrument;
 use crate::call::{self, Answered, Asked, Job};
 use crate::chat::Chat;
 use crate::clock;
-use crate::config::{Config, SystemEnvironment};
+use crate::config::{Config, Key, SystemEnvironment};
 use crate::error::{Error, ErrorKind, Result};
+use crate::hooks::{self, Replan};
 use crate::inbound::Caller;
 use crate::metrics::MetricsFormat;
 use crate::options::Options;
@@ -61,6 +62,7 @@ pub(crate) struct Errand<'a> {
     pub(crate) stream: bool,
     pub(crate) answer: Option<Arc<Mutex<Option<Answered>>>>,
     pub(crate) caller: Option<Box<Caller>>,
+    pub(crate) replan: Option<Replan>,
 }
 
 /// How [`Client::drain`] waits.
@@ -253,6 +255,7 @@ impl Client {
             stream,
             answer,
             caller: None,
+            replan: self.replan(&config, options, stream, |candidates| candidates),
         };
         self.launch(&config, request, candidates, errand, seen)
     }
@@ -266,6 +269,24 @@ impl Client {
         stream: bool,
     ) -> Result<Vec<Candidate>> {
         plan::candidates(config, &self.inner.roll, request, options, stream)
+    }
+
+    /// How a request is planned anew that the host replaces; nothing if it is never asked.
+    pub(crate) fn replan(
+        &self,
+        config: &Arc<Config>,
+        options: &Options,
+        stream: bool,
+        placed: impl Fn(Vec<Candidate>) -> Vec<Candidate> + Send + Sync + 'static,
+    ) -> Option<Replan> {
+        if !config.hooks.before {
+            return None;
+        }
+        let (config, options) = (config.clone(), options.clone());
+        let roll = self.inner.roll.clone();
+        Some(Box::new(move |request: &Request| {
+            plan::candidates(&config, &roll, request, &options, stream).map(&placed)
+        }))
     }
 
     /// What the client was told, as it is now.
@@ -289,7 +310,11 @@ impl Client {
             stream,
             answer,
             caller,
+            replan,
         } = errand;
+        if answer.is_some() {
+            refuse_unseen(config, &candidates)?;
+        }
         let ticket = Ticket::issue(
             queue,
             self.inner.number,
@@ -319,6 +344,8 @@ impl Client {
             scripts: self.inner.scripts.clone(),
             answer,
             caller,
+            hooks: config.hooks,
+            replan,
         });
         self.inner.process.counters.submitted();
         seen(id);
@@ -410,6 +437,15 @@ pub fn shutdown(timeout: Option<Duration>) -> Result<()> {
         ));
     }
     process.runtime.stop(timeout)
+}
+
+/// A caller who waits for a whole answer sees no questions: none of them would be answered.
+fn refuse_unseen(config: &Config, candidates: &[Candidate]) -> Result<()> {
+    let asks = config.hooks.asks() || candidates.iter().any(|it| it.provider.key == Key::Host);
+    match asks {
+        false => Ok(()),
+        true => Err(Error::new(ErrorKind::Unsupported, hooks::UNSEEN)),
+    }
 }
 
 const DRAIN_STEP: Duration = Duration::from_millis(2);

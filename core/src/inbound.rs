@@ -121,6 +121,48 @@ impl Caller {
         Ok(encoded)
     }
 
+    /// The request's own words.
+    pub(crate) fn said<'r>(&'r self, request: &'r Request) -> &'r Bytes {
+        match self.is_ours() {
+            true => request.source(),
+            false => &self.body,
+        }
+    }
+
+    /// The same caller with another request, in its format; the answer stays a stream, or whole, as it was asked for first.
+    pub(crate) fn replaced(&self, body: Bytes) -> Result<(Request, Box<Caller>)> {
+        let mut outline = Outline::read(&body)?;
+        outline.stream = self.outline.stream;
+        let echo = self.face.echo(&body)?;
+        let headers = self.headers.clone();
+        Caller::heard(self.face, outline, echo, body, headers)
+    }
+
+    // What the loop carries of a request: the whole of one in our own words, an outline of any other.
+    fn heard(
+        face: &'static dyn Inbound,
+        outline: Outline,
+        echo: Box<str>,
+        body: Bytes,
+        headers: Vec<(HeaderName, HeaderValue)>,
+    ) -> Result<(Request, Box<Caller>)> {
+        let mut caller = Caller {
+            face,
+            outline,
+            echo,
+            body,
+            headers,
+        };
+        let request = match caller.is_ours() {
+            true => Request::parse(std::mem::take(&mut caller.body))?,
+            false => caller.outline.request()?,
+        };
+        if caller.is_ours() {
+            caller.body = request.source().clone();
+        }
+        Ok((request, Box::new(caller)))
+    }
+
     /// Whether the format is the one in which this library is asked anyway.
     fn is_ours(&self) -> bool {
         self.face.wire() == inbound::CHAT.wire()
@@ -162,12 +204,19 @@ impl Client {
                             return self.answer(queue, user_data, answer, seen);
                         }
                     };
+                let face = caller.face;
                 let errand = Errand {
                     queue,
                     options: &options,
                     user_data,
                     stream: caller.outline.stream,
                     answer: None,
+                    replan: self.replan(
+                        &config,
+                        &options,
+                        caller.outline.stream,
+                        move |candidates| at_home(candidates, face),
+                    ),
                     caller: Some(caller),
                 };
                 self.launch(&config, request, candidates, errand, seen)
@@ -258,21 +307,9 @@ fn call(
         };
         options.idempotency_key = Some(header_value(key).map_err(bad)?);
     }
-    let mut caller = Caller {
-        face,
-        outline,
-        echo: face.echo(&http.body)?,
-        body: http.body.clone(),
-        headers,
-    };
-    let request = match caller.is_ours() {
-        true => Request::parse(std::mem::take(&mut caller.body))?,
-        false => caller.outline.request()?,
-    };
-    if caller.is_ours() {
-        caller.body = request.source().clone();
-    }
-    Ok(Asking::Call(request, Box::new(caller)))
+    let (echo, body) = (face.echo(&http.body)?, http.body.clone());
+    let (request, caller) = Caller::heard(face, outline, echo, body, headers)?;
+    Ok(Asking::Call(request, caller))
 }
 
 /// Whether a model belongs to the provider whose URL was called. An alias does not. Where the SDKs of this format point by

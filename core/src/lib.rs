@@ -30,6 +30,7 @@ pub mod config;
 #[cfg_attr(not(feature = "fault-injection"), path = "no_fault.rs")]
 #[doc(hidden)]
 pub mod fault;
+mod hooks;
 mod inbound;
 mod lent;
 mod live;
@@ -60,6 +61,7 @@ pub use blocking::{Answer, invoke};
 pub use chat::{Chat, Events, OwnedEvent};
 pub use client::{Client, Drain, shutdown};
 pub use error::{Error, ErrorKind, Status};
+pub use hooks::answer;
 pub use inbound::HttpRequest;
 pub use live::{cancel, pause};
 pub use metrics::MetricsFormat;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Context;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::hooks::Asks;
 use crate::process;
 use crate::sync::{AtomicBool, AtomicU8, AtomicUsize, AtomicWaker};
 
@@ -22,6 +23,8 @@ pub(crate) struct Live {
     pub(crate) held: AtomicUsize,
     /// It waits for room in the queue; changed under the queue's lock only.
     pub(crate) blocked: AtomicBool,
+    /// What it asks its host.
+    pub(crate) asks: Asks,
     flags: AtomicU8,
     waker: AtomicWaker,
 }
@@ -93,6 +96,7 @@ impl Registry {
             queue,
             held: AtomicUsize::new(0),
             blocked: AtomicBool::new(false),
+            asks: Asks::default(),
             flags: AtomicU8::new(0),
             waker: AtomicWaker::new(),
         });
@@ -147,16 +151,21 @@ impl Registry {
     }
 }
 
+/// A live request by its number.
+pub(crate) fn find(request: u64) -> Result<Arc<Live>> {
+    process::current().live.find(request)
+}
+
 /// Cancels one request from any thread; its terminal event says so unless it was already decided. The provider's stream is
 /// closed. A request that has ended, or never was, is [`ErrorKind::NoRequest`]: harmless.
 pub fn cancel(request: u64) -> Result<()> {
-    process::current().live.find(request)?.cancel();
+    find(request)?.cancel();
     Ok(())
 }
 
 /// Stops (`true`) or resumes (`false`) reading one request's stream.
 pub fn pause(request: u64, on: bool) -> Result<()> {
-    let live = process::current().live.find(request)?;
+    let live = find(request)?;
     match on {
         true => live.flags.fetch_or(PAUSED, Ordering::AcqRel),
         false => live.flags.fetch_and(!PAUSED, Ordering::AcqRel),

@@ -41,7 +41,15 @@ impl Candidate {
     pub(crate) fn key(&self) -> Option<&Secret> {
         match &self.provider.key {
             Key::Set(key) => Some(key),
-            Key::None | Key::Missing { .. } => None,
+            Key::None | Key::Host | Key::Missing { .. } => None,
+        }
+    }
+
+    /// Takes what the host gives for one attempt.
+    pub(crate) fn add(&mut self, headers: Vec<(HeaderName, HeaderValue)>, key: Option<Secret>) {
+        self.more_headers.extend(headers);
+        if let Some(key) = key {
+            self.provider = Arc::new(self.provider.with_key(key));
         }
     }
 

@@ -57,7 +57,7 @@ impl EventType {
 
     // Few and small, or never to be held back: they do not count against the bounds.
     pub(crate) fn is_free(self) -> bool {
-        self.is_terminal() || matches!(self, EventType::Route | EventType::Log)
+        self.is_terminal() || matches!(self, EventType::Route | EventType::Log | EventType::Ask)
     }
 }
 

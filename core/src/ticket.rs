@@ -143,6 +143,18 @@ impl Ticket {
         self.opened = Some((json, at));
     }
 
+    /// Asks the host something; the number goes along as the event's `index`.
+    pub(crate) fn ask(&mut self, number: u32, json: &str) {
+        let at = clock::now();
+        let mut inlet = self.queue.inlet();
+        open(&mut self.opened, &mut inlet, &mut self.lane);
+        let mut event = free(EventType::Ask, Status::Ok, json);
+        event.index = number;
+        inlet.push(&mut self.lane, event, at);
+        drop(inlet);
+        bell::mark(&self.queue, json.len(), at);
+    }
+
     /// Says the last thing.
     pub(crate) fn finish(&mut self, kind: EventType, status: Status, json: &str) {
         self.finished = true;

@@ -2,12 +2,10 @@
 
 use std::ffi::{c_char, c_void};
 
-use libllm::{Error, ErrorKind};
-
 use crate::client::llm_client;
 use crate::error::llm_error;
 use crate::event::llm_request;
-use crate::guard;
+use crate::guard::{self, LLM_NTS};
 use crate::options::{self, llm_http_request, llm_options};
 use crate::queue::llm_queue;
 use crate::status::llm_status_number;
@@ -110,7 +108,9 @@ pub extern "C" fn llm_pause(request: llm_request, on: i32) -> llm_status_number 
 }
 
 /// Answer an LLM_EVENT_ASK of this request. `answer_json` as the question says; a status other than LLM_OK fails the request with it.
-/// In this version no configuration makes a request ask: LLM_ERR_UNSUPPORTED.
+/// Several questions of one request (a hedge asks beside its rival) are told apart by "id"; without it the oldest is answered. NULL and
+/// an empty text are "{}". LLM_ERR_NOT_FOUND after the request's end; LLM_ERR_INVALID_ARGUMENT for an answer that does not fit, or when
+/// nothing is asked, or no longer: a question is answered once. Allowed on any thread and in any callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn llm_answer(
     request: llm_request,
@@ -119,17 +119,12 @@ pub unsafe extern "C" fn llm_answer(
     len: usize,
 ) -> llm_status_number {
     guard::outcome("llm_answer", || {
-        if status == 0 {
+        let answer = match answer_json.is_null() {
+            true if len == 0 || len == LLM_NTS => "",
             // SAFETY: the header's rule for (pointer, length) pairs.
-            unsafe { guard::text(answer_json, len, "answer_json") }?;
-        }
-        if status > 0 || request == 0 {
-            return Err(guard::invalid("not a status, or not a request"));
-        }
-        Err(Error::new(
-            ErrorKind::Unsupported,
-            "llm_answer() is not in this build",
-        ))
+            _ => unsafe { guard::text(answer_json, len, "answer_json") }?,
+        };
+        libllm::answer(request, status, answer)
     })
 }
 

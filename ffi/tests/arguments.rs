@@ -282,12 +282,20 @@ fn requests_in_words_of_http_are_checked() {
             LLM_ERR_INVALID_ARGUMENT as i32,
             "a length without a body"
         );
+        let nobody = u64::MAX;
         assert_eq!(
-            llm_answer(1, 0, c"{}".as_ptr(), NTS),
-            LLM_ERR_UNSUPPORTED as i32
+            llm_answer(nobody, 0, c"{}".as_ptr(), NTS),
+            LLM_ERR_NOT_FOUND as i32
         );
-        assert_eq!(llm_answer(1, 0, null(), 0), LLM_ERR_INVALID_ARGUMENT as i32);
-        assert_eq!(llm_answer(1, 5, null(), 0), LLM_ERR_INVALID_ARGUMENT as i32);
+        assert_eq!(llm_answer(nobody, 0, null(), 0), LLM_ERR_NOT_FOUND as i32);
+        assert_eq!(
+            llm_answer(nobody, 0, null(), 2),
+            LLM_ERR_INVALID_ARGUMENT as i32
+        );
+        assert_eq!(
+            llm_answer(nobody, 5, null(), 0),
+            LLM_ERR_INVALID_ARGUMENT as i32
+        );
     }
 }
 

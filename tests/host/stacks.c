@@ -73,7 +73,7 @@ static void queued(llm_client *client)
     request = submit(client, queue, "m/tokens=1000;pace=1s", &s[2]);
     NEED_STATUS(llm_pause(request, 1), LLM_OK);
     NEED_STATUS(llm_pause(request, 0), LLM_OK);
-    NEED_STATUS(llm_answer(request, LLM_OK, "{}", LLM_NTS), LLM_ERR_UNSUPPORTED);
+    NEED_STATUS(llm_answer(request, LLM_OK, "{}", LLM_NTS), LLM_ERR_INVALID_ARGUMENT);
     NEED_STATUS(llm_cancel(request), LLM_OK);
     NEED_STATUS(llm_queue_wakeup(queue), LLM_OK);
     collect(queue, 3);

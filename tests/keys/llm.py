@@ -39,6 +39,11 @@ class COptions(ctypes.Structure):
                 ("first_token_timeout_ms", c_int64), ("operation", c_char_p), ("options_json", c_char_p)]
 
 
+class CHttp(ctypes.Structure):
+    _fields_ = [("struct_size", c_uint32), ("reserved", c_uint32), ("method", c_char_p), ("url", c_char_p),
+                ("headers_json", c_char_p), ("body", c_char_p), ("body_len", c_size_t)]
+
+
 _library = None
 
 
@@ -65,7 +70,10 @@ def declare(c):
         ("llm_queue_poll", c_int32, [c_void_p, POINTER(CEvent), c_size_t, c_int32]),
         ("llm_queue_free", None, [c_void_p]),
         ("llm_submit", c_int32, [c_void_p, c_void_p] + text + [POINTER(COptions), c_void_p, POINTER(c_uint64), out]),
+        ("llm_submit_http", c_int32, [c_void_p, c_void_p, POINTER(CHttp), c_void_p, c_void_p, POINTER(c_uint64), out]),
         ("llm_pause", c_int32, [c_uint64, c_int32]),
+        ("llm_cancel", c_int32, [c_uint64]),
+        ("llm_answer", c_int32, [c_uint64, c_int32] + text),
         ("llm_status_name", c_char_p, [c_int32]),
         ("llm_error_json", c_char_p, [c_void_p, POINTER(c_size_t)]),
         ("llm_error_free", None, [c_void_p]),
@@ -145,6 +153,16 @@ class Client:
         answer = json.loads(library().llm_response_json(response, None))
         library().llm_response_free(response)
         return answer
+
+
+def submit_http(client, queue, method, url, body):
+    """llm_submit_http(): the request's number."""
+    text, number, error = json.dumps(body).encode(), c_uint64(), c_void_p()
+    http = CHttp(struct_size=ctypes.sizeof(CHttp), method=method.encode(), url=url.encode(), body=text, body_len=len(text))
+    status = library().llm_submit_http(client.handle, queue.handle, ctypes.byref(http), None, None, ctypes.byref(number),
+                                       ctypes.byref(error))
+    check(status, error)
+    return number.value
 
 
 def encode(config):

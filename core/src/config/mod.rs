@@ -18,6 +18,7 @@ use libllm_proto::wire::Unsupported;
 mod document;
 mod environment;
 mod headers;
+mod hooks;
 mod http2;
 mod issue;
 mod limits;
@@ -31,6 +32,7 @@ mod timeouts;
 
 pub use crate::policy::route::Strategy;
 pub use environment::{Environment, SystemEnvironment};
+pub use hooks::Hooks;
 pub use http2::{Http2, Speak};
 pub use limits::{Memory, PER_PROCESS_DEFAULT, Retry, Runtime};
 pub use models::{Alias, Target};
@@ -75,6 +77,8 @@ pub struct Config {
     pub runtime: Runtime,
     /// What several processes have in common.
     pub shared: Shared,
+    /// What the host is asked while a request runs.
+    pub hooks: Hooks,
 }
 
 impl Config {
@@ -127,6 +131,7 @@ impl Config {
             replay: folder(&root, "replay")?,
             runtime: Runtime::read(&root)?,
             shared: Shared::read(&root, environment)?,
+            hooks: Hooks::read(&root)?,
         };
         if config.replay.is_some() {
             if let Some(item) = root.get("record") {
@@ -138,7 +143,7 @@ impl Config {
             config.providers.values_mut().for_each(|provider| {
                 let provider = Arc::make_mut(provider);
                 provider.keeper = None;
-                if let Key::Missing { .. } = provider.key {
+                if let Key::Missing { .. } | Key::Host = provider.key {
                     provider.key = Key::None;
                 }
             });
@@ -177,6 +182,7 @@ const KEYS: &[&str] = &[
     "params",
     "memory",
     "runtime",
+    "hooks",
     "record",
     "replay",
     "shared",

@@ -57,6 +57,8 @@ pub enum Key {
     None,
     /// This one.
     Set(Secret),
+    /// The host gives one for each attempt.
+    Host,
     /// It needs one, and none of these variables holds it.
     Missing {
         /// In the order in which they are looked at.

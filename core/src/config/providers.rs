@@ -89,7 +89,7 @@ impl<'d> Source<'_, 'd> {
         headers.extend(self.headers(&auth)?);
         let mut key = self.key(&auth)?;
         let keeper = match key {
-            Key::Set(_) => None,
+            Key::Set(_) | Key::Host => None,
             _ => self.keeper(&auth)?,
         };
         if keeper.is_some() {
@@ -258,6 +258,9 @@ impl<'d> Source<'_, 'd> {
         if let Some(item) = self.get("api_key") {
             if *auth == Auth::None {
                 return Err(item.fail("auth is \"none\": this key would not be sent"));
+            }
+            if item.text()? == ASK {
+                return Ok(Key::Host);
             }
             let key = secret(&item, self.environment)?;
             return Ok(Key::Set(Secret::from(key.as_str())));
@@ -480,6 +483,8 @@ const KEYS: &[&str] = &[
 ];
 const LATER: &[&str] = &["limits", "api_keys"];
 const TLS_KEYS: &[&str] = &["ca_file", "client_cert", "client_key", "server_name"];
+/// In the place of a key: the host is asked for it.
+const ASK: &str = "ask";
 /// OpenAI API reference, "Authentication", read 2026-11-20; servers that copy the API copy its header.
 const OPENAI_ORGANIZATION: &str = "openai-organization";
 /// Node and uvicorn close idle connections after 5 s; a server of one's own is likely one of them.

@@ -77,6 +77,17 @@ impl<'d> Table<'d> {
         self.get(key).map(|item| item.table()).transpose()
     }
 
+    /// True or false.
+    pub(crate) fn flag(&self, key: &str) -> Result<Option<bool>> {
+        let Some(item) = self.get(key) else {
+            return Ok(None);
+        };
+        match item.node.value {
+            Value::Bool(flag) => Ok(Some(flag)),
+            _ => Err(item.expected("true or false")),
+        }
+    }
+
     /// A whole number in this range.
     pub(crate) fn integer(&self, key: &str, range: RangeInclusive<u64>) -> Result<Option<u64>> {
         self.get(key).map(|item| item.integer(range)).transpose()

@@ -235,9 +235,10 @@ static void numbers(void)
         CALL(llm_cancel(never[i]), LLM_ERR_NOT_FOUND);
         CALL(llm_pause(never[i], 0), LLM_ERR_NOT_FOUND);
     }
-    CALL(llm_answer(request, LLM_OK, "{}", LLM_NTS), LLM_ERR_UNSUPPORTED);
-    BAD(llm_answer(0, LLM_OK, "{}", LLM_NTS));
-    BAD(llm_answer(request, LLM_OK, NULL, 0));
+    CALL(llm_answer(request, LLM_OK, "{}", LLM_NTS), LLM_ERR_NOT_FOUND);
+    CALL(llm_answer(0, LLM_OK, "{}", LLM_NTS), LLM_ERR_NOT_FOUND);
+    CALL(llm_answer(request, LLM_OK, NULL, 0), LLM_ERR_NOT_FOUND);
+    BAD(llm_answer(request, LLM_OK, NULL, 2));
     BAD(llm_answer(request, (llm_status)3, "{}", LLM_NTS));
     BAD(llm_log_set(6, NULL, NULL));
     BAD(llm_log_set(-1, NULL, NULL));
