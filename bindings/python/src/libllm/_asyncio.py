@@ -13,26 +13,29 @@ from ._hub import AsyncCall, Hub, hub_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Future
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from typing_extensions import Self, Unpack
 
     from ._answer import Response
     from ._events import Event
     from ._handle import ConfigLike, MessagesLike, RequestLike
-    from .types import RequestOptions
+    from .types import Hook, RequestOptions
 
 
 class AsyncClient:
     """Answers from any provider, for asyncio. One client serves every event loop of the process.
 
     `config` is a mapping, TOML or JSON text, or a path; None reads the environment (LLM_CONFIG, provider keys).
-    Options given here are the defaults of every request.
+    Options given here are the defaults of every request. `hooks` are functions that answer what the configuration has
+    the library ask: "before", "token", "attempt", "after" (docs/hooks.md).
     """
 
-    def __init__(self, config: ConfigLike = None, **options: Unpack[RequestOptions]) -> None:
+    def __init__(
+        self, config: ConfigLike = None, *, hooks: Mapping[str, Hook] | None = None, **options: Unpack[RequestOptions]
+    ) -> None:
         self._settings = Settings(options)
-        self._handle = Handle(config)
+        self._handle = Handle(config, hooks)
 
     async def chat(
         self, request: RequestLike, messages: MessagesLike = None, /, **options: Unpack[RequestOptions]
@@ -80,7 +83,7 @@ class AsyncClient:
         loop = get_running_loop()
         hub = hub_of(loop)
         compiled = self._settings.compiled(options)
-        call = AsyncCall(joins(compiled))
+        call = AsyncCall(joins(compiled), self._handle.hooks)
         self._handle.submit(hub.queue, request, compiled, call)
         hub.calls[call.request] = call
         return AsyncStream(call, hub, loop, self._handle)
@@ -88,7 +91,7 @@ class AsyncClient:
     def _open_http(self, method: str, url: str, headers: list[tuple[str, str]], body: bytes) -> AsyncStream:
         loop = get_running_loop()
         hub = hub_of(loop)
-        call = AsyncCall(False)
+        call = AsyncCall(False, self._handle.hooks)
         self._handle.submit_http(hub.queue, (method, url, headers, body), self._settings.compiled({}), call)
         hub.calls[call.request] = call
         return AsyncStream(call, hub, loop, self._handle)

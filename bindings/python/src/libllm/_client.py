@@ -13,7 +13,7 @@ from ._handle import Handle, Settings, joins, request_text
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Iterator, Mapping
     from ctypes import c_void_p
     from types import TracebackType
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from ._errors import LLMError
     from ._events import Event
     from ._handle import ConfigLike, MessagesLike, RequestLike
-    from .types import RequestOptions
+    from ._hooks import Hooks
+    from .types import Hook, RequestOptions
 
 else:
     # `collections` imports half a dozen modules more: a tenth of this package's start.
@@ -37,12 +38,15 @@ class Client:
     """Answers from any provider; blocks the calling thread only. Safe to share between threads.
 
     `config` is a mapping, TOML or JSON text, or a path; None reads the environment (LLM_CONFIG, provider keys).
-    Options given here are the defaults of every request.
+    Options given here are the defaults of every request. `hooks` are functions that answer what the configuration has
+    the library ask: "before", "token", "attempt", "after" (docs/hooks.md).
     """
 
-    def __init__(self, config: ConfigLike = None, **options: Unpack[RequestOptions]) -> None:
+    def __init__(
+        self, config: ConfigLike = None, *, hooks: Mapping[str, Hook] | None = None, **options: Unpack[RequestOptions]
+    ) -> None:
         self._settings = Settings(options)
-        self._handle = Handle(config)
+        self._handle = Handle(config, hooks)
         self._spare: deque[_Reader] = deque(maxlen=_SPARE_MAX)
 
     def chat(
@@ -120,7 +124,7 @@ class _Reader:
         # Held from the poll to the last byte read of it: the next poll frees what this one lent.
         self.lock = allocate_lock()
 
-    def pull(self, call: Call, milliseconds: int) -> None:
+    def pull(self, call: Call, milliseconds: int, hooks: Hooks) -> None:
         """Waits for events (-1: for ever); takes those of `call`. None may come: it is late, or a signal came."""
         count = _native.queue_wait(self.queue, self.batch.address, _native.BATCH, milliseconds)
         if count < 0:
@@ -128,7 +132,11 @@ class _Reader:
         text_at, items, request = _native.text_at, call.items, call.request
         for owner, data, size, kind, choice, index in self.batch.read(count):
             # The last events of a cancelled request may still come to the queue's next user.
-            if owner == request:
+            if owner != request:
+                continue
+            if kind == _abi.ASK:
+                _hooks_wait(hooks.ask(request, text_at(data, size)))
+            else:
                 read = _native.bytes_at if kind in _abi.BINARY else text_at
                 items.append((kind, read(data, size), choice, index))
 
@@ -214,7 +222,7 @@ class Stream:
         try:
             if self._reader is not reader:
                 raise _aborted()
-            reader.pull(self._call, milliseconds)
+            reader.pull(self._call, milliseconds, self._handle.hooks)
         except BaseException:
             # An interrupt may have lost events, the last one among them: nothing more can be waited for.
             self._closed, self._reader = True, None
@@ -254,6 +262,18 @@ class _Texts:
                 stream._pull()
         stream._release()
         raise StopIteration
+
+
+def _hooks_wait(left: Awaitable[object] | None) -> None:
+    if left is not None:
+        # A function of a blocking client may be a coroutine all the same; it has no loop to share.
+        import asyncio
+
+        asyncio.run(_awaited(left))
+
+
+async def _awaited(left: Awaitable[object]) -> None:
+    await left
 
 
 def _aborted() -> LLMError:

@@ -7,6 +7,7 @@ from ctypes import byref, c_size_t, c_uint64, c_void_p, sizeof
 
 from . import _abi, _native
 from ._call import Call
+from ._hooks import Hooks
 from ._options import Compiled
 
 TYPE_CHECKING = False
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any, TypeAlias
 
-    from .types import ChatRequest, MessageParam
+    from .types import ChatRequest, Hook, MessageParam
 
     ConfigLike: TypeAlias = "Mapping[str, Any] | str | os.PathLike[str] | None"
     RequestLike: TypeAlias = "ChatRequest | Mapping[str, Any] | str"
@@ -39,9 +40,10 @@ class _Owned:
 class Handle:
     """A client of the library until it is closed. Any thread may use and close it."""
 
-    __slots__ = ("_owned",)
+    __slots__ = ("_owned", "hooks")
 
-    def __init__(self, config: ConfigLike) -> None:
+    def __init__(self, config: ConfigLike, hooks: Mapping[str, Hook] | None = None) -> None:
+        self.hooks = Hooks(hooks)
         self._owned: _Owned | None = _Owned(config)
 
     def submit(self, queue: c_void_p, request: bytes, options: Compiled | None, call: Call) -> None:

@@ -5,7 +5,7 @@ that waits for any number of streams is taken in batches, and each consumer that
 from __future__ import annotations
 
 import os
-from asyncio import AbstractEventLoop, Future, InvalidStateError
+from asyncio import AbstractEventLoop, Future, InvalidStateError, ensure_future
 from weakref import WeakKeyDictionary, WeakSet
 
 from . import _abi, _log, _native
@@ -13,7 +13,10 @@ from ._call import Call
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ._errors import LLMError
+    from ._hooks import Hooks
 
 # Bytes that one stream may hold here before its socket is left unread (llm_pause): the library's own share of a
 # stream is as large (docs/config.md, memory.per_stream). It is read again when a quarter of its events is left.
@@ -25,10 +28,11 @@ _TURNS = 8
 class AsyncCall(Call):
     """A call whose consumer is a task of the hub's loop."""
 
-    __slots__ = ("failed", "held", "low", "paused", "waiter")
+    __slots__ = ("failed", "held", "hooks", "low", "paused", "waiter")
 
-    def __init__(self, joins: bool) -> None:
+    def __init__(self, joins: bool, hooks: Hooks) -> None:
         super().__init__(joins)
+        self.hooks = hooks
         self.waiter: Future[None] | None = None
         self.held = 0
         self.low = 0
@@ -64,6 +68,8 @@ class Hub:
         self.calls: dict[int, AsyncCall] = {}
         self.queue = _native.new_queue()
         self.batch = _native.Batch()
+        # Hooks that are under way: a loop alone would let them be collected.
+        self.asked: set[Future[Any]] = set()
         self.descriptor = _native.check(_native.queue_fd(self.queue))
         loop.add_reader(self.descriptor, self.drain)
 
@@ -80,6 +86,9 @@ class Hub:
                 call = calls.get(request)
                 if call is None:
                     # Cancelled, its last events were on their way.
+                    continue
+                if kind == _abi.ASK:
+                    self.ask(call, text_at(data, size))
                     continue
                 call.items.append(
                     (kind, bytes_at(data, size) if kind in binary else text_at(data, size), choice, index)
@@ -102,6 +111,14 @@ class Hub:
             if count < _native.BATCH:
                 break
         _log.drain()
+
+    def ask(self, call: AsyncCall, question: str) -> None:
+        """Has the user's function answer; what it must wait for is a task of the loop."""
+        left = call.hooks.ask(call.request, question)
+        if left is not None:
+            task = ensure_future(left)
+            self.asked.add(task)
+            task.add_done_callback(self.asked.discard)
 
     def forget(self, call: AsyncCall) -> None:
         """Cancels a call: its socket is closed, its events are dropped."""

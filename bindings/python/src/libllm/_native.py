@@ -112,6 +112,7 @@ submit_http = _function(
 )
 cancel = _function(_brief, "llm_cancel", c_int32, c_uint64)
 pause = _function(_brief, "llm_pause", c_int32, c_uint64, c_int32)
+answer = _function(_brief, "llm_answer", c_int32, c_uint64, c_int32, *_text)
 log_to_queue = _function(_waiting, "llm_log_to_queue", c_int32, c_int32, c_void_p)
 string_free = _function(_brief, "llm_string_free", None, c_void_p)
 error_json = _function(_brief, "llm_error_json", c_char_p, c_void_p, c_void_p)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeAlias, TypedDict
 
 from ._requests import (
     ChatRequest,
@@ -20,11 +20,28 @@ __all__ = [
     "ContentPart",
     "FunctionCall",
     "FunctionDefinition",
+    "Hook",
+    "HookAnswer",
     "MessageParam",
     "RequestOptions",
     "ToolCallParam",
     "ToolDefinition",
 ]
+
+
+class HookAnswer(TypedDict, total=False):
+    """What a hook may answer (docs/hooks.md); nothing goes on."""
+
+    #: "before": what is sent instead.
+    request: Mapping[str, Any]
+    #: "attempt": added to this attempt.
+    headers: Mapping[str, str]
+    #: "token", "attempt": the key of this attempt.
+    api_key: str
+
+
+#: Gets the question; raises to refuse the request.
+Hook: TypeAlias = Callable[[dict[str, Any]], "HookAnswer | None | Awaitable[HookAnswer | None]"]
 
 
 class RequestOptions(TypedDict, total=False):
