@@ -7,7 +7,8 @@
 //! A reader that parsed a frame and got exactly one delta out of it says where that delta's string lies. The next frame with the
 //! same bytes around one valid JSON string means the same event with another text. Some servers pad every frame with a random
 //! string under a key that means nothing; that may be a second gap, whose content is checked and left alone. Some number their
-//! frames; a third gap, anywhere, takes a whole number.
+//! frames; a third gap, anywhere, takes a whole number. Some count tokens in every frame; a gap behind the text takes an object,
+//! which is given to the reader.
 //!
 //! This gives the same events as parsing, provided that the reader (a) takes the delta's string for nothing else, (b) does nothing
 //! else in that frame that a second such frame would not do again to no effect, and (c) forgets the template as soon as another
@@ -40,6 +41,8 @@ pub struct Template {
     blind: usize,
     /// Where in `text` the frame's number was.
     count: Option<usize>,
+    /// Where in `text`, behind the hole, the frame's object was.
+    object: Option<usize>,
     delta: Option<Delta>,
     /// Templates learned in vain since the last one that matched.
     in_vain: u32,
@@ -110,6 +113,7 @@ impl Template {
     #[inline]
     pub fn find<'f>(&mut self, frame: &'f [u8]) -> Option<(Delta, Str<'f>)> {
         let delta = self.delta?;
+        debug_assert!(self.object.is_none(), "it has a function of its own");
         if let Some(count) = self.count {
             return self.find_counted(count, frame).map(|text| (delta, text));
         }
@@ -147,6 +151,41 @@ impl Template {
         }
         self.in_vain = 0;
         Some(text)
+    }
+
+    /// The same for a frame that was learned with an object, which may be another one now: its text comes last.
+    #[inline]
+    pub fn find_with_object<'f>(&mut self, frame: &'f [u8]) -> Option<(Delta, Str<'f>, &'f [u8])> {
+        let (delta, object) = (self.delta?, self.object?);
+        let (prefix, behind) = self.text.split_at(self.hole);
+        let (middle, suffix) = behind.split_at(object - self.hole);
+        let (text, rest) = string(frame, prefix)?;
+        let rest = rest.strip_prefix(middle)?;
+        if text.is_empty() || rest.first() != Some(&b'{') {
+            return None;
+        }
+        let mut cursor = Cursor::new(rest);
+        cursor.skip().ok()?;
+        let (object, rest) = rest.split_at(cursor.position());
+        if rest != suffix {
+            return None;
+        }
+        self.in_vain = 0;
+        Some((delta, text, object))
+    }
+
+    /// Remembers a frame that meant exactly this delta and has, behind it, an object in which the next one may differ, too.
+    pub fn learn_with_object(
+        &mut self,
+        frame: &[u8],
+        hole: Range<usize>,
+        object: Range<usize>,
+        delta: Delta,
+    ) {
+        let plain = [&frame[..object.start], &frame[object.end..]].concat();
+        let at = object.start - hole.len();
+        self.learn(&plain, &Gaps { hole, blind: None }, delta);
+        self.object = self.delta.is_some().then_some(at);
     }
 
     /// Remembers a frame that meant exactly this delta and has its number at `count`, in which the next one may differ, too.
@@ -210,6 +249,7 @@ impl Template {
     pub fn forget(&mut self) {
         self.delta = None;
         self.count = None;
+        self.object = None;
     }
 }
 
@@ -389,6 +429,45 @@ mod tests {
             template.forget();
             assert_eq!(found(&mut template, frame), None);
         }
+    }
+
+    #[test]
+    fn an_object_behind_the_text_may_be_any_other() {
+        let frame = r#"{"a":"one","b":1,"n":{"c":1},"z":[]}"#;
+        let place = |part: &str| frame.find(part).map(|at| at..at + part.len());
+        let (hole, object) = (place("one").unwrap(), place(r#"{"c":1}"#).unwrap());
+        let mut template = Template::new();
+        template.learn_with_object(frame.as_bytes(), hole, object, TEXT);
+        let mut found = |frame: &str| {
+            let (_, text, object) = template.find_with_object(frame.as_bytes())?;
+            Some((
+                text.owned().to_string(),
+                String::from_utf8_lossy(object).into_owned(),
+            ))
+        };
+        for (text, object) in [
+            ("two", r#"{"c":{"d":[2]}}"#),
+            ("\\n", "{}"),
+            ("one", r#"{ "c" : 1 }"#),
+        ] {
+            let other = frame.replace("one", text).replace(r#"{"c":1}"#, object);
+            let expected = (text.replace("\\n", "\n"), object.to_owned());
+            assert_eq!(found(&other), Some(expected), "{other}");
+        }
+        for bad in ["{\"c\":1", "[]", "null", "", "{\"c\":01}", "{},{}", "{} "] {
+            let other = frame.replace(r#"{"c":1}"#, bad);
+            assert_eq!(found(&other), None, "{other}");
+        }
+        for (from, to) in [
+            ("one", ""),
+            ("\"b\":1", "\"b\":2"),
+            ("\"z\":[]", "\"z\":[1]"),
+        ] {
+            assert_eq!(found(&frame.replace(from, to)), None);
+        }
+        assert_eq!(found(&frame[..frame.len() - 1]), None);
+        template.forget();
+        assert!(template.find_with_object(frame.as_bytes()).is_none());
     }
 
     #[test]

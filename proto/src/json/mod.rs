@@ -468,6 +468,13 @@ impl<'a> Cursor<'a> {
 /// Longest key whose escapes are undone.
 pub const KEY_MAX: usize = 64;
 
+/// Where in `whole` a part of it lies that was cut out of it; `None` if it was not.
+pub(crate) fn place_in(part: &[u8], whole: &[u8]) -> Option<std::ops::Range<usize>> {
+    let start = part.as_ptr().addr().checked_sub(whole.as_ptr().addr())?;
+    let end = start.checked_add(part.len())?;
+    (end <= whole.len()).then_some(start..end)
+}
+
 /// Whether there is nothing but blanks: a heartbeat, not a value.
 pub fn is_blank(input: &[u8]) -> bool {
     input

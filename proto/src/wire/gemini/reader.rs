@@ -2,6 +2,10 @@
 //!
 //! A stream has no marker of its own: it is whole when it ended after every candidate gave a `finishReason`, or after the prompt
 //! was refused.
+//!
+//! Two tiers: a chunk that equals the one before but for its text and its counts goes by the template; any other is read member by
+//! member. Every chunk counts tokens, and the last count is the answer's: counts of the first tier are kept as they came, and said
+//! before whatever is read next.
 
 use super::finish::finish;
 use super::said::{Call, Candidate, Part, Said};
@@ -9,9 +13,10 @@ use super::usage::usage;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Batch, Event, Finish, PartKind};
 use crate::frame::Frame;
-use crate::json::{self, Cursor, Half, Kind, Str};
+use crate::json::{self, Cursor, Half, Kind, Str, place_in};
 use crate::provider::TerminalMarker;
 use crate::refusal;
+use crate::template::{Delta, DeltaKind, Template};
 use crate::wire::{Ending, Flow, Reader};
 
 /// The state of one answer.
@@ -25,6 +30,22 @@ pub(super) struct Candidates {
     refused: bool,
     skipped: u32,
     scratch: String,
+    template: Template,
+    /// Which choice the template's text belongs to.
+    place: usize,
+    /// What the chunk that is being read said.
+    chunk: Chunk,
+    /// The last counts that came by the template; empty if they were said.
+    counts: Vec<u8>,
+}
+
+/// What a chunk says that decides whether the next one may be compared with it.
+#[derive(Default)]
+struct Chunk {
+    /// Where its one text is, of which choice, and of what kind.
+    text: Option<(std::ops::Range<usize>, usize, DeltaKind)>,
+    /// It said more than one text.
+    more: bool,
 }
 
 /// The state of one candidate.
@@ -48,12 +69,38 @@ impl Candidates {
             refused: false,
             skipped: 0,
             scratch: String::new(),
+            template: Template::new(),
+            place: 0,
+            chunk: Chunk::default(),
+            counts: Vec::new(),
         }
+    }
+
+    /// Reads every chunk member by member. For tests that compare.
+    #[cfg(test)]
+    pub(super) fn without_template(mut self) -> Candidates {
+        self.template = Template::off();
+        self
     }
 }
 
 impl Reader for Candidates {
     fn frame(&mut self, frame: Frame<'_>, batch: &mut Batch) -> Result<Flow> {
+        if frame.name.is_empty()
+            && let Some((delta, text, counts)) = self.template.find_with_object(frame.data)
+        {
+            if !counts_prompt(counts) {
+                self.say_counts(batch)?;
+            }
+            self.counts.clear();
+            self.counts.extend_from_slice(counts);
+            self.say(self.place, delta.kind, text, batch);
+            let choice = &mut self.choices[self.place];
+            choice.parts = choice.parts.saturating_add(1);
+            return Ok(Flow::More);
+        }
+        self.template.forget();
+        self.say_counts(batch)?;
         if json::is_blank(frame.data) {
             return Ok(Flow::More);
         }
@@ -75,6 +122,8 @@ impl Reader for Candidates {
         if !said.is_known() {
             return Ok(self.skip(frame.data, batch));
         }
+        self.chunk = Chunk::default();
+        self.chunk.more = said.feedback.is_some();
         self.start(&said, batch);
         if let Some(candidates) = said.candidates {
             Cursor::new(candidates).array(|cursor| {
@@ -82,9 +131,10 @@ impl Reader for Candidates {
                     return cursor.skip();
                 }
                 let candidate = Candidate::read(cursor)?;
-                self.candidate(&candidate, batch)
+                self.candidate(&candidate, frame.data, batch)
             })?;
         }
+        self.learn(frame.data, said.usage);
         if let Some(usage) = said.usage.map(usage).transpose()?.flatten() {
             batch.push(0, Event::Usage(usage));
         }
@@ -96,6 +146,7 @@ impl Reader for Candidates {
     }
 
     fn finish(&mut self, batch: &mut Batch) -> Result<Ending> {
+        self.say_counts(batch)?;
         for choice in &mut self.choices {
             choice.flush(batch);
         }
@@ -135,11 +186,18 @@ impl Candidates {
         batch.push(0, Event::Start { id, model });
     }
 
-    fn candidate(&mut self, candidate: &Candidate<'_>, batch: &mut Batch) -> Result<()> {
+    fn candidate(
+        &mut self,
+        candidate: &Candidate<'_>,
+        data: &[u8],
+        batch: &mut Batch,
+    ) -> Result<()> {
         let place = self.place(candidate.index.unwrap_or(0))?;
         if let Some(parts) = candidate.parts {
-            Cursor::new(parts).array(|cursor| self.part(place, cursor.raw()?, batch))?;
+            Cursor::new(parts).array(|cursor| self.part(place, cursor.raw()?, data, batch))?;
         }
+        self.chunk.more |=
+            candidate.reason.is_some() || candidate.sources.iter().any(Option::is_some);
         let choice = &mut self.choices[place];
         for source in candidate.sources.into_iter().flatten() {
             choice.push_part(PartKind::Citation, source, batch);
@@ -174,20 +232,22 @@ impl Candidates {
         Ok(self.choices.len() - 1)
     }
 
-    fn part(&mut self, place: usize, json: &[u8], batch: &mut Batch) -> Result<()> {
+    /// A part of the choice at `place`; `data` is the chunk that it stands in.
+    fn part(&mut self, place: usize, json: &[u8], data: &[u8], batch: &mut Batch) -> Result<()> {
         let part = Part::read(json)?;
-        let choice = &mut self.choices[place];
-        let number = choice.index;
         if let Some(text) = part.text {
-            if part.thought {
-                let text = text.decode_joined(&mut choice.thought, &mut self.scratch);
-                batch.push(number, Event::Reasoning(text));
-            } else {
-                let text = text.decode_joined(&mut choice.text, &mut self.scratch);
-                batch.push(number, Event::Text(text));
-            }
+            let kind = match part.thought {
+                true => DeltaKind::Reasoning,
+                false => DeltaKind::Text,
+            };
+            self.say(place, kind, text, batch);
+            self.chunk.more |= self.chunk.text.is_some();
+            let hole = place_in(text.raw(), data);
+            self.chunk.text = hole.map(|hole| (hole, place, kind));
         }
+        let choice = &mut self.choices[place];
         if let Some(call) = part.call {
+            self.chunk.more = true;
             choice.flush(batch);
             self.call(place, call, batch)?;
         }
@@ -206,11 +266,58 @@ impl Candidates {
         } else {
             choice.parts = choice.parts.saturating_add(1);
             if part.text.is_none() && part.call.is_none() {
+                self.chunk.more = true;
                 self.skip(json, batch);
             }
             return Ok(());
         };
         choice.push_part(kind, json, batch);
+        self.chunk.more = true;
+        Ok(())
+    }
+
+    /// A piece of the text or of the thoughts of the choice at `place`.
+    fn say(&mut self, place: usize, kind: DeltaKind, text: Str<'_>, batch: &mut Batch) {
+        let choice = &mut self.choices[place];
+        let half = match kind {
+            DeltaKind::Reasoning => &mut choice.thought,
+            _ => &mut choice.text,
+        };
+        let delta = Delta {
+            choice: choice.index,
+            kind,
+        };
+        batch.push(
+            choice.index,
+            delta.event(text.decode_joined(half, &mut self.scratch)),
+        );
+    }
+
+    /// The next chunk may be this one again but for its text and, behind it, its counts.
+    fn learn(&mut self, data: &[u8], usage: Option<&[u8]>) {
+        let Some((hole, place, kind)) = self.chunk.text.take().filter(|_| !self.chunk.more) else {
+            return;
+        };
+        let counts = usage.and_then(|usage| place_in(usage, data));
+        let Some(counts) = counts.filter(|at| at.start > hole.end && data[at.start] == b'{') else {
+            return;
+        };
+        let choice = self.choices[place].index;
+        self.template
+            .learn_with_object(data, hole, counts, Delta { choice, kind });
+        self.place = place;
+    }
+
+    /// Says the counts that came by the template.
+    fn say_counts(&mut self, batch: &mut Batch) -> Result<()> {
+        if self.counts.is_empty() {
+            return Ok(());
+        }
+        let counts = usage(&self.counts)?;
+        self.counts.clear();
+        if let Some(usage) = counts {
+            batch.push(0, Event::Usage(usage));
+        }
         Ok(())
     }
 
@@ -290,6 +397,16 @@ impl Choice {
     }
 }
 
+/// Whether these counts replace the ones before: those that count nothing do not.
+fn counts_prompt(counts: &[u8]) -> bool {
+    const KEY: &[u8] = b"\"promptTokenCount\":";
+    let Some(at) = memchr::memmem::find(counts, KEY) else {
+        return false;
+    };
+    let value = counts[at + KEY.len()..].trim_ascii_start();
+    value.first().is_some_and(u8::is_ascii_digit)
+}
+
 fn limit(max: usize, what: &str) -> Error {
     let message = format!("answer exceeds {max} {what}");
     Error::new(ErrorKind::LimitExceeded, message)
@@ -300,3 +417,100 @@ const CALLS_MAX: u32 = 1024;
 
 /// The API gives at most 8 (reference of `candidateCount`).
 const CHOICES_MAX: usize = 128;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // a test fails by panicking
+mod tests {
+    use super::*;
+
+    fn hear(mut reader: Candidates, frames: &[String]) -> (String, usize) {
+        let (mut all, mut known) = (String::new(), 0);
+        let mut usage = None;
+        for data in frames {
+            let mut batch = Batch::new();
+            known += usize::from(reader.template.find_with_object(data.as_bytes()).is_some());
+            let frame = Frame {
+                name: b"",
+                data: data.as_bytes(),
+            };
+            reader.frame(frame, &mut batch).unwrap();
+            tell(&batch, &mut all, &mut usage);
+        }
+        let mut batch = Batch::new();
+        reader.finish(&mut batch).unwrap();
+        tell(&batch, &mut all, &mut usage);
+        (format!("{all}{usage:?}"), known)
+    }
+
+    fn tell(batch: &Batch, all: &mut String, usage: &mut Option<String>) {
+        for (choice, event) in batch.iter() {
+            match event {
+                Event::Usage(counts) => *usage = Some(format!("{counts:?}")),
+                event => all.push_str(&format!("{choice} {event:?}\n")),
+            }
+        }
+    }
+
+    fn both(frames: &[String]) -> usize {
+        let reader = || Candidates::new(true, TerminalMarker::FinishReason);
+        let (with, known) = hear(reader(), frames);
+        let (without, none) = hear(reader().without_template(), frames);
+        assert_eq!(with, without);
+        assert_eq!(none, 0);
+        known
+    }
+
+    const END: &str = r#"{"candidates":[{"finishReason":"STOP","index":0}]}"#;
+
+    fn chunk(part: &str, counts: &str) -> String {
+        format!(
+            r#"{{"candidates":[{{"content":{{"parts":[{part}]}},"index":0}}],"usageMetadata":{counts},"modelVersion":"m"}}"#
+        )
+    }
+
+    #[test]
+    fn chunks_that_repeat_go_by_the_template_and_mean_the_same() {
+        for part in [r#"{"text":"@"}"#, r#"{"text":"@","thought":true}"#] {
+            let counts = |number| format!(r#"{{"promptTokenCount":3,"totalTokenCount":{number}}}"#);
+            let chunk = |number| chunk(&part.replace('@', &format!("t{number} ")), &counts(number));
+            let mut frames: Vec<_> = (0..10).map(chunk).collect();
+            frames.push(END.to_owned());
+            assert_eq!(both(&frames), 9, "{part}");
+        }
+    }
+
+    #[test]
+    fn chunks_that_say_more_are_read() {
+        let counts = r#"{"promptTokenCount":3}"#;
+        let parts = [
+            r#"{"text":"a"}"#,
+            r#"{"text":"b"}"#,
+            r#"{"text":"\ud83d"}"#,
+            r#"{"text":"\ude00"}"#,
+            r#"{"text":"c"},{"text":"d"}"#,
+            r#"{"text":"c","thoughtSignature":"x"}"#,
+            r#"{"text":"c"},{"unheardOf":1}"#,
+            r#"{"functionCall":{"name":"f","args":{}}}"#,
+            r#"{"text":"e"},{"functionCall":{"name":"f","args":{}}}"#,
+            r#"{"text":""}"#,
+        ];
+        for first in parts {
+            for second in parts {
+                for (a, b) in [
+                    (counts, counts),
+                    (counts, "{}"),
+                    ("{}", counts),
+                    (counts, "null"),
+                ] {
+                    let frames = [(first, a), (first, b), (second, b), (second, a), (first, b)];
+                    let mut frames: Vec<_> = frames
+                        .iter()
+                        .map(|(part, counts)| chunk(part, counts))
+                        .collect();
+                    frames.push(END.to_owned());
+                    both(&frames);
+                }
+            }
+        }
+    }
+}
