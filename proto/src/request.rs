@@ -210,7 +210,7 @@ fn check_syntax(source: &[u8]) -> Result<()> {
 
 /// Reads a request's text once, taking none of the cursor's leniencies; the text itself is not kept.
 fn index(text: &[u8]) -> Result<Request> {
-    if std::str::from_utf8(text).is_err() {
+    if simdutf8::basic::from_utf8(text).is_err() {
         return Err(Error::new(ErrorKind::InvalidArgument, "not UTF-8"));
     }
     let mut cursor = Cursor::strict(text);
