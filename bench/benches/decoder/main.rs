@@ -8,8 +8,10 @@
 
 mod linear;
 mod ours;
+mod prompt;
 mod ratio;
 mod typed;
+mod wires;
 
 use std::hint::black_box;
 
@@ -32,6 +34,8 @@ fn main() {
     let met = [
         bar("reads of 16 KiB", READ),
         bar("reads of one event", EVENT),
+        wires::bars(),
+        prompt::bars(),
         linear::bar(),
     ];
     if met.contains(&false) && std::env::var_os("BENCH_CHECK").is_some() {
