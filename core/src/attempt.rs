@@ -265,8 +265,9 @@ fn encode(job: &Job, candidate: &Candidate, record: &mut Record) -> Result<http:
 
 // A provider may repeat the key that it refuses.
 pub(crate) fn discreet(error: Error, candidate: &Candidate) -> Error {
-    match candidate.key() {
+    let error = match candidate.key() {
         Some(key) => error.without(key.expose()),
         None => error,
-    }
+    };
+    auth::discreet(error, &candidate.provider)
 }

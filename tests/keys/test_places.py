@@ -139,8 +139,8 @@ def _():
     Client(house(Server(), auth="sigv4", region="r")).ask("house/m").fails("auth", "not you")
 
 
-def issuer_of_tokens():
-    return Server(lambda it: it.whole(200, {"access_token": "token-1", "expires_in": 3600, "token_type": "Bearer"}))
+def issuer_of_tokens(token="token-1"):
+    return Server(lambda it: it.whole(200, {"access_token": token, "expires_in": 3600, "token_type": "Bearer"}))
 
 
 def form(request):
@@ -187,6 +187,16 @@ def _():
         Client(house(server, auth="google")).ask("house/m").succeeds("ok")
     assert server.only.key == "Bearer token-1"
     assert form(issuer.only) == {"grant_type": "refresh_token", "client_id": "i", "client_secret": "s", "refresh_token": "r&1"}
+
+
+@test("AZURE_CLIENT_SECRET", says="gets a token that no error tells, though the provider repeats it")
+def _():
+    issuer = issuer_of_tokens("eyJ0.canary.x")
+    server = Server(lambda it: it.whole(401, {"error": {"message": f"{it.request.key} is no good"}}))
+    os.environ.update(AZURE_TENANT_ID="t", AZURE_CLIENT_ID="i", AZURE_CLIENT_SECRET="s~1", AZURE_AUTHORITY_HOST=issuer.url)
+    failed = Client(house(server, auth="entra")).ask("house/m").fails("auth", "Bearer *** is no good")
+    assert server.only.key == "Bearer eyJ0.canary.x"
+    assert not any(b"canary" in event.data for event in failed.events), failed.events
 
 
 @test("GCE_METADATA_HOST", says="is the host of the metadata server, which is asked where no file is")

@@ -73,6 +73,13 @@ impl Keeper {
         credential
     }
 
+    /// What was issued last, whether it is still good or not.
+    pub(crate) fn held(&self) -> Option<Credential> {
+        let state = crate::lock(&self.state);
+        let held = state.held.as_ref();
+        held.map(|held| held.issued.credential.clone())
+    }
+
     fn look(&self, now: SystemTime, waited: Option<u64>) -> Look {
         let mut state = crate::lock(&self.state);
         if let Some(held) = &state.held {

@@ -76,6 +76,19 @@ pub(crate) async fn credential(
     keeper.credential(&control).await.map(Some)
 }
 
+/// An error without what was issued: whoever refuses a credential may repeat it.
+pub(crate) fn discreet(error: Error, provider: &Provider) -> Error {
+    let held = provider.keeper.as_ref().and_then(|keeper| keeper.held());
+    match held {
+        Some(Credential::Token(token)) => error.without(token.expose()),
+        Some(Credential::Aws(AwsKeys {
+            session: Some(session),
+            ..
+        })) => error.without(session.expose()),
+        _ => error,
+    }
+}
+
 /// Puts a credential into a request.
 pub(crate) fn prove(
     request: &mut http::Request<bytes::Bytes>,
