@@ -10,11 +10,12 @@ import pytest
 from conftest import Mock
 
 import libllm
+from libllm.types import HookAnswer
 
 CONFIG = {"hooks": {"before": True, "attempt": True, "after": True}}
 
 
-def replaced(question: dict[str, Any]) -> libllm.types.HookAnswer:
+def replaced(question: dict[str, Any]) -> HookAnswer:
     return {"request": {**question["request"], "messages": [{"role": "user", "content": "other words"}]}}
 
 
@@ -39,9 +40,11 @@ def test_what_a_hook_raises_refuses_the_request() -> None:
     def refuse(question: dict[str, Any]) -> None:
         raise ValueError("not in this house")
 
-    with libllm.Client({"hooks": {"before": True}}, hooks={"before": refuse}) as client:
-        with pytest.raises(libllm.LLMError, match="not in this house") as caught:
-            client.chat("mock/echo", "x")
+    with (
+        libllm.Client({"hooks": {"before": True}}, hooks={"before": refuse}) as client,
+        pytest.raises(libllm.LLMError, match="not in this house") as caught,
+    ):
+        client.chat("mock/echo", "x")
     assert (caught.value.llm_status, caught.value.param) == ("LLM_ERR_CANCELED", "hooks.before")
 
 
@@ -50,9 +53,11 @@ def test_an_answer_that_does_not_fit_and_a_missing_hook_end_the_request() -> Non
         return {"headers": {}}
 
     for hooks, words in (({"before": wrong}, "does not fit"), ({}, "has no hook 'before'")):
-        with libllm.Client({"hooks": {"before": True}}, hooks=hooks) as client:
-            with pytest.raises(libllm.LLMError, match=words):
-                client.chat("mock/echo", "x")
+        with (
+            libllm.Client({"hooks": {"before": True}}, hooks=hooks) as client,
+            pytest.raises(libllm.LLMError, match=words),
+        ):
+            client.chat("mock/echo", "x")
     with pytest.raises(TypeError, match="expected some of"):
         libllm.Client(hooks={"befor": wrong})
 
@@ -62,7 +67,7 @@ def test_a_hook_supplies_the_key(mock: Mock) -> None:
     config["providers"]["chat"]["api_key"] = "ask"
     asked = []
 
-    def token(question: dict[str, Any]) -> libllm.types.HookAnswer:
+    def token(question: dict[str, Any]) -> HookAnswer:
         asked.append(question["provider"])
         return {"api_key": "k"}
 
@@ -75,7 +80,7 @@ def test_coroutines_are_awaited_on_the_loop_while_others_stream() -> None:
     async def main() -> None:
         loop, other = asyncio.get_running_loop(), asyncio.Event()
 
-        async def before(question: dict[str, Any]) -> libllm.types.HookAnswer:
+        async def before(question: dict[str, Any]) -> HookAnswer:
             assert asyncio.get_running_loop() is loop
             await other.wait()
             return replaced(question)

@@ -41,7 +41,7 @@ class HookAnswer(TypedDict, total=False):
 
 
 #: Gets the question; raises to refuse the request.
-Hook: TypeAlias = Callable[[dict[str, Any]], "HookAnswer | None | Awaitable[HookAnswer | None]"]
+Hook: TypeAlias = Callable[[dict[str, Any]], "HookAnswer | Awaitable[HookAnswer | None] | None"]
 
 
 class RequestOptions(TypedDict, total=False):
