@@ -14,6 +14,8 @@ package llm
 #cgo noescape go_client_reload
 #cgo noescape llm_pause
 #cgo nocallback llm_pause
+#cgo noescape llm_answer
+#cgo nocallback llm_answer
 #cgo noescape llm_cancel
 #cgo nocallback llm_cancel
 
@@ -240,6 +242,14 @@ func cancel(request uint64) {
 	gate <- struct{}{}
 	C.llm_cancel(C.llm_request(request))
 	<-gate
+}
+
+// answer answers a question; ErrInvalidArgument leaves it open.
+func answer(request uint64, status Status, said string) error {
+	gate <- struct{}{}
+	outcome := C.llm_answer(C.llm_request(request), C.llm_status(status), chars(said), C.size_t(len(said)))
+	<-gate
+	return failure(C.int32_t(outcome), nil)
 }
 
 func pause(request uint64, on bool) {

@@ -41,7 +41,7 @@ func New(how ...ClientOption) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	queue, err := newQueue(setup.maxBytes, nil)
+	queue, err := newQueue(setup.maxBytes, &setup.hooks, nil)
 	if err != nil {
 		clientFree(raw)
 		return nil, err

@@ -10,6 +10,7 @@ type setup struct {
 	config   string
 	said     bool
 	maxBytes int
+	hooks    Hooks
 }
 
 func (s *setup) configure(text string) error {

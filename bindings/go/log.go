@@ -25,7 +25,7 @@ func SetLogger(logger *slog.Logger, level slog.Level) error {
 	defer logging.Unlock()
 	var next *queue
 	if logger != nil {
-		made, err := newQueue(logBytesMax, func(level int, line string) {
+		made, err := newQueue(logBytesMax, nil, func(level int, line string) {
 			logger.Log(context.Background(), slogLevel(level), line)
 		})
 		if err != nil {

@@ -1,6 +1,7 @@
 package llm
 
 import (
+	"bytes"
 	"os"
 	"sync"
 	"syscall"
@@ -18,6 +19,7 @@ type queue struct {
 	bell   *os.File
 	events []cEvent
 	texts  chunks
+	hooks  *Hooks
 	onLog  func(level int, line string)
 	over   chan struct{} // closed when the pump has ended
 
@@ -42,7 +44,7 @@ const (
 	patienceMax       = 5 * time.Millisecond
 )
 
-func newQueue(bytesMax int, onLog func(level int, line string)) (*queue, error) {
+func newQueue(bytesMax int, hooks *Hooks, onLog func(level int, line string)) (*queue, error) {
 	raw, err := queueNew(bytesMax)
 	if err != nil {
 		return nil, err
@@ -52,7 +54,7 @@ func newQueue(bytesMax int, onLog func(level int, line string)) (*queue, error) 
 		queueFree(raw)
 		return nil, err
 	}
-	q := &queue{raw: raw, bell: bell, events: eventsNew(batchMax), onLog: onLog, over: make(chan struct{})}
+	q := &queue{raw: raw, bell: bell, events: eventsNew(batchMax), hooks: hooks, onLog: onLog, over: make(chan struct{})}
 	go q.pump(conn)
 	return q, nil
 }
@@ -142,6 +144,9 @@ func (q *queue) deliver(events []cEvent) {
 	for i := range events {
 		event := &events[i]
 		switch {
+		case of[i] != nil && event.kind == kindAsk:
+			// The payload is the library's until the next poll; the pump waits for no hook.
+			go q.hooks.ask(of[i].ctx, uint64(event.request), bytes.Clone(lent(event)))
 		case of[i] != nil:
 			of[i].push(event, q.texts.keep)
 		case event.kind == kindLog && q.onLog != nil:
