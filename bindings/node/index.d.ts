@@ -157,8 +157,40 @@ export interface RequestOptions {
 /** The configuration (docs/config.md) as an object, TOML or JSON text, or "@PATH" of a file; null reads the environment. */
 export type Config = string | Record<string, unknown> | null;
 
+/** What the library asks (docs/hooks.md): [hooks] in the configuration, and `api_key = "ask"`. */
+export interface Question {
+  id: number;
+  kind: Open<'before' | 'token' | 'attempt' | 'after'>;
+  /** PROVIDER/MODEL, and its parts. */
+  target?: string;
+  provider?: string;
+  model?: string;
+  /** Of `token` and `attempt`; 1 for the first try. */
+  attempt?: number;
+  /** How long the answer may take. */
+  deadline_ms: number;
+  /** Of `before`: the request as it was given; and its format, if it came by fetch(). */
+  request?: ChatRequest;
+  dialect?: string;
+  /** Of `after`: the name of the status, and what the last event would say. */
+  status?: string;
+  outcome?: Record<string, unknown>;
+}
+
+type Said<T> = T | undefined | void | Promise<T | undefined | void>;
+
+/** They run on this thread. What one throws ends the request with its words; what answers nothing goes on. */
+export interface Hooks {
+  before?(question: Question): Said<{ request?: ChatRequest }>;
+  token?(question: Question): Said<{ api_key: string }>;
+  attempt?(question: Question): Said<{ headers?: Record<string, string>; api_key?: string }>;
+  after?(question: Question): Said<Record<string, never>>;
+}
+
 export interface ClientOptions extends RequestOptions {
   config?: Config;
+  /** Answers what the configuration has the library ask. */
+  hooks?: Hooks;
 }
 
 // ---- Events of a stream

@@ -16,6 +16,8 @@ const ENDED = Object.freeze({ value: undefined, done: true });
 
 class Call {
   request = 0;
+  /** The functions that answer its questions. */
+  hooks = {};
   /** Whether the terminal event has come, or nothing is wanted any more. */
   over = false;
   error = null;

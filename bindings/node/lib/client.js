@@ -2,6 +2,7 @@
 // The client: a configuration, the defaults of its requests, and the doors to them.
 
 const abi = require('./abi');
+const hooks = require('./hooks');
 const hub = require('./hub');
 const native = require('./native');
 const { Call, aborted } = require('./call');
@@ -15,12 +16,14 @@ const formats = { json: abi.METRICS_JSON, prometheus: abi.METRICS_PROMETHEUS };
 /** A client of the library until it is closed; shared by an LLM and what withOptions() made of it. */
 class Handle {
   #client;
+  #hooks;
   #closed = false;
   // Calls that are under way, for those who wait until none is.
   #live = new Set();
   #idle = [];
 
-  constructor(config) {
+  constructor(config, given) {
+    this.#hooks = hooks.checked(given);
     this.#client = unlessRefused(native.clientNew(text(config)));
   }
 
@@ -29,6 +32,7 @@ class Handle {
       throw aborted(signal);
     }
     const call = new Call(options.joins, signal, this);
+    call.hooks = this.#hooks;
     hub.submit(this.open(), request, options, call);
     return this.#started(call);
   }
@@ -36,6 +40,7 @@ class Handle {
   startHttp(request, options, signal) {
     signal?.throwIfAborted();
     const exchange = new Exchange(signal, this);
+    exchange.hooks = this.#hooks;
     hub.submitHttp(this.open(), request, options, exchange);
     return this.#started(exchange);
   }
@@ -96,9 +101,9 @@ class LLM {
       this.#defaults = options.defaults;
       return;
     }
-    const { config = null, ...defaults } = options;
+    const { config = null, hooks: given, ...defaults } = options;
     this.#defaults = new Compiled(defaults);
-    this.#handle = new Handle(config);
+    this.#handle = new Handle(config, given);
   }
 
   async chat(request, prompt, options) {

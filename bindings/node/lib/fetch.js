@@ -35,6 +35,8 @@ async function asked(input, init = {}) {
 
 class Exchange {
   request = 0;
+  /** The functions that answer its questions. */
+  hooks = {};
   /** A promise of the Response; rejected if there is none. */
   response;
   #signal;

@@ -2,6 +2,7 @@
 // One queue for this environment (the main thread, or a worker): which call an event belongs to, and whether the process has to stay.
 
 const abi = require('./abi');
+const hooks = require('./hooks');
 const native = require('./native');
 const { fromJson, fromStatus } = require('./errors');
 
@@ -79,6 +80,10 @@ function deliver(count, ...data) {
     if (call !== undefined) {
       if (type >= abi.DONE) {
         forget(call);
+      }
+      if (type === abi.ASK) {
+        hooks.ask(call.hooks, call.request, data[i]);
+        continue;
       }
       call.arrive(type, numbers[at + 2], numbers[at + 3], data[i]);
     } else if (type === abi.LOG) {

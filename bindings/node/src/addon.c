@@ -54,6 +54,7 @@ NAPI_MODULE_INIT()
         METHOD("submit", client_submit),
         METHOD("submitHttp", client_submit_http),
         METHOD("cancel", request_cancel),
+        METHOD("answer", request_answer),
         METHOD("pause", request_pause),
     };
     struct state *state = calloc(1, sizeof *state);

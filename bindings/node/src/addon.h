@@ -41,6 +41,7 @@ napi_value client_metrics(napi_env env, napi_callback_info info);
 napi_value client_submit(napi_env env, napi_callback_info info);
 napi_value client_submit_http(napi_env env, napi_callback_info info);
 napi_value request_cancel(napi_env env, napi_callback_info info);
+napi_value request_answer(napi_env env, napi_callback_info info);
 napi_value request_pause(napi_env env, napi_callback_info info);
 
 /* value.c: between JavaScript's values and C's. */

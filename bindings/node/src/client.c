@@ -207,3 +207,18 @@ napi_value request_pause(napi_env env, napi_callback_info info)
     (void)llm_pause((llm_request)integer_of(env, values[0]), on);
     return NULL;
 }
+
+/* answer(request, status, json): answers its oldest question, or that which the JSON names; returns a status. */
+napi_value request_answer(napi_env env, napi_callback_info info)
+{
+    napi_value values[3];
+    size_t len = 0;
+    bool failed = false;
+    arguments(env, info, values, 3);
+    char *json = text_of(env, values[2], &len, &failed);
+    llm_status status = LLM_ERR_NO_MEMORY;
+    if (!failed)
+        status = llm_answer((llm_request)integer_of(env, values[0]), (llm_status)integer_of(env, values[1]), json, len);
+    free(json);
+    return number_value(env, status);
+}
