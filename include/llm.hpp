@@ -361,6 +361,90 @@ private:
     llm_event raw_;
 };
 
+/// What the library asks its host (docs/hooks.md): [hooks] in the configuration, and api_key = "ask".
+class question {
+public:
+    explicit question(const llm_event &raw) noexcept : request_(raw.request), id_(raw.index), json_(raw.data, raw.len) {}
+
+    llm_request request() const noexcept { return request_; }
+    /// Its number within the request.
+    std::uint32_t id() const noexcept { return id_; }
+    /// "before", "token", "attempt" or "after".
+    std::string kind() const { return json::text(json::member(json_, "kind")); }
+    /// "provider/model".
+    std::string target() const { return json::text(json::member(json_, "target")); }
+    /// JSON of one of its members, such as "request" or "outcome"; empty if it has none.
+    std::string_view member(std::string_view name) const { return json::member(json_, name); }
+    /// All of it.
+    std::string_view json_text() const noexcept { return json_; }
+
+private:
+    llm_request request_;
+    std::uint32_t id_;
+    std::string_view json_;
+};
+
+/// What a host answers: as it is, to go on.
+struct reply {
+    std::string json = "{}";
+    llm_status status = LLM_OK;
+
+    /// Sent instead of the request that a question "before" shows; JSON.
+    static reply replace(std::string_view request) { return {"{\"request\":" + std::string(request) + "}"}; }
+    /// The key of this attempt, for "token" and "attempt".
+    static reply key(std::string_view key) { return {"{\"api_key\":" + json::quote(key) + "}"}; }
+    /// A header of this attempt, for "attempt".
+    static reply header(std::string_view name, std::string_view value)
+    {
+        return {"{\"headers\":{" + json::quote(name) + ":" + json::quote(value) + "}}"};
+    }
+    /// Ends the request with this status and these words.
+    static reply refuse(std::string_view message, llm_status status = LLM_ERR_CANCELED)
+    {
+        return {"{\"message\":" + json::quote(message) + "}", status};
+    }
+};
+
+/// Answers a question, once; LLM_ERR_INVALID_ARGUMENT for what does not fit, which leaves it open.
+inline result<void> answer(const question &asked, const reply &said)
+{
+    const std::string id = "{\"id\":" + std::to_string(asked.id());
+    const std::string json = said.json.size() <= 2 ? id + "}" : id + "," + said.json.substr(1);
+    return detail::check(llm_answer(asked.request(), said.status, json.data(), json.size()));
+}
+
+using ask_handler = std::function<reply(const question &)>;
+
+namespace detail {
+
+/// Whether an event was a question that `handler` is there for, and has answered. What it throws ends the request and goes on.
+inline bool answered(const std::shared_ptr<ask_handler> &handler, const llm_event &raw)
+{
+    if (raw.type != LLM_EVENT_ASK || !handler)
+        return false;
+    const question asked(raw);
+#ifdef LLM_NO_EXCEPTIONS
+    if (!answer(asked, (*handler)(asked)))
+        (void)answer(asked, reply::refuse("the hook's reply does not fit the question", LLM_ERR_INVALID_ARGUMENT));
+#else
+    try {
+        answer(asked, (*handler)(asked));
+    } catch (const error &failed) {
+        // A request that has ended meanwhile needs no reply.
+        if (failed.status() != LLM_ERR_NOT_FOUND) {
+            llm_answer(asked.request(), LLM_ERR_CANCELED, nullptr, 0);
+            throw;
+        }
+    } catch (...) {
+        llm_answer(asked.request(), LLM_ERR_CANCELED, nullptr, 0);
+        throw;
+    }
+#endif
+    return true;
+}
+
+} // namespace detail
+
 /// A call that the model asks for; `arguments` is JSON once the answer is over.
 struct tool_call {
     std::uint32_t choice = 0, index = 0;
@@ -673,6 +757,8 @@ public:
             if (next_ == count_ && !fill())
                 return false;
             const llm_event &raw = events_[next_++];
+            if (answered(on_ask, raw))
+                continue;
             if (raw.type == LLM_EVENT_ERROR) {
                 over_ = true;
                 stop(error(raw.status, llm_error_from_event(&raw)));
@@ -696,6 +782,7 @@ public:
     std::string_view summary() const noexcept { return summary_; }
     const error *failure() const noexcept { return failure_ ? &*failure_ : nullptr; }
     std::shared_ptr<void> on_stop;
+    std::shared_ptr<ask_handler> on_ask;
 
 private:
     bool fill()
@@ -835,12 +922,15 @@ inline constexpr bool takes_items = std::is_invocable_v<F &, const event &> || s
 /// A lambda on its way through C, which no exception may cross.
 template <class F> struct call {
     F &f;
+    const std::shared_ptr<ask_handler> &on_ask;
     std::exception_ptr thrown{};
 
     static int run(const llm_event *raw, void *ctx) noexcept
     {
         call &self = *static_cast<call *>(ctx);
         const auto once = [&] {
+            if (answered(self.on_ask, *raw))
+                return true;
             if constexpr (std::is_invocable_v<F &, const event &>)
                 return go_on(self.f, event(*raw));
             else
@@ -890,6 +980,14 @@ public:
         return detail::check(status, failure);
     }
 
+    /// Answers what the configuration has the library ask (docs/hooks.md), on the thread that reads a stream or dispatches a loop; of
+    /// requests that begin later. Not of complete(), which asks nothing, nor of submit(), whose queue hands questions over: answer().
+    client &on_ask(ask_handler handler)
+    {
+        on_ask_ = handler ? std::make_shared<ask_handler>(std::move(handler)) : nullptr;
+        return *this;
+    }
+
     /// Waits for the whole answer.
     result<response> complete(std::string_view request, const options &options = {}) const
     {
@@ -931,7 +1029,7 @@ public:
         const std::string more = options.json();
         const llm_options raw = options.raw(more);
         llm_error *failure = nullptr;
-        call on{f};
+        call on{f, on_ask_};
         const llm_status status = llm_stream(handle_.get(), request.data(), request.size(), &raw, call::run, &on, &failure);
 #ifndef LLM_NO_EXCEPTIONS
         if (on.thrown) {
@@ -1008,10 +1106,14 @@ private:
         result<::llm::request> number = submit(*own, request, options);
         if (!number)
             return number.error();
-        return basic_stream<Item>(std::make_unique<state>(std::move(*own), number->release()));
+        auto made = std::make_unique<state>(std::move(*own), number->release());
+        made->on_ask = on_ask_;
+        return basic_stream<Item>(std::move(made));
 #else
         const llm_request number = submit(own, request, options).release();
-        return basic_stream<Item>(std::make_unique<state>(std::move(own), number));
+        auto made = std::make_unique<state>(std::move(own), number);
+        made->on_ask = on_ask_;
+        return basic_stream<Item>(std::move(made));
 #endif
     }
 
@@ -1034,6 +1136,9 @@ private:
     }
 #endif
 
+    friend class loop;
+
+    std::shared_ptr<ask_handler> on_ask_;
     detail::handle<llm_client, llm_client_free> handle_;
 };
 
@@ -1064,7 +1169,7 @@ public:
     /// Starts a request. Its handler sees every event, the terminal one last, and is destroyed after that. The number is for cancel().
     result<llm_request> submit(const client &client, std::string_view request, handler on_event, const options &options = {})
     {
-        tasks_->push_back({std::move(on_event), {}});
+        tasks_->push_back({std::move(on_event), client.on_ask_, {}});
         const auto own = std::prev(tasks_->end());
         own->self = own;
         scope starting{*tasks_, own};
@@ -1093,7 +1198,8 @@ public:
             task &own = *static_cast<task *>(event.user_data());
             // After its terminal event a task goes, also when its handler throws.
             const scope handling{*tasks_, own.self, !event.terminal()};
-            own.on_event(event);
+            if (!detail::answered(own.on_ask, event.raw()))
+                own.on_event(event);
         };
         std::size_t seen = 0, more = ::llm::queue::batch_max;
         for (; more >= ::llm::queue::batch_max; timeout = std::chrono::milliseconds(0)) {
@@ -1127,6 +1233,7 @@ public:
 private:
     struct task {
         handler on_event;
+        std::shared_ptr<ask_handler> on_ask;
         std::list<task>::iterator self;
     };
     /// Takes a task out of the list at the end of its scope, unless it is to be kept.

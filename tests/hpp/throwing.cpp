@@ -382,6 +382,66 @@ static void library(llm::client &client)
     });
 }
 
+static void asks()
+{
+    const std::string config = "{\"hooks\":{\"before\":true,\"attempt\":true}}", some = llm::prompt("some words", "mock/echo");
+    const auto replaced = [](const llm::question &asked) {
+        return asked.kind() == "before" ? llm::reply::replace(llm::prompt("other words", "mock/echo")) : llm::reply{};
+    };
+    test("a handler answers on the thread that reads", [&] {
+        llm::client client(config);
+        std::string kinds;
+        const auto here = std::this_thread::get_id();
+        client.on_ask([&](const llm::question &asked) {
+            CHECK(std::this_thread::get_id() == here && asked.target() == "mock/echo");
+            kinds += asked.kind() + " ";
+            return replaced(asked);
+        });
+        CHECK(client.stream_text(some).read_all() == "other words" && kinds == "before attempt ");
+        std::string text;
+        client.stream(some, [&](std::string_view piece) { text += piece; });
+        CHECK(text == "other words");
+        for (const llm::event &event : client.stream(some))
+            CHECK(event.type() != LLM_EVENT_ASK);
+        llm::loop loop;
+        loop.submit(client, some, [&](const llm::event &event) { text += event.type() == LLM_EVENT_TEXT ? event.data() : ""; });
+        loop.run();
+        CHECK(text == "other wordsother words");
+    });
+    test("a handler refuses, or throws", [&] {
+        llm::client client(config);
+        client.on_ask([](const llm::question &) { return llm::reply::refuse("not in \"this\" house", LLM_ERR_CONTENT_FILTER); });
+        const llm::error refused = thrown([&] { (void)client.stream_text(some).read_all(); });
+        CHECK(refused.status() == LLM_ERR_CONTENT_FILTER && refused.field("param") == "hooks.before");
+        CHECK(std::string_view(refused.what()).find("not in \"this\" house") != std::string_view::npos);
+        client.on_ask([](const llm::question &) -> llm::reply { throw std::runtime_error("mine"); });
+        bool mine = false;
+        try {
+            (void)client.stream_text(some).read_all();
+        } catch (const std::runtime_error &caught) {
+            mine = caught.what() == std::string_view("mine");
+        }
+        CHECK(mine);
+        client.on_ask([](const llm::question &) { return llm::reply::key("k"); });
+        CHECK(thrown([&] { (void)client.stream_text(some).read_all(); }).status() == LLM_ERR_INVALID_ARGUMENT);
+        CHECK(thrown([&] { (void)client.complete(some); }).status() == LLM_ERR_UNSUPPORTED);
+    });
+    test("whoever polls a queue replies there", [&] {
+        const llm::client client(config);
+        llm::queue queue;
+        const auto request = client.submit(queue, some);
+        std::string text;
+        for (bool over = false; !over;)
+            queue.poll([&](const llm::event &event) {
+                if (event.type() == LLM_EVENT_ASK)
+                    llm::answer(llm::question(event.raw()), replaced(llm::question(event.raw())));
+                text += event.type() == LLM_EVENT_TEXT ? event.data() : "";
+                over = event.terminal();
+            });
+        CHECK(text == "other words");
+    });
+}
+
 int main()
 {
     {
@@ -391,6 +451,7 @@ int main()
         lambdas(client);
         queues(client);
         library(client);
+        asks();
     }
     llm::shutdown(seconds(10));
     return failures != 0;
