@@ -128,8 +128,14 @@ pub struct Usage {
     pub cached_tokens: Option<u64>,
     /// Prompt tokens written to the provider's cache.
     pub cache_write_tokens: Option<u64>,
+    /// Those of them that are to be kept for an hour.
+    pub cache_write_hour_tokens: Option<u64>,
     /// Completion tokens spent on reasoning.
     pub reasoning_tokens: Option<u64>,
+    /// Prompt tokens that are sound.
+    pub audio_prompt_tokens: Option<u64>,
+    /// Completion tokens that are sound.
+    pub audio_completion_tokens: Option<u64>,
     /// What the provider says this cost, in millionths of a US dollar.
     pub cost_microusd: Option<u64>,
     /// The provider's own JSON object. Shared, because usage is handed on as a value.

@@ -367,7 +367,7 @@ fn usage_counts_what_was_cached_and_reasoned() {
         cache_write_tokens: Some(1),
         reasoning_tokens: Some(3),
         cost_microusd: Some(9),
-        raw: None,
+        ..Usage::default()
     };
     assert_eq!(Usage { raw: None, ..said }, expected);
     let ticks = json!({"status": "completed", "output": [], "usage": {"input_tokens": 1, "output_tokens": 2, "cost_in_usd_ticks": 37756000}});

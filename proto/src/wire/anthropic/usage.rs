@@ -52,9 +52,11 @@ impl Counts {
                 .map(|(a, b)| a.saturating_add(b)),
             cached_tokens,
             cache_write_tokens,
-            reasoning_tokens: self.thinking()?,
-            cost_microusd: None,
+            // Anthropic docs "prompt caching", 1-hour cache duration.
+            cache_write_hour_tokens: self.within(b"cache_creation", b"ephemeral_1h_input_tokens")?,
+            reasoning_tokens: self.within(b"output_tokens_details", b"thinking_tokens")?,
             raw: Some(self.raw().into()),
+            ..Usage::default()
         }))
     }
 
@@ -70,15 +72,15 @@ impl Counts {
             .map_or(Ok(None), |value| Cursor::new(value).count())
     }
 
-    fn thinking(&self) -> Result<Option<u64>> {
-        let Some(details) = self.value(b"output_tokens_details") else {
+    fn within(&self, object: &[u8], name: &[u8]) -> Result<Option<u64>> {
+        let Some(details) = self.value(object) else {
             return Ok(None);
         };
         let mut cursor = Cursor::new(details);
         let mut tokens = None;
         if cursor.kind()? == Kind::Object {
             cursor.object(|key, cursor| {
-                if key == b"thinking_tokens" {
+                if key == name {
                     tokens = cursor.count()?;
                 }
                 Ok(())
@@ -123,7 +125,8 @@ mod tests {
     #[test]
     fn the_prompt_holds_what_the_cache_read_and_wrote() {
         let usage = fold(&[
-            r#"{"input_tokens":4,"cache_creation_input_tokens":10,"cache_read_input_tokens":100,"output_tokens":1}"#,
+            r#"{"input_tokens":4,"cache_creation_input_tokens":10,"cache_read_input_tokens":100,"output_tokens":1,
+                "cache_creation":{"ephemeral_5m_input_tokens":7,"ephemeral_1h_input_tokens":3}}"#,
             r#"{"output_tokens":7,"cache_read_input_tokens":null,"output_tokens_details":{"thinking_tokens":3}}"#,
         ]);
         assert_eq!(usage.prompt_tokens, Some(114));
@@ -136,6 +139,7 @@ mod tests {
             (Some(100), Some(10))
         );
         assert_eq!(usage.reasoning_tokens, Some(3));
+        assert_eq!(usage.cache_write_hour_tokens, Some(3));
         let raw: serde_json::Value = serde_json::from_str(usage.raw.as_deref().unwrap()).unwrap();
         assert_eq!(
             (&raw["output_tokens"], &raw["cache_read_input_tokens"]),

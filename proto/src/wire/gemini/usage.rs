@@ -19,6 +19,8 @@ pub(super) fn usage(json: &[u8]) -> Result<Option<Usage>> {
             b"thoughtsTokenCount" => thoughts = cursor.count()?,
             b"totalTokenCount" => usage.total_tokens = cursor.count()?,
             b"cachedContentTokenCount" => usage.cached_tokens = cursor.count()?,
+            b"promptTokensDetails" => usage.audio_prompt_tokens = sound(cursor)?,
+            b"candidatesTokensDetails" => usage.audio_completion_tokens = sound(cursor)?,
             _ => {}
         }
         Ok(())
@@ -45,6 +47,33 @@ pub(super) fn usage(json: &[u8]) -> Result<Option<Usage>> {
     Ok(Some(usage))
 }
 
+/// How many tokens of a list by modality are sound; none if there is no such entry (reference of ModalityTokenCount).
+fn sound(cursor: &mut Cursor<'_>) -> Result<Option<u64>> {
+    let mut tokens: Option<u64> = None;
+    if cursor.kind()? != Kind::Array {
+        return Ok(None);
+    }
+    cursor.array(|cursor| {
+        if cursor.kind()? != Kind::Object {
+            return Ok(());
+        }
+        let (mut audio, mut count) = (false, None);
+        cursor.object(|key, cursor| {
+            match key {
+                b"modality" => audio = cursor.raw()? == br#""AUDIO""#,
+                b"tokenCount" => count = cursor.count()?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        if let Some(count) = count.filter(|_| audio) {
+            tokens = Some(tokens.unwrap_or(0).saturating_add(count));
+        }
+        Ok(())
+    })?;
+    Ok(tokens)
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -63,6 +92,17 @@ mod tests {
             (Some(30), Some(2))
         );
         assert_eq!(usage.total_tokens, Some(43));
+    }
+
+    #[test]
+    fn sound_is_counted_apart() {
+        let json = br#"{"promptTokenCount":40,"promptTokensDetails":[{"modality":"TEXT","tokenCount":8},{"modality":"AUDIO","tokenCount":32}],
+            "candidatesTokenCount":5,"candidatesTokensDetails":[{"modality":"TEXT","tokenCount":5}]}"#;
+        let usage = usage(json).unwrap().unwrap();
+        assert_eq!(
+            (usage.audio_prompt_tokens, usage.audio_completion_tokens),
+            (Some(32), None)
+        );
     }
 
     #[test]

@@ -79,6 +79,7 @@ fn read(cursor: &mut Cursor<'_>) -> Result<Usage> {
                     match key {
                         b"cached_tokens" => usage.cached_tokens = cursor.count()?,
                         b"cache_write_tokens" => usage.cache_write_tokens = cursor.count()?,
+                        b"audio_tokens" => usage.audio_prompt_tokens = cursor.count()?,
                         _ => {}
                     }
                     Ok(())
@@ -86,8 +87,10 @@ fn read(cursor: &mut Cursor<'_>) -> Result<Usage> {
             }
             b"completion_tokens_details" if cursor.kind()? == Kind::Object => {
                 cursor.object(|key, cursor| {
-                    if key == b"reasoning_tokens" {
-                        usage.reasoning_tokens = cursor.count()?;
+                    match key {
+                        b"reasoning_tokens" => usage.reasoning_tokens = cursor.count()?,
+                        b"audio_tokens" => usage.audio_completion_tokens = cursor.count()?,
+                        _ => {}
                     }
                     Ok(())
                 })?;
@@ -147,8 +150,8 @@ mod tests {
     #[test]
     fn counts_are_read_from_every_place() {
         let all = usage(
-            r#"{"prompt_tokens":10,"completion_tokens":5,"total_tokens":16,"prompt_tokens_details":{"cached_tokens":4,"cache_write_tokens":2},
-               "completion_tokens_details":{"reasoning_tokens":3},"prompt_cache_hit_tokens":9,"cost":0.00123}"#,
+            r#"{"prompt_tokens":10,"completion_tokens":5,"total_tokens":16,"prompt_tokens_details":{"cached_tokens":4,"cache_write_tokens":2,"audio_tokens":1},
+               "completion_tokens_details":{"reasoning_tokens":3,"audio_tokens":2},"prompt_cache_hit_tokens":9,"cost":0.00123}"#,
         );
         let expected = Usage {
             prompt_tokens: Some(10),
@@ -156,7 +159,10 @@ mod tests {
             total_tokens: Some(16),
             cached_tokens: Some(4),
             cache_write_tokens: Some(2),
+            cache_write_hour_tokens: None,
             reasoning_tokens: Some(3),
+            audio_prompt_tokens: Some(1),
+            audio_completion_tokens: Some(2),
             cost_microusd: Some(1230),
             raw: None,
         };

@@ -18,14 +18,15 @@ pub(super) fn usage(json: &[u8]) -> Result<Option<Usage>> {
                 details(cursor, |key, count| match key {
                     b"cached_tokens" => usage.cached_tokens = count,
                     b"cache_write_tokens" => usage.cache_write_tokens = count,
+                    b"audio_tokens" => usage.audio_prompt_tokens = count,
                     _ => {}
                 })?
             }
             b"output_tokens_details" | b"completion_tokens_details" => {
-                details(cursor, |key, count| {
-                    if key == b"reasoning_tokens" {
-                        usage.reasoning_tokens = count;
-                    }
+                details(cursor, |key, count| match key {
+                    b"reasoning_tokens" => usage.reasoning_tokens = count,
+                    b"audio_tokens" => usage.audio_completion_tokens = count,
+                    _ => {}
                 })?;
             }
             // OpenRouter, "Usage accounting": US dollars.
