@@ -149,6 +149,8 @@ namespace words::source {
 inline constexpr std::string_view reported = "reported";
 /// The provider names its price itself.
 inline constexpr std::string_view provider = "provider";
+/// Tokens at the prices of the catalog, or of the target.
+inline constexpr std::string_view catalog = "catalog";
 /// Nobody.
 inline constexpr std::string_view unknown = "unknown";
 } // namespace words::source
@@ -457,6 +459,10 @@ struct Usage {
     std::optional<std::int64_t> cache_write_tokens;
     /// Of the answer, reasoning.
     std::optional<std::int64_t> reasoning_tokens;
+    /// Of the prompt, sound.
+    std::optional<std::int64_t> audio_prompt_tokens;
+    /// Of the answer, sound.
+    std::optional<std::int64_t> audio_completion_tokens;
     /// Who says so.
     std::string source;
     /// The provider's own object.
@@ -472,6 +478,8 @@ struct Usage {
         detail::read(json::member(text, "cached_tokens"), made.cached_tokens);
         detail::read(json::member(text, "cache_write_tokens"), made.cache_write_tokens);
         detail::read(json::member(text, "reasoning_tokens"), made.reasoning_tokens);
+        detail::read(json::member(text, "audio_prompt_tokens"), made.audio_prompt_tokens);
+        detail::read(json::member(text, "audio_completion_tokens"), made.audio_completion_tokens);
         detail::read(json::member(text, "source"), made.source);
         detail::read(json::member(text, "raw"), made.raw);
         return made;

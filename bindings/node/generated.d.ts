@@ -425,7 +425,7 @@ export interface Route {
 export type RouteReason = Open<'first' | 'retry' | 'fallback'>;
 
 /** Who says a number. */
-export type Source = Open<'reported' | 'provider' | 'unknown'>;
+export type Source = Open<'reported' | 'provider' | 'catalog' | 'unknown'>;
 
 /** Where an answer ends: one text, or several. */
 export type Stop = string | string[];
@@ -493,6 +493,10 @@ export interface Usage {
   cache_write_tokens: number | null;
   /** Of the answer, reasoning. */
   reasoning_tokens: number | null;
+  /** Of the prompt, sound. */
+  audio_prompt_tokens: number | null;
+  /** Of the answer, sound. */
+  audio_completion_tokens: number | null;
   /** Who says so. */
   source: Source;
   /** The provider's own object. */

@@ -11,8 +11,10 @@ use libllm_proto::response::Response;
 use libllm_proto::wire::Operation;
 
 use crate::attempt::{Live, connect, discreet, open, pump};
+use crate::catalog::Catalog;
 use crate::clock::{self, Alarm};
 use crate::config::Hooks;
+use crate::cost::Meter;
 use crate::error::{Error, ErrorKind, Phase, Result, Status};
 use crate::hooks::{self, Replan};
 use crate::inbound::{self, Caller};
@@ -35,6 +37,8 @@ pub(crate) struct Job {
     pub(crate) retry: retry::Policy,
     pub(crate) limits: Limits,
     pub(crate) sockets: Arc<dyn Transport>,
+    /// What is known of models.
+    pub(crate) catalog: Arc<Catalog>,
     /// The way to those who issue credentials.
     pub(crate) control: Arc<dyn Transport>,
     pub(crate) scripts: Arc<dyn Transport>,
@@ -102,6 +106,7 @@ pub(crate) async fn run(job: Box<Job>, mut ticket: Ticket) {
         .and_then(|first| first.timeouts.total);
     let deadline = total.and_then(|total| ticket.started().checked_add(total));
     let live = ticket.live().clone();
+    let meter = Meter::new(&job.catalog, &job.request);
     let outcome = {
         // Boxed, so that the call is small while it is moved to its shard.
         let mut work = Box::pin(attended(job, &mut ticket, &mut record, deadline));
@@ -119,6 +124,8 @@ pub(crate) async fn run(job: Box<Job>, mut ticket: Ticket) {
     };
     let outcome = outcome.map_err(|error| record.interrupted(error));
     let took = clock::now() - ticket.started();
+    let usage = record.response.usage();
+    record.cost = meter.cost(usage, &record.target, record.price.as_ref());
     let counters = &ticket.process().counters;
     match outcome {
         Ok(()) => {
@@ -311,6 +318,7 @@ impl Record {
         self.response = Response::default();
         self.response.keep_text(keep_text);
         self.target = candidate.target.clone();
+        self.price.clone_from(&candidate.price);
         self.wire = candidate.wire.name();
         self.request_id = None;
         self.begun = clock::now();

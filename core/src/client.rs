@@ -339,6 +339,7 @@ impl Client {
                 ..Limits::default()
             },
             asked: Asked::of(options),
+            catalog: config.catalog.clone(),
             sockets: crate::lock(&self.inner.sockets).clone(),
             control: self.inner.control.clone(),
             scripts: self.inner.scripts.clone(),

@@ -23,10 +23,12 @@ mod auth;
 mod bell;
 mod blocking;
 mod call;
+mod catalog;
 mod chat;
 mod client;
 mod clock;
 pub mod config;
+mod cost;
 #[cfg_attr(not(feature = "fault-injection"), path = "no_fault.rs")]
 #[doc(hidden)]
 pub mod fault;

@@ -7,7 +7,9 @@ use http::header::{HeaderName, HeaderValue};
 use libllm_proto::provider::base_url;
 use libllm_proto::wire::{self, Operation, Unsupported, Wire};
 
-use crate::config::{Config, Key, Limit, MOCK, Provider, Timeouts, TimeoutsOverride, split_model};
+use crate::config::{
+    Config, Key, Limit, MOCK, Price, Provider, Timeouts, TimeoutsOverride, split_model,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::Options;
 use crate::request::Request;
@@ -28,6 +30,8 @@ pub(crate) struct Candidate {
     pub(crate) wire: &'static dyn Wire,
     /// Limits in time.
     pub(crate) timeouts: Timeouts,
+    /// What is paid for it, where that is not what the catalog says.
+    pub(crate) price: Option<Price>,
     /// What happens to a parameter that it cannot take.
     pub(crate) unsupported: Unsupported,
     /// It is played in this process; there is no service, key or network.
@@ -103,6 +107,7 @@ struct Named<'p> {
     /// Both, where they were written together.
     whole: Option<&'p str>,
     timeouts: TimeoutsOverride,
+    price: Option<&'p Price>,
 }
 
 /// What is done with each target.
@@ -146,6 +151,7 @@ impl<'p> Plan<'p> {
             if let Some(named) = Named::read(&target.model) {
                 add(Named {
                     timeouts: target.timeouts,
+                    price: target.price.as_ref(),
                     ..named
                 })?;
             }
@@ -181,6 +187,7 @@ impl<'p> Plan<'p> {
             target,
             more_headers,
             timeouts: self.timeouts(&named.timeouts.or(&provider.timeouts)),
+            price: named.price.cloned(),
             wire: wire::for_operation(provider.wire, self.operation),
             unsupported: self.options.unsupported.unwrap_or(self.config.unsupported),
             mock,
@@ -243,6 +250,7 @@ impl<'p> Named<'p> {
             model,
             whole: None,
             timeouts: TimeoutsOverride::default(),
+            price: None,
         }
     }
 

@@ -9,6 +9,8 @@ use libllm_proto::response::{Choice, Response};
 use libllm_proto::wire::Dropped;
 use serde::Deserialize;
 
+use crate::config::Price;
+use crate::cost::Cost;
 use crate::error::{Error, ErrorKind, Phase, Retry, Status};
 use crate::target::Target;
 use crate::vitals::Turn;
@@ -32,6 +34,10 @@ pub(crate) struct Record {
     /// The provider refused, and the caller was told so by an answer.
     pub(crate) refused: Option<Status>,
     pub(crate) response: Response,
+    /// What is paid for the target, where that is not what the catalog says.
+    pub(crate) price: Option<Price>,
+    /// What it all cost; known at its end.
+    pub(crate) cost: Cost,
     /// The present attempt, as its target counts it.
     pub(crate) turn: Option<Turn>,
     /// How long the present attempt may wait for its first item.
@@ -54,6 +60,8 @@ impl Record {
             incomplete: false,
             refused: None,
             response: Response::default(),
+            price: None,
+            cost: Cost::default(),
             turn: None,
             patience: Duration::ZERO,
         }
@@ -176,7 +184,11 @@ fn done_with(
         }
         done.flag("incomplete", record.incomplete)
             .object("usage", |object| usage(response.usage(), true, object))
-            .object("cost", |object| cost(response.usage(), object))
+            .object("cost", |object| {
+                object
+                    .count("microusd", record.cost.microusd)
+                    .text("source", record.cost.source.name());
+            })
             .list("dropped", &record.dropped, |object, dropped| {
                 object
                     .text("param", &dropped.param)
@@ -364,17 +376,16 @@ fn usage(usage: Option<&Usage>, with_raw: bool, object: &mut Object<'_>) {
         .count("cached_tokens", get(|usage| usage.cached_tokens))
         .count("cache_write_tokens", get(|usage| usage.cache_write_tokens))
         .count("reasoning_tokens", get(|usage| usage.reasoning_tokens))
+        .count(
+            "audio_prompt_tokens",
+            get(|usage| usage.audio_prompt_tokens),
+        )
+        .count(
+            "audio_completion_tokens",
+            get(|usage| usage.audio_completion_tokens),
+        )
         .text("source", source)
         .raw("raw", raw.filter(|_| with_raw).unwrap_or("null"));
-}
-
-fn cost(usage: Option<&Usage>, object: &mut Object<'_>) {
-    let microusd = usage.and_then(|usage| usage.cost_microusd);
-    let source = match microusd {
-        Some(_) => "provider",
-        None => "unknown",
-    };
-    object.count("microusd", microusd).text("source", source);
 }
 
 // Thousandths of a millisecond are as fine as anything here is worth.

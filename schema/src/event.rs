@@ -193,6 +193,10 @@ pub struct Usage {
     pub cache_write_tokens: Option<u64>,
     /// Of the answer, reasoning.
     pub reasoning_tokens: Option<u64>,
+    /// Of the prompt, sound.
+    pub audio_prompt_tokens: Option<u64>,
+    /// Of the answer, sound.
+    pub audio_completion_tokens: Option<u64>,
     /// Who says so.
     pub source: Source,
     /// The provider's own object.
@@ -217,6 +221,8 @@ words! {
         Reported = "reported",
         /// The provider names its price itself.
         Provider = "provider",
+        /// Tokens at the prices of the catalog, or of the target.
+        Catalog = "catalog",
         /// Nobody.
         Unknown = "unknown",
     }

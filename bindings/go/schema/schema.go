@@ -647,6 +647,8 @@ const (
 	SourceReported Source = "reported"
 	// The provider names its price itself.
 	SourceProvider Source = "provider"
+	// Tokens at the prices of the catalog, or of the target.
+	SourceCatalog Source = "catalog"
 	// Nobody.
 	SourceUnknown Source = "unknown"
 )
@@ -786,6 +788,10 @@ type Usage struct {
 	CacheWriteTokens *int64 `json:"cache_write_tokens,omitempty"`
 	// Of the answer, reasoning.
 	ReasoningTokens *int64 `json:"reasoning_tokens,omitempty"`
+	// Of the prompt, sound.
+	AudioPromptTokens *int64 `json:"audio_prompt_tokens,omitempty"`
+	// Of the answer, sound.
+	AudioCompletionTokens *int64 `json:"audio_completion_tokens,omitempty"`
 	// Who says so.
 	Source Source `json:"source"`
 	// The provider's own object.

@@ -12,9 +12,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::catalog::Catalog;
 use crate::error::{Error, ErrorKind, Result};
 use libllm_proto::wire::Unsupported;
 
+mod catalog;
 mod document;
 mod environment;
 mod headers;
@@ -23,6 +25,7 @@ mod http2;
 mod issue;
 mod limits;
 mod models;
+mod price;
 mod provider;
 mod providers;
 mod proxy;
@@ -36,6 +39,7 @@ pub use hooks::Hooks;
 pub use http2::{Http2, Speak};
 pub use limits::{Memory, PER_PROCESS_DEFAULT, Retry, Runtime};
 pub use models::{Alias, Target};
+pub use price::Price;
 pub use provider::{Key, Provider, Tls};
 pub use proxy::Proxies;
 pub use shared::Shared;
@@ -79,6 +83,8 @@ pub struct Config {
     pub shared: Shared,
     /// What the host is asked while a request runs.
     pub hooks: Hooks,
+    /// What is known of models.
+    pub(crate) catalog: Arc<Catalog>,
 }
 
 impl Config {
@@ -132,6 +138,7 @@ impl Config {
             runtime: Runtime::read(&root)?,
             shared: Shared::read(&root, environment)?,
             hooks: Hooks::read(&root)?,
+            catalog: catalog::read(&root, environment)?,
         };
         if config.replay.is_some() {
             if let Some(item) = root.get("record") {
@@ -186,5 +193,6 @@ const KEYS: &[&str] = &[
     "record",
     "replay",
     "shared",
+    "catalog",
 ];
 const LATER: &[&str] = &["rules", "budgets", "cache", "telemetry"];

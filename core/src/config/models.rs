@@ -3,7 +3,7 @@
 use libllm_proto::provider::closest;
 
 use super::scope::{Item, Table, shown};
-use super::{Config, TimeoutsOverride};
+use super::{Config, Price, TimeoutsOverride};
 use crate::error::Result;
 use crate::policy::route::Strategy;
 
@@ -23,6 +23,8 @@ pub struct Target {
     pub model: String,
     /// Limits in time that differ from the provider's.
     pub timeouts: TimeoutsOverride,
+    /// What is paid for it, where that is not what the catalog says.
+    pub price: Option<Price>,
 }
 
 /// Splits `provider/model` at its first slash; neither part is empty.
@@ -134,8 +136,8 @@ fn read<'d>(item: &Item<'d>, config: &Config, named: &mut Vec<Item<'d>>) -> Resu
 fn read_target(item: &Item<'_>, config: &Config) -> Result<Target> {
     let table = item.table()?;
     table.check(
-        &["model", "timeouts"],
-        &["weight", "priority", "tags", "limits", "price"],
+        &["model", "timeouts", "price"],
+        &["weight", "priority", "tags", "limits"],
     )?;
     let Some(model) = table.get("model") else {
         return Err(table.missing(item, "model", "\"provider/model\""));
@@ -153,6 +155,7 @@ fn read_target(item: &Item<'_>, config: &Config) -> Result<Target> {
     Ok(Target {
         model: name.to_owned(),
         timeouts: TimeoutsOverride::read_in(&table)?,
+        price: Price::read_in(&table)?,
     })
 }
 

@@ -244,6 +244,22 @@ impl<'d> Item<'d> {
         self.fail(format!("expected {what}, got {}", self.node.value.kind()))
     }
 
+    /// A number in this range.
+    pub(super) fn number(&self, range: RangeInclusive<f64>, expected: &str) -> Result<f64> {
+        let number = match self.node.value {
+            Value::Integer(number) => number as f64,
+            Value::Float(number) => number,
+            _ => return Err(self.expected(expected)),
+        };
+        let (least, most) = (range.start(), range.end());
+        match range.contains(&number) {
+            true => Ok(number),
+            false => Err(self.fail(format!(
+                "expected {expected} in {least} to {most}, got {number}"
+            ))),
+        }
+    }
+
     fn integer(&self, range: RangeInclusive<u64>) -> Result<u64> {
         let (least, most) = (range.start(), range.end());
         let Value::Integer(number) = self.node.value else {

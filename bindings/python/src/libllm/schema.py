@@ -28,7 +28,7 @@ Phase: TypeAlias = Literal["local", "connect", "send", "first_item", "stream", "
 RouteReason: TypeAlias = Literal["first", "retry", "fallback"] | str
 
 #: Who says a number.
-Source: TypeAlias = Literal["reported", "provider", "unknown"] | str
+Source: TypeAlias = Literal["reported", "provider", "catalog", "unknown"] | str
 
 
 class AttemptDict(TypedDict, total=False):
@@ -319,6 +319,10 @@ class UsageDict(TypedDict, total=False):
     cache_write_tokens: int | None
     #: Of the answer, reasoning.
     reasoning_tokens: int | None
+    #: Of the prompt, sound.
+    audio_prompt_tokens: int | None
+    #: Of the answer, sound.
+    audio_completion_tokens: int | None
     #: Who says so.
     source: Source
     #: The provider's own object.
@@ -827,6 +831,10 @@ class Usage:
     cache_write_tokens: int | None = None
     #: Of the answer, reasoning.
     reasoning_tokens: int | None = None
+    #: Of the prompt, sound.
+    audio_prompt_tokens: int | None = None
+    #: Of the answer, sound.
+    audio_completion_tokens: int | None = None
     #: Who says so.
     source: Source = ""
     #: The provider's own object.
@@ -842,6 +850,8 @@ class Usage:
             cached_tokens=told.get("cached_tokens"),
             cache_write_tokens=told.get("cache_write_tokens"),
             reasoning_tokens=told.get("reasoning_tokens"),
+            audio_prompt_tokens=told.get("audio_prompt_tokens"),
+            audio_completion_tokens=told.get("audio_completion_tokens"),
             source=told.get("source") or "",
             raw=told.get("raw"),
         )

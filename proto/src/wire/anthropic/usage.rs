@@ -53,7 +53,8 @@ impl Counts {
             cached_tokens,
             cache_write_tokens,
             // Anthropic docs "prompt caching", 1-hour cache duration.
-            cache_write_hour_tokens: self.within(b"cache_creation", b"ephemeral_1h_input_tokens")?,
+            cache_write_hour_tokens: self
+                .within(b"cache_creation", b"ephemeral_1h_input_tokens")?,
             reasoning_tokens: self.within(b"output_tokens_details", b"thinking_tokens")?,
             raw: Some(self.raw().into()),
             ..Usage::default()

@@ -1,0 +1,133 @@
+"""What an answer costs: the provider's word, the target's price, the catalog that is built in and what is laid over it."""
+
+import json
+import os
+
+from llm import CONFIG, Client, refused
+from server import Server
+from suite import config, house, test
+
+
+def said(usage):
+    """A server whose answers have this usage."""
+    message = {"role": "assistant", "content": "ok"}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    return Server(lambda exchange: exchange.whole(200, {"id": "c", "model": "m", "choices": [choice], "usage": usage}))
+
+
+def cost(client, model, **body):
+    answer = client.ask(model, body={"stream": False, **body})
+    assert answer.status == "LLM_OK", answer.last
+    return answer.last["cost"]
+
+
+def written(entries):
+    path = os.path.join(os.environ["LLM_WORK"], f"catalog-{os.getpid()}.json")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(entries, file)
+    return path
+
+
+# A hundred tokens asked, of which forty were cached and ten were written to the cache; twenty answered.
+USAGE = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120,
+         "prompt_tokens_details": {"cached_tokens": 40, "cache_write_tokens": 10}}
+UNKNOWN = {"microusd": None, "source": "unknown"}
+
+
+def catalog(microusd):
+    return {"microusd": microusd, "source": "catalog"}
+
+
+PRICE = "models.A.targets[].price"
+
+
+@test(f"{PRICE}.input", f"{PRICE}.output", f"{PRICE}.cache_read", f"{PRICE}.cache_write",
+      says="is what tokens cost, in US dollars a million")
+def _():
+    price = {"input": 2, "output": 10, "cache_read": 0.5, "cache_write": 2.5}
+    models = {"a": {"targets": [{"model": "house/m", "price": price}]}}
+    assert cost(Client(config(said(USAGE), models=models)), "a") == catalog(50 * 2 + 20 + 25 + 20 * 10)
+    models["a"]["targets"][0]["price"] = {"input": 2, "output": 10}
+    assert cost(Client(config(said(USAGE), models=models)), "a") == catalog(100 * 2 + 20 * 10)
+
+
+@test(f"{PRICE}.input", f"{PRICE}.output", says="go before the catalog, and the provider's own word before both")
+def _():
+    def client(usage, **more):
+        target = {"model": "openai/gpt-4o", **more}
+        providers = {"openai": {"base_url": f"{said(usage).url}/v1", "api_key": "k"}}
+        return Client({"providers": providers, "models": {"a": {"targets": [target]}}})
+
+    # 60 at 2.50 dollars a million, 40 at 1.25, 20 at 10 (package litellm, gpt-4o); written to the cache as any.
+    assert cost(client(USAGE), "a") == catalog(400)
+    assert cost(client(USAGE, price={"input": 1, "output": 1}), "a") == catalog(120)
+    assert cost(client({**USAGE, "cost": 0.000007}, price={"input": 1, "output": 1}), "a") == {"microusd": 7, "source": "provider"}
+
+
+@test(f"{PRICE}.input", f"{PRICE}.output", says="are needed both, and are no words, nor other keys")
+def _():
+    def target(price):
+        return lambda: Client({"models": {"a": {"targets": [{"model": "mock/echo", "price": price}]}}})
+
+    refused(target({"input": 1}), CONFIG, "price.output is missing", "US dollars a million tokens")
+    refused(target({"input": "1", "output": 1}), CONFIG, "price.input: expected US dollars a million tokens, got a string")
+    refused(target({"input": -1, "output": 1}), CONFIG, "got -1")
+    refused(target({"input": 1, "output": 1, "cached": 1}), CONFIG, "unknown key", "closest: cache")
+    refused(target(3), CONFIG, "price: expected a table")
+
+
+@test("cost", says="is null where the model is unknown or nothing was counted, never 0")
+def _():
+    assert cost(Client(config(said(USAGE))), "house/m") == UNKNOWN
+    providers = {"openai": {"base_url": f"{said({}).url}/v1", "api_key": "k"}}
+    assert cost(Client({"providers": providers}), "openai/gpt-4o") == UNKNOWN
+
+
+@test("cost", says="knows cached tokens of Messages, which stand beside the others there")
+def _():
+    usage = {"input_tokens": 50, "cache_read_input_tokens": 40, "cache_creation_input_tokens": 10, "output_tokens": 20,
+             "cache_creation": {"ephemeral_5m_input_tokens": 4, "ephemeral_1h_input_tokens": 6}}
+    body = {"id": "m", "type": "message", "role": "assistant", "model": "m", "content": [{"type": "text", "text": "ok"}],
+            "stop_reason": "end_turn", "usage": usage}
+    server = Server(lambda exchange: exchange.whole(200, body))
+    client = Client({"providers": {"anthropic": {"base_url": server.url, "api_key": "k"}}})
+    # claude-sonnet-4-5: 3, 15, 0.30, 3.75 and 6 dollars a million (package litellm).
+    parts = 50 * 3 + 40 * 0.3 + 4 * 3.75 + 6 * 6 + 20 * 15
+    assert cost(client, "anthropic/claude-sonnet-4-5") == catalog(parts)
+
+
+@test("cost", says="is that of the service that was asked for")
+def _():
+    providers = {"openai": {"base_url": f"{said({'prompt_tokens': 100, 'completion_tokens': 10}).url}/v1", "api_key": "k"}}
+    client = Client({"providers": providers})
+    # gpt-5-mini: 0.25 and 2 dollars a million; flex half of it; priority 0.45 and 3.60 (package litellm).
+    assert cost(client, "openai/gpt-5-mini") == catalog(45)
+    assert cost(client, "openai/gpt-5-mini", service_tier="flex") == catalog(23)
+    assert cost(client, "openai/gpt-5-mini", service_tier="priority") == catalog(81)
+
+
+@test("catalog.file", says="is laid over the catalog that is built in, in the words of the source")
+def _():
+    path = written({
+        "house/m": {"input_cost_per_token": 1e-06, "output_cost_per_token": 2e-06, "input_cost_per_token_above_128k_tokens": 3e-06},
+        "gpt-4o": {"litellm_provider": "openai", "input_cost_per_token": 5e-06, "output_cost_per_token": 5e-06},
+    })
+    server = said({"prompt_tokens": 100, "completion_tokens": 20})
+    providers = {"house": house(server), "openai": {"base_url": f"{server.url}/v1", "api_key": "k"}}
+    client = Client({"providers": providers, "catalog": {"file": path}})
+    assert cost(client, "house/m") == catalog(140)
+    assert cost(client, "openai/gpt-4o") == catalog(600)
+    assert cost(client, "openai/gpt-5-mini") == catalog(65)
+    assert cost(client, "house/other") == UNKNOWN
+    # A reload reads it again.
+    written({"house/m": {"input_cost_per_token": 2e-06, "output_cost_per_token": 2e-06}})
+    client.reload({"providers": providers, "catalog": {"file": path}})
+    assert cost(client, "house/m") == catalog(240)
+    assert cost(client, "openai/gpt-4o") == catalog(450)
+
+
+@test("catalog.file", says="that cannot be read, or is no catalog, refuses the configuration")
+def _():
+    refused(lambda: Client({"catalog": {"file": "/nowhere/prices.json"}}), CONFIG, "catalog.file: cannot read /nowhere/prices.json")
+    refused(lambda: Client({"catalog": {"file": written([])}}), CONFIG, "catalog.file", "no JSON object")
+    refused(lambda: Client({"catalog": {"files": "x"}}), CONFIG, "unknown key catalog.files", "closest: file")
