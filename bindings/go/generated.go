@@ -155,6 +155,10 @@ const (
 	MetricPromptTokensTotal = "prompt_tokens_total"
 	// Completion tokens that providers reported.
 	MetricCompletionTokensTotal = "completion_tokens_total"
+	// Configurations that took another's place.
+	MetricReloadsTotal = "reloads_total"
+	// Configurations that were bad and changed nothing.
+	MetricReloadsRefusedTotal = "reloads_refused_total"
 	// Requests ended, by status.
 	MetricEndedTotal = "ended_total"
 )

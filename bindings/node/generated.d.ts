@@ -507,4 +507,4 @@ export interface Usage {
 export type ErrorKind = Open<'invalid_argument' | 'config' | 'unsupported' | 'invalid_request' | 'not_found' | 'too_large' | 'conflict' | 'auth' | 'content_filter' | 'context_length' | 'rate_limited' | 'quota' | 'overloaded' | 'server_error' | 'unavailable' | 'provider_error' | 'gateway_timeout' | 'timeout' | 'consumer_stalled' | 'connect' | 'connection_lost' | 'stream_truncated' | 'empty_response' | 'protocol' | 'bad_content_type' | 'redirect_refused' | 'limit_exceeded' | 'canceled' | 'closed' | 'busy' | 'forked' | 'would_deadlock' | 'no_request' | 'no_memory' | 'no_route' | 'internal' | 'cdn_520' | 'cdn_521' | 'cdn_522' | 'cdn_523' | 'cdn_524' | 'cdn_525' | 'cdn_526' | 'cdn_527' | 'cdn_530'>;
 
 /** Names of metrics. */
-export type MetricName = Open<'requests_total' | 'attempts_total' | 'prompt_tokens_total' | 'completion_tokens_total' | 'ended_total'>;
+export type MetricName = Open<'requests_total' | 'attempts_total' | 'prompt_tokens_total' | 'completion_tokens_total' | 'reloads_total' | 'reloads_refused_total' | 'ended_total'>;

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 use libllm_proto::decoder::Limits;
 use tracing::Instrument;
+use zeroize::Zeroizing;
 
 use crate::call::{self, Answered, Asked, Job};
 use crate::chat::Chat;
@@ -24,6 +25,7 @@ use crate::plan::{self, Candidate};
 use crate::policy::retry;
 use crate::process::{self, Process};
 use crate::queue::Queue;
+use crate::reload::{self, Files, Seen};
 use crate::request::Request;
 use crate::runtime::{self, Engine};
 use crate::store::Redis;
@@ -52,6 +54,8 @@ struct Inner {
     /// What other processes share with this client, if anything.
     shared: Mutex<Option<Arc<Redis>>>,
     draining: AtomicBool,
+    /// How many configurations there were: whoever watches the files of an earlier one stops.
+    loads: Arc<AtomicU64>,
 }
 
 /// What is wanted of one call, beside the request.
@@ -84,7 +88,7 @@ impl Client {
     /// [`ErrorKind::Config`] with line, key and what was expected.
     pub fn new(config: &str) -> Result<Client> {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
-        let config = Config::parse(config, &SystemEnvironment)?;
+        let (config, watch) = read(config)?;
         crate::log::from_environment(&SystemEnvironment);
         let process = process::current();
         let engine = process.runtime.start(config.runtime)?;
@@ -105,17 +109,32 @@ impl Client {
             engine,
             config: Mutex::new(Arc::new(config)),
             draining: AtomicBool::new(false),
+            loads: Arc::default(),
         };
-        Ok(Client {
+        let client = Client {
             inner: Arc::new(inner),
-        })
+        };
+        client.watch(watch);
+        Ok(client)
     }
 
     /// Replaces keys, routes and limits at once; requests in flight keep the configuration they began with. A bad
     /// configuration changes nothing and says why.
     pub fn reload(&self, config: &str) -> Result<()> {
         self.inner.process.check("client")?;
-        let config = Config::parse(config, &SystemEnvironment)?;
+        let outcome = self.load(config);
+        self.inner.process.counters.reloaded(outcome.is_ok());
+        match &outcome {
+            Ok(()) => tracing::info!(target: "libllm", "a new configuration is in force"),
+            Err(error) => {
+                tracing::warn!(target: "libllm", "the configuration stays as it was: {error}");
+            }
+        }
+        outcome
+    }
+
+    fn load(&self, config: &str) -> Result<()> {
+        let (config, watch) = read(config)?;
         self.inner.process.runtime.start(config.runtime)?;
         // New connections under new TLS settings; the old ones close when their requests end.
         let sockets = transport::open(&config, self.inner.engine.threads())?;
@@ -130,7 +149,29 @@ impl Client {
                 connected(&config, self.inner.process, &self.inner.engine);
         }
         *crate::lock(&self.inner.config) = Arc::new(config);
+        self.watch(watch);
         Ok(())
+    }
+
+    // From now on these files are watched, and no others; none, if the configuration does not say so.
+    fn watch(&self, watch: Option<Watch>) {
+        let loads = self.inner.loads.clone();
+        let mine = loads.fetch_add(1, Ordering::AcqRel) + 1;
+        let Some(Watch { text, files, every }) = watch else {
+            return;
+        };
+        let inner = Arc::downgrade(&self.inner);
+        let held = inner.clone();
+        let wanted = move || held.strong_count() > 0 && loads.load(Ordering::Acquire) == mine;
+        let load = move || {
+            if let Some(inner) = inner.upgrade() {
+                // What is wrong has been logged and counted; the next change is another chance.
+                let _ = Client { inner }.reload(&text);
+            }
+        };
+        self.inner.engine.run(move || {
+            runtime::spawn_here(reload::watch(files, every, wanted, load));
+        });
     }
 
     /// A question to one model, in one line.
@@ -438,6 +479,25 @@ pub fn shutdown(timeout: Option<Duration>) -> Result<()> {
         ));
     }
     process.runtime.stop(timeout)
+}
+
+/// A configuration to be read again when its files change.
+struct Watch {
+    /// As it was given; it may hold keys.
+    text: Zeroizing<String>,
+    files: Files,
+    every: Duration,
+}
+
+fn read(text: &str) -> Result<(Config, Option<Watch>)> {
+    let seen = Seen::new(&SystemEnvironment);
+    let config = Config::parse(text, &seen)?;
+    let watch = config.reload.watch.then(|| Watch {
+        text: Zeroizing::new(text.to_owned()),
+        files: seen.files(),
+        every: config.reload.every,
+    });
+    Ok((config, watch))
 }
 
 /// A caller who waits for a whole answer sees no questions: none of them would be answered.

@@ -45,6 +45,7 @@ mod plan;
 mod policy;
 mod process;
 mod queue;
+mod reload;
 mod report;
 mod runtime;
 pub mod secret;

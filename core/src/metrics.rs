@@ -24,6 +24,8 @@ pub(crate) struct Counters {
     prompt_tokens: AtomicU64,
     completion_tokens: AtomicU64,
     ended: [AtomicU64; STATUSES],
+    reloads: AtomicU64,
+    reloads_refused: AtomicU64,
     pub(crate) shared: SharedCounters,
 }
 
@@ -93,6 +95,15 @@ impl Counters {
         self.submitted.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// A configuration took another's place, or was bad and did not.
+    pub(crate) fn reloaded(&self, good: bool) {
+        let counter = match good {
+            true => &self.reloads,
+            false => &self.reloads_refused,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn attempted(&self) {
         self.attempts.fetch_add(1, Ordering::Relaxed);
     }
@@ -127,7 +138,7 @@ impl Counters {
             .filter(|(_, count)| *count > 0)
     }
 
-    fn sums(&self) -> [(&'static str, &'static str, u64); 4] {
+    fn sums(&self) -> [(&'static str, &'static str, u64); 6] {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         [
             ("requests", "Requests accepted.", get(&self.submitted)),
@@ -145,6 +156,16 @@ impl Counters {
                 "completion_tokens",
                 "Completion tokens that providers reported.",
                 get(&self.completion_tokens),
+            ),
+            (
+                "reloads",
+                "Configurations that took another's place.",
+                get(&self.reloads),
+            ),
+            (
+                "reloads_refused",
+                "Configurations that were bad and changed nothing.",
+                get(&self.reloads_refused),
             ),
         ]
     }

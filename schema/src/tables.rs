@@ -122,5 +122,7 @@ pub const METRICS: &[Metric] = &[
     Metric { name: "attempts_total", label: None, about: "Attempts at targets, retries and fallbacks included." },
     Metric { name: "prompt_tokens_total", label: None, about: "Prompt tokens that providers reported." },
     Metric { name: "completion_tokens_total", label: None, about: "Completion tokens that providers reported." },
+    Metric { name: "reloads_total", label: None, about: "Configurations that took another's place." },
+    Metric { name: "reloads_refused_total", label: None, about: "Configurations that were bad and changed nothing." },
     Metric { name: "ended_total", label: Some("status"), about: "Requests ended, by status." },
 ];

@@ -1,8 +1,13 @@
 """llm_client_reload(): keys, routes and limits change at once; requests in flight keep the configuration they began with."""
 
+import json
+import os
+import shutil
+import tempfile
 import threading
+import time
 
-from llm import CONFIG, EVENT, Client, Queue, chat, refused
+from llm import CONFIG, EVENT, Client, Queue, chat, check, library, metrics, refused
 from server import PATIENCE, Server
 from suite import config, house, test
 
@@ -84,3 +89,142 @@ def _():
     client = Client(config(server))
     client.reload(config(server, timeouts={"first_token": 0.08}))
     client.ask("house/m").fails("timeout")
+
+
+class Watched:
+    """A client of a file that is watched, in a folder of its own."""
+
+    def __init__(self, server, name="llm.json", **more):
+        self.folder = tempfile.mkdtemp(dir=os.environ["LLM_WORK"])
+        self.path = os.path.join(self.folder, name)
+        self.write(self.path, server, **more)
+
+    def start(self):
+        self.client = Client(f"@{self.path}")
+        return self.client
+
+    def said(self, server, **more):
+        return json.dumps(config(server, reload={"watch": True, "every_s": 0.02}, **more))
+
+    def write(self, path, server, **more):
+        with open(path, "w") as file:
+            file.write(self.said(server, **more))
+
+    def counted(self):
+        counts = json.loads(metrics(self.client))
+        return counts["reloads_total"], counts["reloads_refused_total"]
+
+    def becomes(self, *counts):
+        until(lambda: self.counted() == counts)
+
+
+def until(found):
+    end = time.monotonic() + PATIENCE
+    while not found():
+        assert time.monotonic() < end, "it did not come to that"
+        time.sleep(0.01)
+
+
+@test("reload.watch", "reload.every_s", says="a file that changes is read again, in place, by rename, and behind a link that is swapped")
+def _():
+    first, second, third, fourth = (Server() for _ in range(4))
+    watched = Watched(first)
+    client = watched.start()
+    client.ask("house/m").succeeds("ok")
+    watched.write(watched.path, second)
+    watched.becomes(1, 0)
+    client.ask("house/m").succeeds("ok")
+    watched.write(f"{watched.path}.new", third)
+    os.rename(f"{watched.path}.new", watched.path)
+    watched.becomes(2, 0)
+    client.ask("house/m").succeeds("ok")
+    # As Kubernetes mounts a ConfigMap: the file is a link into a folder that is a link, and that one is swapped.
+    os.makedirs(f"{watched.folder}/v1")
+    os.makedirs(f"{watched.folder}/v2")
+    watched.write(f"{watched.folder}/v1/map.json", third)
+    watched.write(f"{watched.folder}/v2/map.json", fourth)
+    os.symlink("v1", f"{watched.folder}/data")
+    os.symlink("data/map.json", f"{watched.folder}/map.json")
+    client.reload(f"@{watched.folder}/map.json")
+    watched.becomes(3, 0)
+    os.symlink("v2", f"{watched.folder}/next")
+    os.rename(f"{watched.folder}/next", f"{watched.folder}/data")
+    watched.becomes(4, 0)
+    client.ask("house/m").succeeds("ok")
+    assert [len(server.requests) for server in (first, second, third, fourth)] == [1, 1, 1, 1]
+    # The first file is watched no more.
+    watched.write(watched.path, first)
+    time.sleep(0.2)
+    assert watched.counted() == (4, 0)
+
+
+@test("reload.watch", says="a bad file, a bad value and a missing file change nothing, and the log says why")
+def _():
+    server, other = Server(), Server()
+    watched, queue = Watched(server), Queue()
+    client = watched.start()
+    check(library().llm_log_to_queue(2, queue.handle))
+    for refused_so_far, text in enumerate(["{", '{"timeouts": {"idel": 1}}', None], 1):
+        if text is None:
+            os.remove(watched.path)
+        else:
+            with open(watched.path, "w") as file:
+                file.write(text)
+        watched.becomes(0, refused_so_far)
+        client.ask("house/m").succeeds("ok")
+    lines = [event.data.decode() for event in queue.until(lambda event: b"cannot read config file" in event.data)]
+    assert any("idel" in line and "stays as it was" in line for line in lines), lines
+    watched.write(watched.path, other)
+    watched.becomes(1, 3)
+    client.ask("house/m").succeeds("ok")
+    assert (len(server.requests), len(other.requests)) == (3, 1)
+    shutil.rmtree(watched.folder)
+    client.free()
+
+
+@test("reload.watch", says="requests in flight keep the configuration they began with, and file: keys are read again")
+def _():
+    old, new = Server(gated), Server()
+    old.go_on = threading.Event()
+    watched = Watched(old)
+    key = os.path.join(watched.folder, "key")
+
+    def turn(text):
+        with open(f"{key}.new", "w") as file:
+            file.write(text)
+        os.rename(f"{key}.new", key)
+
+    turn("k1")
+    watched.write(watched.path, old, provider={"api_key": f"file:{key}"})
+    client, queue = watched.start(), Queue()
+    client.submit(queue, chat("house/m", {}))
+    earlier = queue.until(lambda event: event.type == EVENT["TEXT"])
+    watched.write(watched.path, new, provider={"api_key": f"file:{key}"})
+    watched.becomes(1, 0)
+    client.ask("house/m").succeeds("ok")
+    turn("k2")
+    watched.becomes(2, 0)
+    client.ask("house/m").succeeds("ok")
+    old.go_on.set()
+    queue.answer(earlier).succeeds("half whole")
+    assert old.only.key == "Bearer k1" and [request.key for request in new.requests] == ["Bearer k1", "Bearer k2"]
+
+
+@test("reload.watch", says="nothing is watched unless the text says so; LLM_CONFIG's file is, when it does")
+def _():
+    first, second = Server(), Server()
+    watched = Watched(first)
+    os.environ["LLM_CONFIG"] = watched.path
+    watched.client = Client("{}")
+    watched.write(watched.path, second)
+    watched.becomes(1, 0)
+    with open(watched.path, "w") as file:
+        file.write(json.dumps(config(second)))
+    watched.becomes(2, 0)
+    watched.write(watched.path, first)
+    time.sleep(0.2)
+    assert watched.counted() == (2, 0)
+    watched.client.ask("house/m").succeeds("ok")
+    assert not first.requests and len(second.requests) == 1
+    refused(lambda: Client({"reload": {"watch": "yes"}}), CONFIG, "reload.watch: expected true or false")
+    refused(lambda: Client({"reload": {"every_s": 0}}), CONFIG, "reload.every_s", "seconds above 0")

@@ -29,6 +29,7 @@ mod price;
 mod provider;
 mod providers;
 mod proxy;
+mod reload;
 mod scope;
 mod shared;
 mod timeouts;
@@ -42,6 +43,7 @@ pub use models::{Alias, Target};
 pub use price::Price;
 pub use provider::{Key, Provider, Tls};
 pub use proxy::Proxies;
+pub use reload::Reload;
 pub use shared::Shared;
 pub use timeouts::{Limit, Timeouts, TimeoutsOverride};
 
@@ -85,6 +87,8 @@ pub struct Config {
     pub hooks: Hooks,
     /// What is known of models.
     pub(crate) catalog: Arc<Catalog>,
+    /// Whether files that change are read again.
+    pub reload: Reload,
 }
 
 impl Config {
@@ -139,6 +143,7 @@ impl Config {
             shared: Shared::read(&root, environment)?,
             hooks: Hooks::read(&root)?,
             catalog: catalog::read(&root, environment)?,
+            reload: Reload::read(&root)?,
         };
         if config.replay.is_some() {
             if let Some(item) = root.get("record") {
@@ -190,6 +195,7 @@ const KEYS: &[&str] = &[
     "memory",
     "runtime",
     "hooks",
+    "reload",
     "record",
     "replay",
     "shared",

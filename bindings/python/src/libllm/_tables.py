@@ -125,6 +125,8 @@ METRICS = frozenset(
         "attempts_total",
         "prompt_tokens_total",
         "completion_tokens_total",
+        "reloads_total",
+        "reloads_refused_total",
         "ended_total",
     )
 )
