@@ -36,7 +36,7 @@ pub(crate) struct Live {
 pub(crate) async fn open(
     job: &Job,
     candidate: &Candidate,
-    ticket: &mut Ticket,
+    ticket: &Ticket,
     record: &mut Record,
 ) -> Result<Box<Live>> {
     crate::fault::point("open");

@@ -16,8 +16,10 @@ use crate::clock::{self, Alarm};
 use crate::config::Hooks;
 use crate::cost::Meter;
 use crate::error::{Error, ErrorKind, Phase, Result, Status};
+use crate::funds::Funds;
 use crate::hooks::{self, Replan};
 use crate::inbound::{self, Caller};
+use crate::keys;
 use crate::options::Options;
 use crate::outlet::{self, Answer};
 use crate::plan::Candidate;
@@ -35,6 +37,7 @@ pub(crate) struct Job {
     pub(crate) candidates: Vec<Candidate>,
     pub(crate) stream: bool,
     pub(crate) retry: retry::Policy,
+    pub(crate) funds: Arc<Funds>,
     pub(crate) limits: Limits,
     pub(crate) sockets: Arc<dyn Transport>,
     /// What is known of models.
@@ -52,7 +55,7 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    fn keeps_text(&self) -> bool {
+    pub(crate) fn keeps_text(&self) -> bool {
         self.asked.message || self.answer.is_some()
     }
 }
@@ -266,17 +269,20 @@ async fn commit(
 ) -> Result<(Box<Live>, Candidate)> {
     let (mut current, mut attempt, mut here) = (0, 0, 0);
     let mut reason = Reason::First;
+    job.funds.request(clock::now());
     loop {
         let candidate = &job.candidates[current];
         attempt += 1;
         here += 1;
         ticket.set_attempt(attempt);
         let own = hooks::attempt(job, candidate, attempt, ticket, deadline).await?;
+        let own = own.or_else(|| candidate.with_next_key(clock::now()));
         let candidate = own.as_ref().unwrap_or(candidate);
         record.begin(candidate, job.keeps_text());
         ticket.process().counters.attempted();
         let error = match open(job, candidate, ticket, record).await {
             Ok(live) => {
+                job.funds.earn(candidate);
                 if job.caller.is_none() {
                     let route = report::route(record, attempt, reason);
                     ticket.route(route, live.at);
@@ -287,6 +293,10 @@ async fn commit(
             Err(error) => discreet(error, candidate),
         };
         record.end(candidate, Some(&error), clock::now() - record.begun);
+        if keys::another(candidate, &error, ticket).await && attempt < job.retry.max_attempts {
+            reason = Reason::Retry;
+            continue;
+        }
         let state = retry::State {
             attempt,
             tries_here: here,
@@ -305,6 +315,9 @@ async fn commit(
                 after
             }
         };
+        let tries = &ticket.process().counters.tries;
+        let next = &job.candidates[current];
+        job.funds.pay(next, &error, tries, clock::now())?;
         tracing::info!(target: "libllm", request = ticket.id(), from = %candidate.target, kind = error.kind().name(),
             wait_ms = wait.as_millis() as u64, "{error}; trying again");
         if !wait.is_zero() {
@@ -314,7 +327,7 @@ async fn commit(
 }
 
 impl Record {
-    fn begin(&mut self, candidate: &Candidate, keep_text: bool) {
+    pub(crate) fn begin(&mut self, candidate: &Candidate, keep_text: bool) {
         self.response = Response::default();
         self.response.keep_text(keep_text);
         self.target = candidate.target.clone();
@@ -327,12 +340,16 @@ impl Record {
         self.underway = Some(Phase::Send);
     }
 
-    fn end(&mut self, candidate: &Candidate, error: Option<&Error>, took: Duration) {
+    pub(crate) fn end(&mut self, candidate: &Candidate, error: Option<&Error>, took: Duration) {
         self.underway = None;
         if let Some(turn) = self.turn.take() {
             let usage = self.response.usage();
             let tokens = usage.and_then(|usage| usage.completion_tokens);
-            turn.end(error, tokens, self.begun + took);
+            let now = self.begun + took;
+            match error.zip(candidate.taken.as_ref()) {
+                Some((error, taken)) if taken.spares(error, now) => turn.spare(error, now),
+                _ => turn.end(error, tokens, now),
+            }
         }
         // Only parts say whose they are.
         if self.response.has_parts() {

@@ -16,6 +16,7 @@ use crate::chat::Chat;
 use crate::clock;
 use crate::config::{Config, Key, SystemEnvironment};
 use crate::error::{Error, ErrorKind, Result};
+use crate::funds::Funds;
 use crate::hooks::{self, Replan};
 use crate::inbound::Caller;
 use crate::metrics::MetricsFormat;
@@ -51,6 +52,8 @@ struct Inner {
     scripts: Arc<dyn Transport>,
     /// How every target does; outlives a reload.
     roll: Arc<Roll>,
+    /// What may be spent on trying again.
+    funds: Arc<Funds>,
     /// What other processes share with this client, if anything.
     shared: Mutex<Option<Arc<Redis>>>,
     draining: AtomicBool,
@@ -104,7 +107,8 @@ impl Client {
             sockets: Mutex::new(sockets),
             control: transport::control(engine.threads()),
             scripts: Arc::new(Scripts::default()),
-            roll: Arc::default(),
+            roll: Arc::new(Roll::new(config.health.breaker)),
+            funds: Arc::new(Funds::new(config.retry.budget, clock::now())),
             shared: Mutex::new(shared),
             engine,
             config: Mutex::new(Arc::new(config)),
@@ -142,6 +146,8 @@ impl Client {
             .process
             .memory
             .configure(config.memory.per_process, config.memory.per_queue)?;
+        self.inner.roll.configure(config.health.breaker);
+        self.inner.funds.configure(config.retry.budget);
         *crate::lock(&self.inner.sockets) = sockets;
         // One that is named as before is kept, with its connection.
         if config.shared != self.config().shared {
@@ -374,13 +380,10 @@ impl Client {
             retry: retry::Policy {
                 max_attempts: options.max_attempts.unwrap_or(config.retry.max_attempts),
             },
-            limits: Limits {
-                event: config.memory.max_event,
-                answer: config.memory.max_answer as u64,
-                ..Limits::default()
-            },
+            limits: limits(config),
             asked: Asked::of(options),
             catalog: config.catalog.clone(),
+            funds: self.inner.funds.clone(),
             sockets: crate::lock(&self.inner.sockets).clone(),
             control: self.inner.control.clone(),
             scripts: self.inner.scripts.clone(),
@@ -447,6 +450,14 @@ fn connected(config: &Config, process: &'static Process, engine: &Engine) -> Opt
     let prepared = shared.clone();
     engine.run(move || runtime::spawn_here(prepared.prepare()));
     Some(shared)
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        event: config.memory.max_event,
+        answer: config.memory.max_answer as u64,
+        ..Limits::default()
+    }
 }
 
 impl Drop for Inner {

@@ -28,12 +28,15 @@ mod chat;
 mod client;
 mod clock;
 pub mod config;
+mod contest;
 mod cost;
 #[cfg_attr(not(feature = "fault-injection"), path = "no_fault.rs")]
 #[doc(hidden)]
 pub mod fault;
+mod funds;
 mod hooks;
 mod inbound;
+mod keys;
 mod lent;
 mod live;
 pub mod log;

@@ -27,6 +27,47 @@ pub(crate) struct Counters {
     reloads: AtomicU64,
     reloads_refused: AtomicU64,
     pub(crate) shared: SharedCounters,
+    pub(crate) tries: TryCounters,
+}
+
+/// What is counted of attempts beyond a request's first.
+#[derive(Debug, Default)]
+pub(crate) struct TryCounters {
+    /// Second attempts beside a slow one, and those of them that won.
+    pub(crate) hedged: AtomicU64,
+    pub(crate) hedges_won: AtomicU64,
+    /// What was not tried again, because a budget was empty.
+    pub(crate) unpaid: AtomicU64,
+    /// Keys that a provider refused.
+    pub(crate) keys_refused: AtomicU64,
+}
+
+impl TryCounters {
+    fn sums(&self) -> [(&'static str, &'static str, u64); 4] {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        [
+            (
+                "hedges",
+                "Second attempts beside a slow first one.",
+                get(&self.hedged),
+            ),
+            (
+                "hedges_won",
+                "Second attempts that answered before the first one.",
+                get(&self.hedges_won),
+            ),
+            (
+                "retries_unpaid",
+                "Attempts that were not made because a retry budget was empty.",
+                get(&self.unpaid),
+            ),
+            (
+                "keys_refused",
+                "Keys put aside because their provider refused them.",
+                get(&self.keys_refused),
+            ),
+        ]
+    }
 }
 
 /// What is counted of Redis, where processes share one.
@@ -170,9 +211,14 @@ impl Counters {
         ]
     }
 
+    fn all_sums(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+        let sums = self.sums().into_iter().chain(self.tries.sums());
+        sums.chain(self.shared.sums())
+    }
+
     fn json(&self) -> String {
         let mut object = serde_json::Map::new();
-        for (name, _, value) in self.sums().into_iter().chain(self.shared.sums()) {
+        for (name, _, value) in self.all_sums() {
             object.insert(format!("{name}_total"), value.into());
         }
         for (name, _, value) in self.shared.levels() {
@@ -190,7 +236,7 @@ impl Counters {
 
     fn prometheus(&self) -> String {
         let mut text = String::new();
-        for (name, help, value) in self.sums().into_iter().chain(self.shared.sums()) {
+        for (name, help, value) in self.all_sums() {
             // Writing to a string cannot fail.
             let _ = writeln!(
                 text,

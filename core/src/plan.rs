@@ -11,6 +11,7 @@ use crate::config::{
     Config, Key, Limit, MOCK, Price, Provider, Timeouts, TimeoutsOverride, split_model,
 };
 use crate::error::{Error, ErrorKind, Result};
+use crate::keys::Taken;
 use crate::options::Options;
 use crate::request::Request;
 use crate::secret::Secret;
@@ -38,6 +39,8 @@ pub(crate) struct Candidate {
     pub(crate) mock: bool,
     /// How it does.
     pub(crate) vitals: Arc<Vitals>,
+    /// Which of its provider's keys it is asked with, if there is a choice.
+    pub(crate) taken: Option<Taken>,
 }
 
 impl Candidate {
@@ -193,6 +196,7 @@ impl<'p> Plan<'p> {
             mock,
             provider,
             vitals,
+            taken: None,
         })
     }
 

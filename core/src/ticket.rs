@@ -165,7 +165,7 @@ impl Ticket {
     }
 
     /// Waits while the request is paused, at most `stall`.
-    pub(crate) async fn wait_while_paused(&mut self, stall: Duration) -> Result<()> {
+    pub(crate) async fn wait_while_paused(&self, stall: Duration) -> Result<()> {
         let (mut alarm, until) = (Alarm::default(), clock::now() + stall);
         poll_fn(|cx| match self.lane.live.is_paused() {
             false => Poll::Ready(Ok(())),

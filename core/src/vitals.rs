@@ -16,6 +16,7 @@ use crate::error::{Error, Retry};
 use crate::policy::View;
 use crate::policy::breaker::{self, Breaker, Verdict, Was};
 use crate::policy::pace::{Mean, Peak, faded};
+use crate::policy::quantile::Quantile;
 use crate::policy::view::{Gate, Quota};
 
 /// One target's figures. All times are arguments, so that a simulation can have its own.
@@ -29,11 +30,15 @@ pub(crate) struct Vitals {
 
 struct State {
     ttft: Peak,
+    /// The same times, to ask how many were longer.
+    times: Quantile,
     speed: Mean,
     breaker: Breaker,
     unavailable_until: Option<Instant>,
     /// Refusals of asking too often in a row.
     limited: u32,
+    /// Its key is refused.
+    locked_until: Option<Instant>,
 }
 
 /// What readers see. Each figure is whole; that two of them are of the same moment matters to nobody.
@@ -51,6 +56,7 @@ struct Published {
     /// 0 if nobody probes, else until when the probe counts.
     probe_until: AtomicU64,
     unavailable_until: AtomicU64,
+    locked_until: AtomicU64,
     requests: Told,
     tokens: Told,
 }
@@ -98,10 +104,12 @@ impl Vitals {
             settings: Mutex::new(settings),
             state: Mutex::new(State {
                 ttft: Peak::new(now),
+                times: Quantile::new(),
                 speed: Mean::default(),
                 breaker: Breaker::new(now),
                 unavailable_until: None,
                 limited: 0,
+                locked_until: None,
             }),
             in_flight: AtomicU32::new(0),
             seen: Published::default(),
@@ -140,7 +148,9 @@ impl Vitals {
             unavailable_until: self.instant(seen.unavailable_until.load(Ordering::Relaxed)),
             requests: seen.requests.get(),
             tokens: seen.tokens.get(),
-            locked: false,
+            locked: self
+                .instant(seen.locked_until.load(Ordering::Relaxed))
+                .is_some_and(|until| now < until),
         }
     }
 
@@ -161,6 +171,11 @@ impl Vitals {
             first: None,
             ended: false,
         }
+    }
+
+    /// The time in which so many of a hundred answers began, once enough have.
+    pub(crate) fn usual(&self, percent: f64) -> Option<Duration> {
+        crate::lock(&self.state).times.at(percent, SAMPLES_MIN)
     }
 
     /// It asked to be left alone until then.
@@ -200,6 +215,8 @@ impl Vitals {
         let until = state.unavailable_until.filter(|until| *until > now);
         let until = until.map_or(0, |until| self.stamp(until));
         seen.unavailable_until.store(until, Ordering::Relaxed);
+        let locked = state.locked_until.map_or(0, |until| self.stamp(until));
+        seen.locked_until.store(locked, Ordering::Relaxed);
     }
 
     // Never 0, which stands for no time.
@@ -250,12 +267,18 @@ impl Turn {
         let took = now.saturating_duration_since(self.was.begun);
         let mut state = crate::lock(&self.vitals.state);
         state.ttft.observe(took, now);
+        state.times.observe(took);
         self.vitals.publish(&state, now);
     }
 
     /// It is over. `tokens` is how many were generated, if that is known.
     pub(crate) fn end(mut self, error: Option<&Error>, tokens: Option<u64>, now: Instant) {
         self.over(breaker::verdict(error), error, tokens, now);
+    }
+
+    /// It failed for its key, and another key can be taken.
+    pub(crate) fn spare(mut self, error: &Error, now: Instant) {
+        self.over(Verdict::Neither, Some(error), None, now);
     }
 
     /// It is over because whoever asked waited no longer; `patient` if they waited as long as one should.
@@ -275,7 +298,7 @@ impl Turn {
         let mut state = crate::lock(&vitals.state);
         match verdict {
             Verdict::Good => {
-                state.limited = 0;
+                (state.limited, state.locked_until) = (0, None);
                 if let Some(speed) = self.speed(tokens, now) {
                     state.speed.observe(speed);
                 }
@@ -287,7 +310,7 @@ impl Turn {
                 state.limited = state.limited.saturating_add(1);
                 leave(&mut state, now + wait);
             }
-            Verdict::Locked => {}
+            Verdict::Locked => state.locked_until = now.checked_add(LOCKED),
             Verdict::Neither if self.first.is_none() && error.is_none() => {
                 state.ttft.missed(took, now);
             }
@@ -410,6 +433,10 @@ impl fmt::Debug for Roll {
 const ROLL_MAX: usize = 4096;
 // A refusal that names no time: as long as the shortest of the limits that providers have, and longer while it goes on.
 const LIMITED_FIRST: Duration = Duration::from_secs(1);
+// A key may be given its right back, or be replaced: whoever needs it finds out within a minute.
+const LOCKED: Duration = Duration::from_secs(60);
+// BEHAVIOUR.md section 6: of fewer answers nobody knows the slowest twentieth.
+const SAMPLES_MIN: u32 = 100;
 // Of fewer tokens the first one's time is most of it.
 const TOKENS_MIN: u64 = 8;
 

@@ -77,6 +77,8 @@ def declare(c):
         ("llm_pause", c_int32, [c_uint64, c_int32]),
         ("llm_cancel", c_int32, [c_uint64]),
         ("llm_answer", c_int32, [c_uint64, c_int32] + text),
+        ("llm_client_metrics", c_void_p, [c_void_p, c_int32, POINTER(c_size_t)]),
+        ("llm_string_free", None, [c_void_p]),
         ("llm_status_name", c_char_p, [c_int32]),
         ("llm_error_json", c_char_p, [c_void_p, POINTER(c_size_t)]),
         ("llm_error_free", None, [c_void_p]),
@@ -128,6 +130,13 @@ class Client:
     def reload(self, config):
         text, error = encode(config), c_void_p()
         check(library().llm_client_reload(self.handle, text, len(text), ctypes.byref(error)), error)
+
+    def metrics(self, form="json"):
+        size = c_size_t()
+        text = library().llm_client_metrics(self.handle, {"json": 0, "prometheus": 1}[form], ctypes.byref(size))
+        told = ctypes.string_at(text, size.value).decode()
+        library().llm_string_free(text)
+        return told
 
     def free(self):
         library().llm_client_free(self.handle)

@@ -4,19 +4,23 @@ use std::time::Duration;
 
 use super::scope::Table;
 use crate::error::Result;
+use crate::policy::budget;
 use libllm_proto::wire::Unsupported;
 
 /// How often a request is tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Retry {
     /// Attempts in total, over all targets.
     pub max_attempts: u32,
+    /// What may be spent on attempts beyond the first.
+    pub(crate) budget: budget::Settings,
 }
 
 impl Default for Retry {
     fn default() -> Retry {
         Retry {
             max_attempts: ATTEMPTS_DEFAULT,
+            budget: budget::Settings::default(),
         }
     }
 }
@@ -26,10 +30,13 @@ impl Retry {
         let Some(table) = root.table("retry")? else {
             return Ok(Retry::default());
         };
-        table.check(&["max_attempts", "on_partial"], &["budget"])?;
+        table.check(&["max_attempts", "on_partial", "budget"], &[])?;
         table.word("on_partial", ON_PARTIAL, ON_PARTIAL_LATER)?;
         let max_attempts = max_attempts(&table)?.unwrap_or(ATTEMPTS_DEFAULT);
-        Ok(Retry { max_attempts })
+        Ok(Retry {
+            max_attempts,
+            budget: super::health::budget(&table)?,
+        })
     }
 }
 

@@ -20,6 +20,7 @@ mod catalog;
 mod document;
 mod environment;
 mod headers;
+mod health;
 mod hooks;
 mod http2;
 mod issue;
@@ -36,6 +37,7 @@ mod timeouts;
 
 pub use crate::policy::route::Strategy;
 pub use environment::{Environment, SystemEnvironment};
+pub use health::{Health, Hedge};
 pub use hooks::Hooks;
 pub use http2::{Http2, Speak};
 pub use limits::{Memory, PER_PROCESS_DEFAULT, Retry, Runtime};
@@ -52,6 +54,7 @@ pub(crate) use headers::{header_value, request_header_name};
 pub(crate) use limits::{ON_PARTIAL, ON_PARTIAL_LATER, max_attempts, unsupported_word};
 pub(crate) use models::strategy;
 pub(crate) use models::{MOCK, split_model};
+pub(crate) use providers::clean as clean_key;
 pub(crate) use proxy::{Proxy, Scheme};
 pub(crate) use scope::{Item, Table, shown};
 pub(crate) use shared::RedisPlace;
@@ -71,6 +74,8 @@ pub struct Config {
     pub timeouts: TimeoutsOverride,
     /// How often a request is tried.
     pub retry: Retry,
+    /// When targets are left alone.
+    pub health: Health,
     /// What happens to a parameter that a provider cannot take.
     pub unsupported: Unsupported,
     /// Limits in bytes.
@@ -135,6 +140,7 @@ impl Config {
             unusable,
             timeouts: TimeoutsOverride::read_in(&root)?,
             retry: Retry::read(&root)?,
+            health: Health::read(&root)?,
             unsupported: limits::unsupported(&root)?,
             memory: Memory::read(&root)?,
             record: folder(&root, "record")?,

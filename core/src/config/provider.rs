@@ -10,6 +10,7 @@ use libllm_proto::wire::Wire;
 
 use super::{Http2, Proxies, TimeoutsOverride};
 use crate::auth::Keeper;
+use crate::keys::Ring;
 use crate::secret::Secret;
 use crate::transport::tls::{Identity, Trust};
 
@@ -26,6 +27,8 @@ pub struct Provider {
     pub auth: Auth,
     /// The key of `base_url`'s origin.
     pub key: Key,
+    /// All of its keys, where there are several or one may change.
+    pub(crate) ring: Option<Arc<Ring>>,
     /// Who issues credentials for `base_url`'s origin, where there is no key.
     pub(crate) keeper: Option<Arc<Keeper>>,
     /// Where it is, as far as signatures must say.
@@ -90,6 +93,7 @@ impl Provider {
         moved.base_url = base_url;
         moved.key = Key::None;
         moved.keeper = None;
+        moved.ring = None;
         match key {
             Some(key) => moved.with_key(key),
             None => moved,
@@ -107,6 +111,7 @@ impl Provider {
             auth,
             key: Key::Set(key),
             keeper: None,
+            ring: None,
             ..self.clone()
         }
     }
@@ -120,6 +125,7 @@ impl Provider {
             auth: Auth::None,
             key: Key::None,
             keeper: None,
+            ring: None,
             region: None,
             headers: Vec::new(),
             row_headers: 0,

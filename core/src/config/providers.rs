@@ -1,6 +1,7 @@
 //! Reading `[providers]`: each part of a provider comes from its table, else from its built-in row and the row's variables.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use super::scope::{Item, Table, shown};
 use super::{Environment, Http2, Key, Provider, Proxies, Proxy, TimeoutsOverride, Tls};
 use crate::auth::Keeper;
 use crate::error::{Error, ErrorKind, Result};
+use crate::keys::Ring;
 use crate::secret::Secret;
 use crate::transport::tls::{self, Identity, Trust};
 
@@ -87,7 +89,11 @@ impl<'d> Source<'_, 'd> {
         let row_headers = headers.len();
         headers.extend(self.organization()?);
         headers.extend(self.headers(&auth)?);
-        let mut key = self.key(&auth)?;
+        let ring = self.ring(&auth)?;
+        let mut key = match &ring {
+            Some(ring) => Key::Set(ring.first()),
+            None => self.key(&auth)?,
+        };
         let keeper = match key {
             Key::Set(_) | Key::Host => None,
             _ => self.keeper(&auth)?,
@@ -104,6 +110,7 @@ impl<'d> Source<'_, 'd> {
             wire: self.wire()?,
             base_url: self.base_url()?,
             keeper,
+            ring,
             region: self.place("region")?,
             key,
             auth,
@@ -249,9 +256,43 @@ impl<'d> Source<'_, 'd> {
                 Auth::parse(item.text()?).map_err(|error| item.fail(error.message()))
             }
             (None, Some(row)) => Ok(row.auth.clone()),
-            (None, None) if self.get("api_key").is_some() => Ok(Auth::Bearer),
+            (None, None) if self.get("api_key").or(self.get("api_keys")).is_some() => {
+                Ok(Auth::Bearer)
+            }
             (None, None) => Ok(Auth::None),
         }
+    }
+
+    /// Several keys, or one in a file, which may change.
+    fn ring(&self, auth: &Auth) -> Result<Option<Arc<Ring>>> {
+        let one = self.get("api_key");
+        let Some(list) = self.get("api_keys") else {
+            let Some(item) = one.filter(|_| *auth != Auth::None) else {
+                return Ok(None);
+            };
+            let file = file_of(&item)?;
+            return match file {
+                Some(_) => Ok(Some(Arc::new(Ring::new(vec![self.slot(&item)?])))),
+                None => Ok(None),
+            };
+        };
+        if *auth == Auth::None {
+            return Err(list.fail("auth is \"none\": these keys would not be sent"));
+        }
+        if one.is_some() {
+            return Err(list.fail("goes without api_key"));
+        }
+        let items = list.list()?;
+        if items.is_empty() || items.len() > RING_MAX {
+            return Err(list.fail(format!("expected 1 to {RING_MAX} keys")));
+        }
+        let slots = items.iter().map(|item| self.slot(item));
+        Ok(Some(Arc::new(Ring::new(slots.collect::<Result<_>>()?))))
+    }
+
+    fn slot(&self, item: &Item<'_>) -> Result<(Secret, Option<PathBuf>)> {
+        let key = secret(item, self.environment)?;
+        Ok((Secret::from(key.as_str()), file_of(item)?))
     }
 
     fn key(&self, auth: &Auth) -> Result<Key> {
@@ -452,8 +493,13 @@ pub(super) fn secret(item: &Item<'_>, environment: &dyn Environment) -> Result<Z
         .map_err(|why| item.fail(why))
 }
 
+/// The file that a secret is in.
+fn file_of(item: &Item<'_>) -> Result<Option<PathBuf>> {
+    Ok(item.text()?.strip_prefix("file:").map(PathBuf::from))
+}
+
 /// A key without the blanks and line ends that files and shells leave around it.
-fn clean(key: &str) -> Result<&str, &'static str> {
+pub(crate) fn clean(key: &str) -> Result<&str, &'static str> {
     let key = key.trim();
     match HeaderValue::from_str(key) {
         Ok(_) if key.is_empty() => Err("is empty"),
@@ -470,6 +516,7 @@ const KEYS: &[&str] = &[
     "location",
     "auth",
     "api_key",
+    "api_keys",
     "credentials",
     "headers",
     "organization",
@@ -481,7 +528,9 @@ const KEYS: &[&str] = &[
     "connection_age_s",
     "timeouts",
 ];
-const LATER: &[&str] = &["limits", "api_keys"];
+const LATER: &[&str] = &["limits"];
+// More keys are more accounts than anybody has.
+const RING_MAX: usize = 64;
 const TLS_KEYS: &[&str] = &["ca_file", "client_cert", "client_key", "server_name"];
 /// In the place of a key: the host is asked for it.
 const ASK: &str = "ask";

@@ -85,11 +85,7 @@ pub(crate) fn verdict(error: Option<&Error>) -> Verdict {
         ErrorKind::RateLimited => Verdict::Limited,
         // Without a status it is ours: nobody issued a credential.
         ErrorKind::Auth if error.http_status().is_some() => Verdict::Locked,
-        // It answered, and well: what was wrong is the request.
-        ErrorKind::InvalidRequest
-        | ErrorKind::ContentFilter
-        | ErrorKind::ContextLength
-        | ErrorKind::TooLarge => Verdict::Neither,
+        // It answered, and well: what was wrong is the request, or this side.
         _ => Verdict::Neither,
     }
 }
@@ -300,35 +296,194 @@ const STEPS: usize = 6;
 const DOUBLINGS_MAX: u32 = 16;
 const JITTER: f64 = 0.1;
 
-/// Which of equal targets are asked: the healthy ones, and those that wait for a probe. Never is more than the share `max_ejected` of
-/// them left out: of the others those that fail least stay. If none would be left, all are asked as if nothing were known.
-pub(crate) fn eject(standing: &mut [Standing], max_ejected: f64) {
-    let all = standing.len();
-    let out = standing.iter().filter(|one| !one.stays).count();
-    if out == all {
-        standing.iter_mut().for_each(|one| one.stays = true);
-        return;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Settings = Settings {
+        enabled: true,
+        failures: 5,
+        ratio: 0.5,
+        calls: 20,
+        window: Duration::from_secs(60),
+        open: Duration::from_secs(5),
+        open_max: Duration::from_secs(300),
+        successes: 3,
+        probe: Duration::from_secs(30),
+    };
+
+    struct Clock {
+        breaker: Breaker,
+        settings: Settings,
+        start: Instant,
     }
-    let most = (all as f64 * max_ejected.clamp(0.0, 1.0)) as usize;
-    for _ in most..out {
-        let least = standing
-            .iter_mut()
-            .filter(|one| !one.stays && !one.away)
-            .min_by_key(|one| one.failures);
-        match least {
-            Some(least) => least.stays = true,
-            None => break,
+
+    impl Clock {
+        fn new(settings: Settings) -> Clock {
+            let start = Instant::now();
+            Clock {
+                breaker: Breaker::new(start),
+                settings,
+                start,
+            }
+        }
+
+        fn at(&self, seconds: f64) -> Instant {
+            self.start + Duration::from_secs_f64(seconds)
+        }
+
+        fn call(&mut self, verdict: Verdict, seconds: f64) {
+            let now = self.at(seconds);
+            let probe = self.breaker.begin(&self.settings, now);
+            let was = Was { begun: now, probe };
+            self.breaker.end(&self.settings, verdict, was, now, 0.0);
+        }
+
+        fn gate(&self, seconds: f64) -> &'static str {
+            match self.breaker.gate(self.at(seconds)) {
+                Gate::Closed => "closed",
+                Gate::Open { .. } => "open",
+                Gate::HalfOpen { busy: true } => "busy",
+                Gate::HalfOpen { busy: false } => "half",
+            }
         }
     }
-}
 
-/// What matters of a target when some are left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Standing {
-    /// It is asked.
-    pub(crate) stays: bool,
-    /// It asked to be left alone, or refuses every key: it is never brought back to fill a share.
-    pub(crate) away: bool,
-    /// Failures since its last success.
-    pub(crate) failures: u32,
+    #[test]
+    fn failures_in_a_row_open_it_and_a_success_between_them_does_not() {
+        let mut clock = Clock::new(PLAIN);
+        for verdict in [Verdict::Bad; 4].into_iter().chain([Verdict::Good]) {
+            clock.call(verdict, 0.0);
+        }
+        (0..4).for_each(|_| clock.call(Verdict::Bad, 1.0));
+        assert_eq!(clock.gate(1.0), "closed");
+        clock.call(Verdict::Bad, 1.0);
+        assert_eq!((clock.gate(1.0), clock.gate(5.9)), ("open", "open"));
+        assert_eq!(clock.gate(6.0), "half");
+    }
+
+    #[test]
+    fn half_of_twenty_in_the_window_open_it_and_older_ones_do_not_count() {
+        for (later, expected) in [(1.0, "open"), (75.0, "closed")] {
+            let mut clock = Clock::new(PLAIN);
+            for call in 0..20 {
+                let verdict = match call % 2 {
+                    0 => Verdict::Good,
+                    _ => Verdict::Bad,
+                };
+                clock.call(verdict, if call < 10 { 0.0 } else { later });
+            }
+            assert_eq!(clock.gate(later), expected, "{later}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_failure_counts_for_nothing() {
+        for verdict in [Verdict::Neither, Verdict::Limited, Verdict::Locked] {
+            let mut clock = Clock::new(PLAIN);
+            (0..50).for_each(|_| clock.call(verdict, 0.0));
+            assert_eq!(clock.gate(0.0), "closed");
+        }
+        let mut off = Clock::new(Settings {
+            enabled: false,
+            ..PLAIN
+        });
+        (0..50).for_each(|_| off.call(Verdict::Bad, 0.0));
+        assert_eq!(off.gate(0.0), "closed");
+    }
+
+    #[test]
+    fn it_stays_open_twice_as_long_each_time_up_to_an_end() {
+        let mut clock = Clock::new(PLAIN);
+        (0..5).for_each(|_| clock.call(Verdict::Bad, 0.0));
+        let mut at = 0.0;
+        for open in [5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0] {
+            assert_eq!(clock.gate(at + open - 0.1), "open", "{open}");
+            assert_eq!(clock.gate(at + open), "half", "{open}");
+            at += open;
+            clock.call(Verdict::Bad, at);
+        }
+    }
+
+    #[test]
+    fn jitter_shortens_it_by_a_tenth_at_most() {
+        let start = Instant::now();
+        for (chance, seconds) in [(0.0, 5.0), (1.0, 4.5), (f64::NAN, 5.0), (7.0, 4.5)] {
+            let mut breaker = Breaker::new(start);
+            let was = Was {
+                begun: start,
+                probe: false,
+            };
+            (0..5).for_each(|_| breaker.end(&PLAIN, Verdict::Bad, was, start, chance));
+            let until = start + Duration::from_secs_f64(seconds);
+            assert_eq!(breaker.gate(start), Gate::Open { until });
+        }
+    }
+
+    #[test]
+    fn one_probe_at_a_time_and_three_that_succeed_close_it() {
+        let mut clock = Clock::new(PLAIN);
+        (0..5).for_each(|_| clock.call(Verdict::Bad, 0.0));
+        let now = clock.at(6.0);
+        assert!(clock.breaker.begin(&PLAIN, now));
+        assert!(!clock.breaker.begin(&PLAIN, now));
+        assert_eq!(clock.gate(6.0), "busy");
+        // Nobody hears of it any more: it does not wedge the breaker.
+        assert_eq!(clock.gate(36.0), "half");
+        for (call, gate) in ["half", "half", "closed"].into_iter().enumerate() {
+            clock.call(Verdict::Good, 40.0 + call as f64);
+            assert_eq!(clock.gate(42.0), gate);
+        }
+        // It has forgotten how often it was open.
+        (0..5).for_each(|_| clock.call(Verdict::Bad, 50.0));
+        assert_eq!((clock.gate(54.9), clock.gate(55.0)), ("open", "half"));
+    }
+
+    #[test]
+    fn what_began_before_it_opened_says_nothing_about_it() {
+        let mut clock = Clock::new(PLAIN);
+        let old = Was {
+            begun: clock.at(0.0),
+            probe: false,
+        };
+        (0..5).for_each(|_| clock.call(Verdict::Bad, 1.0));
+        let now = clock.at(7.0);
+        for verdict in [Verdict::Good, Verdict::Good, Verdict::Good, Verdict::Bad] {
+            clock.breaker.end(&PLAIN, verdict, old, now, 0.0);
+        }
+        assert_eq!(clock.gate(7.0), "half");
+    }
+
+    #[test]
+    fn the_kind_of_an_error_says_whose_fault_it_is() {
+        let of = |kind| verdict(Some(&Error::new(kind, "made up")));
+        for kind in [
+            ErrorKind::Connect,
+            ErrorKind::Timeout,
+            ErrorKind::ServerError,
+            ErrorKind::Unavailable,
+            ErrorKind::GatewayTimeout,
+            ErrorKind::Cdn(524),
+            ErrorKind::Overloaded,
+            ErrorKind::StreamTruncated,
+            ErrorKind::ConnectionLost,
+        ] {
+            assert_eq!(of(kind), Verdict::Bad, "{kind:?}");
+        }
+        for kind in [
+            ErrorKind::InvalidRequest,
+            ErrorKind::Quota,
+            ErrorKind::Canceled,
+            ErrorKind::ConsumerStalled,
+            ErrorKind::ContextLength,
+            ErrorKind::NotFound,
+            ErrorKind::Auth,
+        ] {
+            assert_eq!(of(kind), Verdict::Neither, "{kind:?}");
+        }
+        assert_eq!(of(ErrorKind::RateLimited), Verdict::Limited);
+        let refused = Error::new(ErrorKind::Auth, "no").with_http_status(401);
+        assert_eq!(verdict(Some(&refused)), Verdict::Locked);
+        assert_eq!(verdict(None), Verdict::Good);
+    }
 }

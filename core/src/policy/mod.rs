@@ -1,7 +1,10 @@
 //! Decisions, one file each. Pure: numbers, times and chance are arguments, and no policy knows another.
 
 pub(crate) mod breaker;
+pub(crate) mod budget;
+pub(crate) mod health;
 pub(crate) mod pace;
+pub(crate) mod quantile;
 pub(crate) mod retry;
 pub(crate) mod route;
 pub(crate) mod view;

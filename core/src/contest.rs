@@ -1,0 +1,197 @@
+//! Attempts beside each other, of which the first to begin its answer wins: a race from the start, or a second one beside a first that is
+//! slow. Nothing of those that lose reaches the consumer; their connections close with them.
+#![allow(dead_code, reason = "routes read this")]
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use crate::attempt::{Live, discreet, open};
+use crate::call::Job;
+use crate::clock::{self, Alarm};
+use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::report::{self, Record};
+use crate::ticket::Ticket;
+use crate::transport::BoxFuture;
+
+/// Who is asked.
+#[derive(Debug)]
+pub(crate) struct Lineup {
+    /// At once.
+    pub(crate) first: Vec<usize>,
+    /// If none has begun by then.
+    pub(crate) hedge: Option<Hedge>,
+}
+
+/// A second attempt beside a slow one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hedge {
+    pub(crate) after: Duration,
+    pub(crate) target: usize,
+    /// The largest share of requests that is asked twice.
+    pub(crate) max_extra: f64,
+}
+
+/// How it went.
+pub(crate) struct Score {
+    pub(crate) outcome: Result<Box<Live>>,
+    /// Whose outcome it is.
+    pub(crate) target: usize,
+    /// Which attempt that was.
+    pub(crate) attempt: u32,
+    /// The number of the last attempt that was made.
+    pub(crate) last: u32,
+    /// A second attempt beside a slow one won.
+    pub(crate) hedged: bool,
+}
+
+/// One attempt under way.
+struct Runner<'j> {
+    target: usize,
+    attempt: u32,
+    hedge: bool,
+    begun: Instant,
+    run: BoxFuture<'j, (Box<Record>, Result<Box<Live>>)>,
+}
+
+/// A runner that has ended.
+struct Ended {
+    target: usize,
+    attempt: u32,
+    hedge: bool,
+    record: Box<Record>,
+    outcome: Result<Box<Live>>,
+}
+
+/// Runs them until one begins its answer, or all have failed. `attempt` is the number of the first one. Every one of them is in the
+/// record at the end, the winner's as the one that is under way.
+pub(crate) async fn run(
+    job: &Job,
+    lineup: &Lineup,
+    ticket: &Ticket,
+    record: &mut Record,
+    attempt: u32,
+) -> Score {
+    let mut field = Field {
+        job,
+        ticket,
+        runners: Vec::with_capacity(lineup.first.len() + 1),
+        last: attempt - 1,
+    };
+    lineup.first.iter().for_each(|one| field.start(*one, false));
+    if let Some(first) = lineup.first.first() {
+        // What is told of a call that is interrupted meanwhile.
+        record.target = job.candidates[*first].target.clone();
+        (record.begun, record.underway) = (clock::now(), Some(Phase::Send));
+    }
+    let mut hedge = lineup.hedge;
+    let at = hedge.and_then(|hedge| clock::now().checked_add(hedge.after));
+    let mut alarm = pin!(Alarm::default());
+    loop {
+        let ended = poll_fn(|cx| match field.poll(cx) {
+            Poll::Ready(ended) => Poll::Ready(Some(ended)),
+            Poll::Pending if hedge.is_some() => alarm.poll(cx, at).map(|()| None),
+            Poll::Pending => Poll::Pending,
+        })
+        .await;
+        let Some(ended) = ended else {
+            field.hedge(hedge.take());
+            continue;
+        };
+        let over = ended.outcome.is_ok() || field.runners.is_empty();
+        field.note(ended.record, record);
+        if over {
+            field.losers(record);
+            return Score {
+                outcome: ended.outcome,
+                target: ended.target,
+                attempt: ended.attempt,
+                last: field.last,
+                hedged: ended.hedge,
+            };
+        }
+    }
+}
+
+struct Field<'j> {
+    job: &'j Job,
+    ticket: &'j Ticket,
+    runners: Vec<Runner<'j>>,
+    last: u32,
+}
+
+impl<'j> Field<'j> {
+    fn start(&mut self, target: usize, hedge: bool) {
+        let (job, ticket) = (self.job, self.ticket);
+        let candidate = &job.candidates[target];
+        let mut record = Box::new(Record::new(ticket.started()));
+        record.begin(candidate, job.keeps_text());
+        ticket.process().counters.attempted();
+        self.last += 1;
+        let begun = record.begun;
+        let run = Box::pin(async move {
+            let outcome = open(job, candidate, ticket, &mut record).await;
+            let outcome = outcome.map_err(|error| discreet(error, candidate));
+            if let Err(error) = &outcome {
+                record.end(candidate, Some(error), clock::now() - begun);
+            }
+            (record, outcome)
+        });
+        self.runners.push(Runner {
+            target,
+            attempt: self.last,
+            hedge,
+            begun,
+            run,
+        });
+    }
+
+    /// Starts a second attempt, if its target is well and there is the money for it.
+    fn hedge(&mut self, hedge: Option<Hedge>) {
+        let Some(hedge) = hedge else { return };
+        let (candidate, now) = (&self.job.candidates[hedge.target], clock::now());
+        let well = candidate.vitals.view(now).is_healthy(now);
+        if well && self.job.funds.hedge(candidate, hedge.max_extra, now) {
+            self.start(hedge.target, true);
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
+        for place in 0..self.runners.len() {
+            if let Poll::Ready((record, outcome)) = self.runners[place].run.as_mut().poll(cx) {
+                let runner = self.runners.remove(place);
+                return Poll::Ready(Ended {
+                    target: runner.target,
+                    attempt: runner.attempt,
+                    hedge: runner.hedge,
+                    record,
+                    outcome,
+                });
+            }
+        }
+        Poll::Pending
+    }
+
+    /// The call's record is now this attempt's, with all that were before it.
+    fn note(&self, ended: Box<Record>, record: &mut Record) {
+        let mut attempts = std::mem::take(&mut record.attempts);
+        let mut ended = *ended;
+        attempts.append(&mut ended.attempts);
+        ended.attempts = attempts;
+        *record = ended;
+    }
+
+    /// Ends those that are still under way.
+    fn losers(&mut self, record: &mut Record) {
+        let now = clock::now();
+        for runner in self.runners.drain(..) {
+            let target = &self.job.candidates[runner.target].target;
+            let error = Error::new(ErrorKind::Canceled, "another target answered first");
+            let took = now - runner.begun;
+            record
+                .attempts
+                .push(report::attempt(target, Some(&error), took));
+        }
+    }
+}
