@@ -161,6 +161,50 @@ const (
 	MetricReloadsRefusedTotal = "reloads_refused_total"
 	// Requests ended, by status.
 	MetricEndedTotal = "ended_total"
+	// Requests ended, by the target that was asked last.
+	MetricTargetRequestsTotal = "target_requests_total"
+	// Attempts that failed, by kind of error.
+	MetricTargetErrorsTotal = "target_errors_total"
+	// Attempts, by why they were begun.
+	MetricTargetAttemptsTotal = "target_attempts_total"
+	// Tokens that providers reported, by kind.
+	MetricTokensTotal = "tokens_total"
+	// What answers cost, in millionths of a US dollar, as far as it is known.
+	MetricCostMicrousdTotal = "cost_microusd_total"
+	// From the host's call to the last event.
+	MetricRequestDurationSeconds = "request_duration_seconds"
+	// From the host's call to the first item.
+	MetricTimeToFirstTokenSeconds = "time_to_first_token_seconds"
+	// Between two pieces of one streamed answer, as they came.
+	MetricInterTokenSeconds = "inter_token_seconds"
+	// Our own part of a request: before the provider was asked, and after its last byte.
+	MetricOverheadSeconds = "overhead_seconds"
+	// What requests waited for a limit of our own, of those that did.
+	MetricQueueWaitSeconds = "queue_wait_seconds"
+	// Second attempts beside a slow first one.
+	MetricHedgesTotal = "hedges_total"
+	// Second attempts that answered before the first one.
+	MetricHedgesWonTotal = "hedges_won_total"
+	// Attempts that were not made because a retry budget was empty.
+	MetricRetriesUnpaidTotal = "retries_unpaid_total"
+	// Keys put aside because their provider refused them.
+	MetricKeysRefusedTotal = "keys_refused_total"
+	// Commands sent to the shared Redis.
+	MetricSharedAskedTotal = "shared_asked_total"
+	// Commands that the shared Redis did not answer in time.
+	MetricSharedLateTotal = "shared_late_total"
+	// Commands that failed with the shared Redis's connection, or that it refused.
+	MetricSharedFailedTotal = "shared_failed_total"
+	// Commands that were not sent while the shared Redis was gone.
+	MetricSharedSkippedTotal = "shared_skipped_total"
+	// Connections to a shared Redis that clients want.
+	MetricSharedLinks = "shared_links"
+	// Connections to a shared Redis that stand; with fewer than wanted, limits are this process's own share.
+	MetricSharedLinksUp = "shared_links_up"
+	// Requests between their start and their last event, now.
+	MetricRequestsLive = "requests_live"
+	// Bytes that wait in queues for their consumer, now.
+	MetricQueueWaitingBytes = "queue_waiting_bytes"
 )
 
 // Keys that WithOption takes.

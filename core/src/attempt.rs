@@ -117,6 +117,7 @@ impl Record {
             turn.first(at);
         }
         self.first_item = Some(at - started);
+        self.piece(at);
     }
 }
 
@@ -177,6 +178,7 @@ async fn flow(
             let ending = ended.map_err(|error| error.with_phase(Phase::Stream))?;
             record.incomplete = ending.incomplete;
             record.response.finish(!ending.incomplete);
+            record.last_bytes = Some(*at);
             return outlet.finish(*at, ticket, stall).await;
         }
         flowing.get_or_insert_with(Flowing::new);
@@ -195,6 +197,9 @@ async fn flow(
         *batch = spare::take(ticket.joins());
         *ended = source.decode(read, decoder, batch).await.transpose();
         *at = source.last_bytes;
+        if batch.has_item() {
+            record.piece(*at);
+        }
     }
 }
 
@@ -214,6 +219,7 @@ async fn send(job: &Job, candidate: &Candidate, record: &mut Record) -> Result<E
         if let Some(credential) = &credential {
             auth::prove(&mut http, credential, &candidate.provider)?;
         }
+        record.sent.get_or_insert_with(clock::now);
         match transport.send(http, &route).await {
             Err(failed) if failed.free && failed.sent == Sent::No && !route.fresh => {
                 route.fresh = true;

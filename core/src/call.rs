@@ -20,6 +20,7 @@ use crate::funds::Funds;
 use crate::hooks::{self, Replan};
 use crate::inbound::{self, Caller};
 use crate::keys;
+use crate::observe::Ended;
 use crate::options::Options;
 use crate::outlet::{self, Answer};
 use crate::plan::Candidate;
@@ -33,6 +34,10 @@ use crate::transport::Transport;
 /// One call, ready to run.
 pub(crate) struct Job {
     pub(crate) request: Request,
+    /// When the host asked.
+    pub(crate) began: Instant,
+    /// Figures are kept by target.
+    pub(crate) counted: bool,
     pub(crate) asked: Asked,
     pub(crate) candidates: Vec<Candidate>,
     pub(crate) stream: bool,
@@ -101,7 +106,9 @@ pub(crate) struct Answered {
 
 /// Runs one call to its end and says how it ended.
 pub(crate) async fn run(job: Box<Job>, mut ticket: Ticket) {
-    let mut record = Record::new(ticket.started());
+    let mut record = Record::new(job.began);
+    // A connection that was opened is no answer of a model.
+    record.counted = (job.counted && !job.asked.warms).then(|| job.asked.operation.name());
     let (with_text, place) = (job.asked.message, job.answer.clone());
     let total = job
         .candidates
@@ -126,14 +133,13 @@ pub(crate) async fn run(job: Box<Job>, mut ticket: Ticket) {
         .await
     };
     let outcome = outcome.map_err(|error| record.interrupted(error));
-    let took = clock::now() - ticket.started();
     let usage = record.response.usage();
     record.cost = meter.cost(usage, &record.target, record.price.as_ref());
-    let counters = &ticket.process().counters;
+    let ended = Ended::of(&record, outcome.as_ref().err(), ticket.hosted, clock::now());
+    ended.count(ticket.process());
+    let took = ended.at - ticket.started();
     match outcome {
         Ok(()) => {
-            let status = record.refused.unwrap_or(Status::Ok);
-            counters.finished(status, record.response.usage());
             tracing::debug!(target: "libllm", request = ticket.id(), to = %record.target, ms = took.as_millis() as u64, "done");
             let json = report::done(&record, ticket.id(), with_text, took);
             if let Some(place) = place {
@@ -142,7 +148,6 @@ pub(crate) async fn run(job: Box<Job>, mut ticket: Ticket) {
             ticket.finish(EventType::Done, Status::Ok, &json);
         }
         Err(error) => {
-            counters.finished(error.status(), record.response.usage());
             tracing::warn!(target: "libllm", request = ticket.id(), to = %record.target, kind = error.kind().name(), "{error}");
             ticket.finish(
                 EventType::Error,
@@ -237,7 +242,7 @@ async fn refused(
         Some(caller) if inbound::is_answer(&error) => {
             let stall = job.candidates[0].timeouts.consumer_stall;
             outlet::refuse(caller.face, &error, record, ticket, stall).await?;
-            record.refused = Some(error.status());
+            record.refused = Some(error);
             Ok(())
         }
         _ => Err(error),
@@ -268,7 +273,6 @@ async fn commit(
     deadline: Option<Instant>,
 ) -> Result<(Box<Live>, Candidate)> {
     let (mut current, mut attempt, mut here) = (0, 0, 0);
-    let mut reason = Reason::First;
     job.funds.request(clock::now());
     loop {
         let candidate = &job.candidates[current];
@@ -284,7 +288,7 @@ async fn commit(
             Ok(live) => {
                 job.funds.earn(candidate);
                 if job.caller.is_none() {
-                    let route = report::route(record, attempt, reason);
+                    let route = report::route(record, attempt);
                     ticket.route(route, live.at);
                 }
                 record.underway = Some(Phase::Stream);
@@ -294,7 +298,7 @@ async fn commit(
         };
         record.end(candidate, Some(&error), clock::now() - record.begun);
         if keys::another(candidate, &error, ticket).await && attempt < job.retry.max_attempts {
-            reason = Reason::Retry;
+            record.reason = Reason::Retry;
             continue;
         }
         let state = retry::State {
@@ -307,11 +311,12 @@ async fn commit(
         let wait = match retry::next(&job.retry, &error, &state, fastrand::f64()) {
             retry::Next::GiveUp => return Err(error),
             retry::Next::Again { after } => {
-                reason = Reason::Retry;
+                record.reason = Reason::Retry;
                 after
             }
             retry::Next::Fallback { after, target } => {
-                (current, here, reason) = (target, 0, Reason::Fallback);
+                (current, here) = (target, 0);
+                record.reason = Reason::Fallback;
                 after
             }
         };
@@ -356,7 +361,7 @@ impl Record {
             self.response.set_provider(&candidate.provider.id);
         }
         self.attempts
-            .push(report::attempt(&candidate.target, error, took));
+            .push(report::attempt(&self.target, self.reason, error, took));
     }
 
     /// An error that came from outside, a cancel or the deadline, ends the attempt that is under way, too.
@@ -370,7 +375,7 @@ impl Record {
             let patient = error.kind() == ErrorKind::Timeout && took >= self.patience;
             turn.give_up(patient, self.begun + took);
         }
-        let attempt = report::attempt(&self.target, Some(&error), took);
+        let attempt = report::attempt(&self.target, self.reason, Some(&error), took);
         self.attempts.push(attempt);
         error
     }

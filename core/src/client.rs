@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::FutureExt;
@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::funds::Funds;
 use crate::hooks::{self, Replan};
 use crate::inbound::Caller;
-use crate::metrics::MetricsFormat;
+use crate::metrics::{self, MetricsFormat};
 use crate::options::Options;
 use crate::outlet::Answer;
 use crate::plan::{self, Candidate};
@@ -63,6 +63,8 @@ struct Inner {
 
 /// What is wanted of one call, beside the request.
 pub(crate) struct Errand<'a> {
+    /// When the host asked.
+    pub(crate) began: Instant,
     pub(crate) queue: &'a Queue,
     pub(crate) options: &'a Options,
     pub(crate) user_data: usize,
@@ -260,7 +262,7 @@ impl Client {
     /// Counters as text.
     pub fn metrics(&self, format: MetricsFormat) -> Result<String> {
         self.inner.process.check("client")?;
-        Ok(self.inner.process.counters.text(format))
+        Ok(metrics::text(&self.inner.process.families(), format))
     }
 
     /// Whether this client was made before a fork: nothing of it may be touched, not even to free it.
@@ -292,10 +294,12 @@ impl Client {
         answer: Option<Arc<Mutex<Option<Answered>>>>,
         seen: impl FnOnce(u64),
     ) -> Result<u64> {
+        let began = clock::now();
         self.check()?;
         let config = self.config();
         let candidates = self.candidates(&config, &request, options, stream)?;
         let errand = Errand {
+            began,
             queue,
             options,
             user_data,
@@ -351,6 +355,7 @@ impl Client {
         seen: impl FnOnce(u64),
     ) -> Result<u64> {
         let Errand {
+            began,
             queue,
             options,
             user_data,
@@ -374,6 +379,8 @@ impl Client {
             ticket.live().cancel();
         }
         let job = Box::new(Job {
+            began,
+            counted: config.telemetry.prometheus,
             request,
             candidates,
             stream,

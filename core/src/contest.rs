@@ -11,7 +11,7 @@ use crate::attempt::{Live, discreet, open};
 use crate::call::Job;
 use crate::clock::{self, Alarm};
 use crate::error::{Error, ErrorKind, Phase, Result};
-use crate::report::{self, Record};
+use crate::report::{self, Reason, Record};
 use crate::ticket::Ticket;
 use crate::transport::BoxFuture;
 
@@ -127,6 +127,7 @@ impl<'j> Field<'j> {
         let candidate = &job.candidates[target];
         let mut record = Box::new(Record::new(ticket.started()));
         record.begin(candidate, job.keeps_text());
+        record.reason = reason(hedge);
         ticket.process().counters.attempted();
         self.last += 1;
         let begun = record.begun;
@@ -175,10 +176,8 @@ impl<'j> Field<'j> {
 
     /// The call's record is now this attempt's, with all that were before it.
     fn note(&self, ended: Box<Record>, record: &mut Record) {
-        let mut attempts = std::mem::take(&mut record.attempts);
         let mut ended = *ended;
-        attempts.append(&mut ended.attempts);
-        ended.attempts = attempts;
+        ended.inherit(record);
         *record = ended;
     }
 
@@ -189,9 +188,19 @@ impl<'j> Field<'j> {
             let target = &self.job.candidates[runner.target].target;
             let error = Error::new(ErrorKind::Canceled, "another target answered first");
             let took = now - runner.begun;
-            record
-                .attempts
-                .push(report::attempt(target, Some(&error), took));
+            record.attempts.push(report::attempt(
+                target,
+                reason(runner.hedge),
+                Some(&error),
+                took,
+            ));
         }
+    }
+}
+
+fn reason(hedge: bool) -> Reason {
+    match hedge {
+        true => Reason::Hedge,
+        false => Reason::First,
     }
 }

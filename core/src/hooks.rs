@@ -348,7 +348,7 @@ pub(crate) async fn after(
     let took = clock::now() - ticket.started();
     let (status, told) = match &outcome {
         Ok(()) => (
-            record.refused.unwrap_or(Status::Ok),
+            record.refused.as_ref().map_or(Status::Ok, Error::status),
             report::done(record, ticket.id(), with_text, took),
         ),
         Err(error) => (error.status(), report::failed(record, error)),
@@ -386,6 +386,7 @@ async fn ask(
         None => alarm.poll(cx, until).map(|()| None),
     })
     .await;
+    ticket.hosted += clock::now() - now;
     said.unwrap_or_else(|| {
         let seconds = timeout.as_secs_f64();
         let message = format!("the host did not answer within {seconds} s");

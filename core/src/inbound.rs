@@ -7,6 +7,7 @@ use libllm_proto::inbound::{self, Inbound, Model, Outline, Taker};
 use libllm_proto::wire::{self, Encoded, Operation, Target, Wire};
 
 use crate::client::{Client, Errand};
+use crate::clock;
 use crate::config::{Config, Key, MOCK, Provider, header_value, shown, split_model};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::Options;
@@ -186,6 +187,7 @@ impl Client {
         user_data: usize,
         seen: impl FnOnce(u64),
     ) -> Result<u64> {
+        let began = clock::now();
         self.check()?;
         if options.operation.is_some() {
             let message = "operation: the request's path says what is asked";
@@ -206,6 +208,7 @@ impl Client {
                     };
                 let face = caller.face;
                 let errand = Errand {
+                    began,
                     queue,
                     options: &options,
                     user_data,

@@ -41,6 +41,7 @@ mod lent;
 mod live;
 pub mod log;
 mod metrics;
+mod observe;
 mod options;
 mod outlet;
 mod pace;

@@ -120,6 +120,12 @@ impl Registry {
         self.shards.iter().map(count).sum()
     }
 
+    /// How many requests are live.
+    pub(crate) fn count(&self) -> usize {
+        let count = |shard: &Shard| crate::lock(shard).len();
+        self.shards.iter().map(count).sum()
+    }
+
     /// The live requests that `which` chooses.
     pub(crate) fn matching(&self, which: impl Fn(&Live) -> bool) -> Vec<Arc<Live>> {
         let chosen = |shard: &Shard| -> Vec<Arc<Live>> {

@@ -10,7 +10,7 @@ use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::live::Registry;
 use crate::log;
-use crate::metrics::Counters;
+use crate::metrics::{Counters, Family, Figure};
 use crate::runtime::Slot;
 
 /// The state of one process. Never freed: whoever runs in it may hold a reference.
@@ -90,6 +90,27 @@ impl Process {
         self.pid == pid()
     }
 
+    /// What is told of it to whoever asks for its metrics.
+    pub(crate) fn families(&self) -> Vec<Family> {
+        let mut all = self.counters.families();
+        let gauge = |name, help, level: usize| {
+            Family::gauge(name, help, &[]).with(Figure::Level(level as f64))
+        };
+        let live = self.live.count();
+        all.push(gauge(
+            "requests_live",
+            "Requests between their start and their last event, now.",
+            live,
+        ));
+        let waiting = self.memory.waiting();
+        all.push(gauge(
+            "queue_waiting_bytes",
+            "Bytes that wait in queues for their consumer, now.",
+            waiting,
+        ));
+        all
+    }
+
     /// Refuses handles that were made before a fork.
     pub(crate) fn check(&self, what: &str) -> Result<()> {
         if self.is_current() {
@@ -156,6 +177,11 @@ impl Memory {
     /// Whether more may wait.
     pub(crate) fn has_room(&self) -> bool {
         self.bytes.load(Ordering::Relaxed) < self.max.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that wait now.
+    pub(crate) fn waiting(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
     }
 
     /// Counts bytes that now wait.

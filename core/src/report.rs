@@ -12,13 +12,29 @@ use serde::Deserialize;
 use crate::config::Price;
 use crate::cost::Cost;
 use crate::error::{Error, ErrorKind, Phase, Retry, Status};
+use crate::metrics::Tally;
 use crate::target::Target;
 use crate::vitals::Turn;
 
 /// Everything known about one call so far.
 #[derive(Debug)]
 pub(crate) struct Record {
-    /// When the present attempt began.
+    /// When the host asked.
+    pub(crate) began: Instant,
+    /// The operation's name, if figures are kept by target.
+    pub(crate) counted: Option<&'static str>,
+    /// What it waited for a limit of our own, if it did.
+    pub(crate) queued: Option<Duration>,
+    /// When the first attempt's request was handed to its connection.
+    pub(crate) sent: Option<Instant>,
+    /// When the last bytes of an answer that came whole were read.
+    pub(crate) last_bytes: Option<Instant>,
+    /// When the last piece came, and the times between them.
+    last_piece: Option<Instant>,
+    pub(crate) gaps: Option<Box<Tally>>,
+    /// Why the present attempt was begun.
+    pub(crate) reason: Reason,
+    /// When it was.
     pub(crate) begun: Instant,
     /// How far it is; none between attempts.
     pub(crate) underway: Option<Phase>,
@@ -32,7 +48,7 @@ pub(crate) struct Record {
     pub(crate) first_item: Option<Duration>,
     pub(crate) incomplete: bool,
     /// The provider refused, and the caller was told so by an answer.
-    pub(crate) refused: Option<Status>,
+    pub(crate) refused: Option<Error>,
     pub(crate) response: Response,
     /// What is paid for the target, where that is not what the catalog says.
     pub(crate) price: Option<Price>,
@@ -47,6 +63,14 @@ pub(crate) struct Record {
 impl Record {
     pub(crate) fn new(now: Instant) -> Record {
         Record {
+            began: now,
+            counted: None,
+            queued: None,
+            sent: None,
+            last_bytes: None,
+            last_piece: None,
+            gaps: None,
+            reason: Reason::First,
             begun: now,
             underway: None,
             // Most calls need one.
@@ -66,13 +90,34 @@ impl Record {
             patience: Duration::ZERO,
         }
     }
+
+    /// Takes over what belongs to the call rather than to one of several attempts beside each other.
+    pub(crate) fn inherit(&mut self, call: &mut Record) {
+        let mut attempts = std::mem::take(&mut call.attempts);
+        attempts.append(&mut self.attempts);
+        self.attempts = attempts;
+        self.began = call.began;
+        self.counted = call.counted;
+        self.queued = call.queued;
+        self.sent = call.sent.or(self.sent);
+    }
+
+    /// A piece of the answer came.
+    pub(crate) fn piece(&mut self, at: Instant) {
+        if let Some(last) = self.last_piece.replace(at) {
+            let gap = at.saturating_duration_since(last);
+            let gaps = self.gaps.get_or_insert_default();
+            gaps.add(gap.as_nanos() as u64);
+        }
+    }
 }
 
 /// One try at one target.
 #[derive(Clone, Debug)]
 pub(crate) struct Attempt {
-    target: Target,
-    pub(crate) status: &'static str,
+    pub(crate) target: Target,
+    pub(crate) reason: Reason,
+    pub(crate) status: Status,
     pub(crate) kind: Option<&'static str>,
     pub(crate) http_status: Option<u16>,
     pub(crate) took: Duration,
@@ -88,14 +133,24 @@ pub(crate) enum Reason {
     First,
     Retry,
     Fallback,
+    Hedge,
 }
 
 impl Reason {
-    fn name(self) -> &'static str {
+    /// All of them, in their order.
+    pub(crate) const ALL: [Reason; 4] = [
+        Reason::First,
+        Reason::Retry,
+        Reason::Fallback,
+        Reason::Hedge,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Reason::First => "first",
             Reason::Retry => "retry",
             Reason::Fallback => "fallback",
+            Reason::Hedge => "hedge",
         }
     }
 }
@@ -129,13 +184,13 @@ pub(crate) fn tool_call(id: &str, name: &str) -> String {
 }
 
 /// A ROUTE event's JSON.
-pub(crate) fn route(record: &Record, attempt: u32, reason: Reason) -> String {
+pub(crate) fn route(record: &Record, attempt: u32) -> String {
     written(256, |route| {
         route
             .text("provider", record.target.provider())
             .text("model", record.target.model())
             .count("attempt", Some(attempt.into()))
-            .text("reason", reason.name())
+            .text("reason", record.reason.name())
             .flag("voids", false)
             .list("tried", &record.attempts, tried);
     })
@@ -332,10 +387,16 @@ fn head(text: &str, max: usize) -> &str {
 }
 
 /// How one attempt ended.
-pub(crate) fn attempt(target: &Target, error: Option<&Error>, took: Duration) -> Attempt {
+pub(crate) fn attempt(
+    target: &Target,
+    reason: Reason,
+    error: Option<&Error>,
+    took: Duration,
+) -> Attempt {
     Attempt {
         target: target.clone(),
-        status: error.map_or(Status::Ok, Error::status).name(),
+        reason,
+        status: error.map_or(Status::Ok, Error::status),
         kind: error.map(|error| error.kind().name()),
         http_status: error.and_then(Error::http_status),
         took,
@@ -347,7 +408,7 @@ fn tried(object: &mut Object<'_>, attempt: &Attempt) {
     object
         .text("provider", attempt.target.provider())
         .text("model", attempt.target.model())
-        .text("status", attempt.status)
+        .text("status", attempt.status.name())
         .maybe("kind", attempt.kind)
         .count("http_status", attempt.http_status.map(u64::from))
         .thousandths("ms", Some(us(attempt.took)))

@@ -23,6 +23,8 @@ pub(crate) struct Ticket {
     lane: Lane,
     /// An attempt that was opened for the consumer, told of with what comes first.
     opened: Option<(String, Instant)>,
+    /// For how long the host was waited for, where it was asked.
+    pub(crate) hosted: Duration,
     finished: bool,
 }
 
@@ -57,6 +59,7 @@ impl Ticket {
             queue: queue.shared.clone(),
             lane,
             opened: None,
+            hosted: Duration::ZERO,
             finished: false,
         })
     }

@@ -146,6 +146,41 @@ fn metrics_are_those_that_the_library_tells() {
     assert_eq!(ours, theirs);
     let text = client.metrics(MetricsFormat::Prometheus).expect("metrics");
     for one in METRICS {
-        assert!(text.contains(&format!("libllm_{}", one.name)), "{text}");
+        let (name, kind, about) = (one.name, one.kind.name(), one.about);
+        let head = format!("# HELP libllm_{name} {about}\n# TYPE libllm_{name} {kind}\n");
+        assert!(text.contains(&head), "{head}{text}");
+        for line in text.lines().filter(|line| is_of(line, name)) {
+            let labels = labels(line);
+            assert_eq!(labels, one.labels, "{line}");
+        }
     }
+    let told = text.lines().filter(|line| line.contains("model=\"echo\""));
+    assert!(told.count() > 20, "{text}");
+}
+
+/// Whether a line of Prometheus text is of this metric.
+fn is_of(line: &str, name: &str) -> bool {
+    let rest = line
+        .strip_prefix("libllm_")
+        .and_then(|line| line.strip_prefix(name));
+    rest.is_some_and(|rest| {
+        let parts = ["", "_bucket", "_sum", "_count"];
+        parts.iter().any(|part| {
+            rest.strip_prefix(part)
+                .is_some_and(|rest| rest.starts_with([' ', '{']))
+        })
+    })
+}
+
+/// What tells a line apart, but for a bucket's bound.
+fn labels(line: &str) -> Vec<&str> {
+    let inside = line
+        .split_once('{')
+        .and_then(|(_, rest)| rest.rsplit_once('}'));
+    let pairs = inside.map_or("", |(inside, _)| inside).split("\",");
+    pairs
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(label, _)| label)
+        .filter(|label| *label != "le")
+        .collect()
 }

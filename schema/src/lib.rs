@@ -38,4 +38,6 @@ pub use request::{
     ImagePart, ImageUrl, InputAudio, MessageParam, Role, Stop, TextPart, ToolCallParam, ToolChoice,
     ToolDefinition,
 };
-pub use tables::{Carries, EVENTS, EventKind, FLAGS, Flag, METRICS, Metric, VARIABLES, Variable};
+pub use tables::{
+    Carries, EVENTS, EventKind, FLAGS, Flag, METRICS, Metric, MetricKind, VARIABLES, Variable,
+};

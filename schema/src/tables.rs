@@ -109,20 +109,109 @@ pub const VARIABLES: &[Variable] = &[
 pub struct Metric {
     /// Its name in JSON; in Prometheus text `libllm_` stands before it.
     pub name: &'static str,
+    /// What its numbers do.
+    pub kind: MetricKind,
     /// What it is counted by, if it is several numbers.
-    pub label: Option<&'static str>,
+    pub labels: &'static [&'static str],
     /// What it counts.
     pub about: &'static str,
 }
 
-/// Every metric; all are counters.
+/// What a metric's numbers do, in the words of Prometheus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricKind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// How often which size came.
+    Histogram,
+}
+
+impl MetricKind {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            MetricKind::Counter => "counter",
+            MetricKind::Gauge => "gauge",
+            MetricKind::Histogram => "histogram",
+        }
+    }
+}
+
+const fn counter(
+    name: &'static str,
+    labels: &'static [&'static str],
+    about: &'static str,
+) -> Metric {
+    let kind = MetricKind::Counter;
+    Metric {
+        name,
+        kind,
+        labels,
+        about,
+    }
+}
+
+const fn gauge(name: &'static str, labels: &'static [&'static str], about: &'static str) -> Metric {
+    let kind = MetricKind::Gauge;
+    Metric {
+        name,
+        kind,
+        labels,
+        about,
+    }
+}
+
+const fn histogram(
+    name: &'static str,
+    labels: &'static [&'static str],
+    about: &'static str,
+) -> Metric {
+    let kind = MetricKind::Histogram;
+    Metric {
+        name,
+        kind,
+        labels,
+        about,
+    }
+}
+
+const TARGET: &[&str] = &["provider", "model", "operation"];
+const TARGET_STATUS: &[&str] = &["provider", "model", "operation", "status"];
+const TARGET_KIND: &[&str] = &["provider", "model", "operation", "kind"];
+const TARGET_REASON: &[&str] = &["provider", "model", "operation", "reason"];
+
+/// Every metric; docs/observability.md says more of each.
 #[rustfmt::skip]
 pub const METRICS: &[Metric] = &[
-    Metric { name: "requests_total", label: None, about: "Requests accepted." },
-    Metric { name: "attempts_total", label: None, about: "Attempts at targets, retries and fallbacks included." },
-    Metric { name: "prompt_tokens_total", label: None, about: "Prompt tokens that providers reported." },
-    Metric { name: "completion_tokens_total", label: None, about: "Completion tokens that providers reported." },
-    Metric { name: "reloads_total", label: None, about: "Configurations that took another's place." },
-    Metric { name: "reloads_refused_total", label: None, about: "Configurations that were bad and changed nothing." },
-    Metric { name: "ended_total", label: Some("status"), about: "Requests ended, by status." },
+    counter("requests_total", &[], "Requests accepted."),
+    counter("attempts_total", &[], "Attempts at targets, retries and fallbacks included."),
+    counter("prompt_tokens_total", &[], "Prompt tokens that providers reported."),
+    counter("completion_tokens_total", &[], "Completion tokens that providers reported."),
+    counter("reloads_total", &[], "Configurations that took another's place."),
+    counter("reloads_refused_total", &[], "Configurations that were bad and changed nothing."),
+    counter("ended_total", &["status"], "Requests ended, by status."),
+    counter("target_requests_total", TARGET_STATUS, "Requests ended, by the target that was asked last."),
+    counter("target_errors_total", TARGET_KIND, "Attempts that failed, by kind of error."),
+    counter("target_attempts_total", TARGET_REASON, "Attempts, by why they were begun."),
+    counter("tokens_total", TARGET_KIND, "Tokens that providers reported, by kind."),
+    counter("cost_microusd_total", TARGET, "What answers cost, in millionths of a US dollar, as far as it is known."),
+    histogram("request_duration_seconds", TARGET_STATUS, "From the host's call to the last event."),
+    histogram("time_to_first_token_seconds", TARGET, "From the host's call to the first item."),
+    histogram("inter_token_seconds", TARGET, "Between two pieces of one streamed answer, as they came."),
+    histogram("overhead_seconds", TARGET, "Our own part of a request: before the provider was asked, and after its last byte."),
+    histogram("queue_wait_seconds", TARGET, "What requests waited for a limit of our own, of those that did."),
+    counter("hedges_total", &[], "Second attempts beside a slow first one."),
+    counter("hedges_won_total", &[], "Second attempts that answered before the first one."),
+    counter("retries_unpaid_total", &[], "Attempts that were not made because a retry budget was empty."),
+    counter("keys_refused_total", &[], "Keys put aside because their provider refused them."),
+    counter("shared_asked_total", &[], "Commands sent to the shared Redis."),
+    counter("shared_late_total", &[], "Commands that the shared Redis did not answer in time."),
+    counter("shared_failed_total", &[], "Commands that failed with the shared Redis's connection, or that it refused."),
+    counter("shared_skipped_total", &[], "Commands that were not sent while the shared Redis was gone."),
+    gauge("shared_links", &[], "Connections to a shared Redis that clients want."),
+    gauge("shared_links_up", &[], "Connections to a shared Redis that stand; with fewer than wanted, limits are this process's own share."),
+    gauge("requests_live", &[], "Requests between their start and their last event, now."),
+    gauge("queue_waiting_bytes", &[], "Bytes that wait in queues for their consumer, now."),
 ];

@@ -71,7 +71,6 @@ def declare(c):
         ("llm_queue_free", None, [c_void_p]),
         ("llm_submit", c_int32, [c_void_p, c_void_p] + text + [POINTER(COptions), c_void_p, POINTER(c_uint64), out]),
         ("llm_submit_http", c_int32, [c_void_p, c_void_p, POINTER(CHttp), c_void_p, c_void_p, POINTER(c_uint64), out]),
-        ("llm_client_metrics", c_void_p, [c_void_p, c_int32, c_void_p]),
         ("llm_string_free", None, [c_void_p]),
         ("llm_log_to_queue", c_int32, [c_int32, c_void_p]),
         ("llm_pause", c_int32, [c_uint64, c_int32]),
@@ -179,10 +178,7 @@ def submit_http(client, queue, method, url, body):
 
 def metrics(client, format=0):
     """llm_client_metrics(): JSON, or with 1 Prometheus' text."""
-    text = library().llm_client_metrics(client.handle, format, None)
-    copy = ctypes.string_at(text).decode()
-    library().llm_string_free(text)
-    return copy
+    return client.metrics(("json", "prometheus")[format])
 
 
 def encode(config):

@@ -33,6 +33,7 @@ mod proxy;
 mod reload;
 mod scope;
 mod shared;
+mod telemetry;
 mod timeouts;
 
 pub use crate::policy::route::Strategy;
@@ -47,6 +48,7 @@ pub use provider::{Key, Provider, Tls};
 pub use proxy::Proxies;
 pub use reload::Reload;
 pub use shared::Shared;
+pub use telemetry::Telemetry;
 pub use timeouts::{Limit, Timeouts, TimeoutsOverride};
 
 pub(crate) use document::Document;
@@ -94,6 +96,8 @@ pub struct Config {
     pub(crate) catalog: Arc<Catalog>,
     /// Whether files that change are read again.
     pub reload: Reload,
+    /// What is told of requests when they have ended.
+    pub telemetry: Telemetry,
 }
 
 impl Config {
@@ -150,6 +154,7 @@ impl Config {
             hooks: Hooks::read(&root)?,
             catalog: catalog::read(&root, environment)?,
             reload: Reload::read(&root)?,
+            telemetry: Telemetry::read(&root)?,
         };
         if config.replay.is_some() {
             if let Some(item) = root.get("record") {
@@ -206,5 +211,6 @@ const KEYS: &[&str] = &[
     "replay",
     "shared",
     "catalog",
+    "telemetry",
 ];
-const LATER: &[&str] = &["rules", "budgets", "cache", "telemetry"];
+const LATER: &[&str] = &["rules", "budgets", "cache"];

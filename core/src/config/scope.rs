@@ -72,6 +72,17 @@ impl<'d> Table<'d> {
         self.get(key).map(|item| item.text()).transpose()
     }
 
+    /// `true` or `false`.
+    pub(crate) fn boolean(&self, key: &str) -> Result<Option<bool>> {
+        let Some(item) = self.get(key) else {
+            return Ok(None);
+        };
+        match item.node.value {
+            Value::Bool(flag) => Ok(Some(flag)),
+            _ => Err(item.expected("true or false")),
+        }
+    }
+
     /// A table.
     pub(crate) fn table(&self, key: &str) -> Result<Option<Table<'d>>> {
         self.get(key).map(|item| item.table()).transpose()

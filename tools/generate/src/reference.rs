@@ -34,12 +34,13 @@ pub(crate) fn page(model: &Model) -> String {
     for (name, about) in tables::variables() {
         out += &format!("| `{name}` | {about} |\n");
     }
-    out += "\n## Metrics\nCounters; in Prometheus text `libllm_` stands before each name.\n\n| metric | by | |\n|---|---|---|\n";
+    out += "\n## Metrics\nIn Prometheus text `libllm_` stands before each name. [observability.md](observability.md) says more.\n\n| metric | kind | by | |\n|---|---|---|---|\n";
     for one in METRICS {
         out += &format!(
-            "| `{}` | {} | {} |\n",
+            "| `{}` | {} | {} | {} |\n",
             one.name,
-            one.label.unwrap_or(""),
+            one.kind.name(),
+            one.labels.join(", "),
             one.about
         );
     }
