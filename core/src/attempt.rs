@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use libllm_proto::decoder::Decoder;
 use libllm_proto::event::Batch;
+use libllm_proto::operation;
 use libllm_proto::wire::{Ending, Exchange, Head, Target};
 
 use crate::auth;
@@ -16,6 +17,7 @@ use crate::outlet::Outlet;
 use crate::pace::Flowing;
 use crate::plan::Candidate;
 use crate::report::Record;
+use crate::request::Request;
 use crate::source::{Patience, Source, before, spare};
 use crate::ticket::Ticket;
 use crate::transport::{Exchanged, Route, Sent, Transport};
@@ -126,6 +128,7 @@ fn decoder(job: &Job, candidate: &Candidate, head: Head) -> Decoder {
         stream: job.stream,
         operation: job.asked.operation,
         quirks: &candidate.provider.quirks,
+        packed: wants_packed(&job.request),
     };
     Decoder::new(
         candidate.wire,
@@ -135,6 +138,12 @@ fn decoder(job: &Job, candidate: &Candidate, head: Head) -> Decoder {
         job.asked.raw,
         clock::wall(),
     )
+}
+
+// Whether vectors are asked for in base64: then that is what the caller gets.
+fn wants_packed(request: &Request) -> bool {
+    let format = request.field("encoding_format");
+    format.is_some_and(|format| format.starts_with(b"\"base64"))
 }
 
 // After the first item: hand over, read on. Nothing is tried again.
@@ -255,7 +264,7 @@ fn encode(job: &Job, candidate: &Candidate, record: &mut Record) -> Result<http:
     };
     let wire = candidate.wire;
     let encoded = match &job.caller {
-        None => wire.encode(&job.request, &target)?,
+        None => operation::encode(wire, &job.request, &target)?,
         Some(caller) => caller.encode(&job.request, wire, &target)?,
     };
     record.dropped = encoded.dropped;

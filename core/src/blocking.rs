@@ -40,7 +40,7 @@ impl Client {
     /// Sends a request that is JSON text and waits for the whole answer.
     pub fn complete_json(&self, request: &[u8], options: &Options) -> Result<Answer> {
         self.check()?;
-        let request = Request::parse(Bytes::copy_from_slice(request))?;
+        let request = Request::parse_any(Bytes::copy_from_slice(request))?;
         self.complete(request, options)
     }
 
@@ -67,7 +67,7 @@ impl Client {
         on_event: &mut dyn FnMut(&Delivered) -> bool,
     ) -> Result<()> {
         self.check()?;
-        let request = Request::parse(Bytes::copy_from_slice(request))?;
+        let request = Request::parse_any(Bytes::copy_from_slice(request))?;
         let stream = request.stream().unwrap_or(true);
         self.wait(request, options, stream, None, on_event)
     }

@@ -388,6 +388,10 @@ fn answered(record: &Record, request: u64, done: &str) -> Answered {
         .unwrap_or_default()
         .as_secs();
     let text = record.response.text().unwrap_or_default().to_owned();
+    if let Some(result) = record.response.result() {
+        let json = report::whole(result, done);
+        return Answered { text, json };
+    }
     let mut json = record.response.chat_completion_json(&made_id);
     // An object that is never empty: what only this side knows goes before its end.
     json.truncate(json.len() - 1);

@@ -220,7 +220,7 @@ impl Client {
         seen: impl FnOnce(u64),
     ) -> Result<u64> {
         self.check()?;
-        let request = Request::parse(Bytes::copy_from_slice(request))?;
+        let request = Request::parse_any(Bytes::copy_from_slice(request))?;
         let stream = request.stream().unwrap_or(true);
         self.start(queue, request, options, user_data, stream, None, seen)
     }
@@ -297,6 +297,8 @@ impl Client {
         let began = clock::now();
         self.check()?;
         let config = self.config();
+        // What cannot come in pieces is not asked for in pieces, whatever the request says.
+        let stream = stream && options.streams();
         let candidates = self.candidates(&config, &request, options, stream)?;
         let errand = Errand {
             began,

@@ -105,6 +105,11 @@ impl Options {
         self.operation.as_deref() == Some(WARM)
     }
 
+    /// Whether the answer may come in pieces.
+    pub(crate) fn streams(&self) -> bool {
+        self.operation().is_ok_and(Operation::streams)
+    }
+
     /// What is asked, if it is in this build.
     pub(crate) fn operation(&self) -> Result<Operation> {
         match self.operation.as_deref() {
@@ -391,10 +396,10 @@ mod tests {
             operation: Some(name.into()),
             ..Options::default()
         };
-        for operation in [Operation::Chat, Operation::Completion] {
-            assert_eq!(asks(operation.name()).operation().unwrap(), operation);
+        for operation in Operation::ALL {
+            assert_eq!(asks(operation.name()).operation().unwrap(), *operation);
         }
-        let error = asks("embeddings").operation().unwrap_err();
+        let error = asks("divination").operation().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
     }
 }

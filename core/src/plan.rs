@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{HeaderName, HeaderValue};
+use libllm_proto::operation;
 use libllm_proto::provider::base_url;
 use libllm_proto::wire::{self, Operation, Unsupported, Wire};
 
@@ -278,12 +279,14 @@ impl<'p> Named<'p> {
 /// A script speaks any wire; the first that is in this build and knows the operation reads it.
 fn mock_provider(operation: Operation) -> Result<Arc<Provider>> {
     let mut wires = wire::KNOWN.iter().filter_map(|name| wire::find(name));
-    let wire = wires.find(|wire| wire.speaks(operation)).ok_or_else(|| {
-        wrong(format!(
-            "no wire of this build knows operation {}",
-            operation.name()
-        ))
-    })?;
+    let wire = wires
+        .find(|wire| operation::knows(*wire, operation))
+        .ok_or_else(|| {
+            wrong(format!(
+                "no wire of this build knows operation {}",
+                operation.name()
+            ))
+        })?;
     Ok(Arc::new(Provider::mock(wire)))
 }
 

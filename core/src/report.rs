@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use libllm_proto::base64;
 use libllm_proto::event::{PartKind, Usage};
 use libllm_proto::json::as_written;
 use libllm_proto::json::write::Object;
-use libllm_proto::response::{Choice, Response};
+use libllm_proto::response::{Choice, Response, Whole};
 use libllm_proto::wire::Dropped;
 use serde::Deserialize;
 
@@ -229,7 +230,13 @@ fn done_with(
                 finish(Some(choice), object);
             });
         }
-        if with_message {
+        if let Some(result) = response.result() {
+            // There is no turn to append.
+            done.raw("message", "null");
+            if let Some(media_type) = &result.media_type {
+                done.text("media_type", media_type);
+            }
+        } else if with_message {
             let made_id = |choice, index| tool_id(request, choice, index);
             done.made("message", |out| {
                 response.write_message(with_text, &made_id, out)
@@ -260,6 +267,30 @@ fn done_with(
             })
             .flag("cached", false);
     })
+}
+
+/// The JSON of a whole answer that is no conversation's turn: the result's own object with what we know beside, or its bytes in
+/// base64.
+pub(crate) fn whole(result: &Whole, done: &str) -> String {
+    if let Some(media_type) = &result.media_type {
+        return written(result.data.len() / 3 * 4 + done.len() + 128, |object| {
+            object
+                .text("object", "bytes")
+                .text("media_type", media_type)
+                .text("data", &base64::encode(&result.data))
+                .raw("libllm", done);
+        });
+    }
+    let mut json = String::from_utf8_lossy(&result.data).into_owned();
+    let end = json.trim_end().len().saturating_sub(1);
+    json.truncate(end);
+    if !json.trim_end().ends_with('{') {
+        json.push(',');
+    }
+    json.push_str("\"libllm\":");
+    json.push_str(done);
+    json.push('}');
+    json
 }
 
 /// An ERROR event's JSON.

@@ -210,6 +210,7 @@ impl Ticket {
                     (EventType::Part, index, made.as_bytes())
                 }
                 Event::Raw(bytes) => (EventType::Raw, 0, bytes),
+                Event::Result { data, .. } => (EventType::Result, 0, data),
                 _ => {
                     *done += 1;
                     continue;

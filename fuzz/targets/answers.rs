@@ -82,6 +82,7 @@ impl Asked {
             stream: self.stream,
             operation: self.operation,
             quirks: &self.quirks,
+            packed: false,
         };
         hear(
             self.wire, &exchange, &self.head, limits, self.raw, pieces, end,

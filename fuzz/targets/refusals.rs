@@ -60,6 +60,7 @@ fn refuse(wire: &'static dyn Wire, head: &Head, pieces: &[&[u8]]) -> Error {
         stream: true,
         operation: Operation::Chat,
         quirks: &quirks,
+        packed: false,
     };
     let limits = Limits::default();
     let now = SystemTime::UNIX_EPOCH;

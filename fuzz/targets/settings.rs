@@ -184,6 +184,7 @@ fn play(script: &Arc<Script>, text: &str, dialect: Dialect, wire: &str, stream: 
         stream,
         operation: Operation::Chat,
         quirks: &quirks,
+        packed: false,
     };
     let heard = hear(
         wire,

@@ -15,7 +15,7 @@
 //!
 //! # #[cfg(feature = "openai")] {
 //! let quirks = Quirks::default();
-//! let exchange = Exchange { stream: true, operation: Operation::Chat, quirks: &quirks };
+//! let exchange = Exchange { stream: true, operation: Operation::Chat, quirks: &quirks, packed: false };
 //! let wire = wire::find("openai_chat").expect("it is in this build");
 //! let (head, now) = (Head::new(200), SystemTime::UNIX_EPOCH);
 //! let mut decoder = Decoder::new(wire, &exchange, head, Limits::default(), false, now);
@@ -39,6 +39,7 @@ use crate::event::{Batch, Event};
 use crate::frame::{Frame, Framer, Framing};
 use crate::inflate::Inflate;
 use crate::json;
+use crate::operation;
 use crate::provider::Quirks;
 use crate::refusal;
 use crate::wire::{Ending, Exchange, Flow, Head, Operation, Reader, Wire};
@@ -97,6 +98,7 @@ struct Asked {
     stream: bool,
     operation: Operation,
     quirks: Quirks,
+    packed: bool,
 }
 
 enum State {
@@ -129,6 +131,7 @@ impl Decoder {
             stream: exchange.stream,
             operation: exchange.operation,
             quirks: *exchange.quirks,
+            packed: exchange.packed,
         };
         let state = match head.status {
             200..=299 if head.is_type("text/html") => State::Html(Vec::new()),
@@ -313,13 +316,14 @@ impl Asked {
             stream: self.stream,
             operation: self.operation,
             quirks: &self.quirks,
+            packed: self.packed,
         }
     }
 }
 
 impl Answer {
     fn new(wire: &dyn Wire, exchange: &Exchange<'_>, head: &Head, limits: Limits) -> Answer {
-        let (framing, reader) = wire.reader(exchange, head);
+        let (framing, reader) = operation::reader(wire, exchange, head);
         let frame_max = match framing {
             Framing::Body => usize::try_from(limits.answer).unwrap_or(usize::MAX),
             _ => limits.event,

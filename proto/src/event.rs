@@ -59,6 +59,13 @@ pub enum Event<'a> {
     },
     /// A provider event nobody here knows, byte for byte.
     Raw(&'a [u8]),
+    /// The whole answer of an operation that is answered in one piece.
+    Result {
+        /// What it is, if it is not JSON.
+        media_type: Option<&'a str>,
+        /// A JSON object, or bytes.
+        data: &'a [u8],
+    },
 }
 
 /// What an [`Event::Part`] carries.
@@ -149,6 +156,8 @@ pub struct Batch {
     data: String,
     raw: Vec<u8>,
     usages: Vec<Usage>,
+    /// An answer has one, which may be large: it is moved here.
+    result: Vec<u8>,
     items: usize,
     joins: bool,
 }
@@ -165,16 +174,23 @@ struct Stored {
 
 #[derive(Clone, Copy, Debug)]
 enum Tag {
-    Start { id: bool, model: bool },
+    Start {
+        id: bool,
+        model: bool,
+    },
     Text,
     Reasoning,
     Refusal,
-    ToolCall { id: bool },
+    ToolCall {
+        id: bool,
+    },
     ToolArgs,
     Part(PartKind),
     Usage,
     Finish(Option<Finish>, bool),
     Raw,
+    /// Whether it has a media type.
+    Result(bool),
 }
 
 impl Batch {
@@ -234,6 +250,9 @@ impl Batch {
                 self.data.push_str(raw.unwrap_or_default());
                 (Tag::Finish(reason, raw.is_some()), 0)
             }
+            Event::Result { media_type, data } => {
+                return self.push_result(data.to_vec(), media_type.map(str::to_owned));
+            }
             Event::Raw(bytes) => {
                 let start = self.raw.len();
                 self.raw.extend_from_slice(bytes);
@@ -250,6 +269,17 @@ impl Batch {
             }
         };
         self.store(tag, choice, index, start, start);
+    }
+
+    /// Takes the whole answer of an operation that is answered in one piece; a media type says that it is not JSON. The last one
+    /// counts.
+    pub fn push_result(&mut self, data: Vec<u8>, media_type: Option<String>) {
+        let start = self.data.len();
+        self.data
+            .push_str(media_type.as_deref().unwrap_or_default());
+        self.result = data;
+        self.items += 1;
+        self.store(Tag::Result(media_type.is_some()), 0, 0, start, start);
     }
 
     /// Like [`Batch::push`] for a delta whose text `write` appends to what is here; `event` is that delta without a text.
@@ -301,14 +331,14 @@ impl Batch {
         self.stored.is_empty()
     }
 
-    /// Whether an item is among them: text, reasoning, refusal, tool call, arguments or part. The first item commits a call.
+    /// Whether an item is among them: text, reasoning, refusal, tool call, arguments, part or result. The first item commits a call.
     pub fn has_item(&self) -> bool {
         self.items > 0
     }
 
     /// Bytes of payload that wait.
     pub fn bytes(&self) -> usize {
-        self.data.len() + self.raw.len()
+        self.data.len() + self.raw.len() + self.result.len()
     }
 
     /// Bytes of [`Event::Raw`] that wait.
@@ -327,7 +357,7 @@ impl Batch {
 
     /// Bytes of memory it holds for payloads, used or not.
     pub fn memory(&self) -> usize {
-        self.data.capacity() + self.raw.capacity()
+        self.data.capacity() + self.raw.capacity() + self.result.capacity()
     }
 
     /// Forgets the events, keeps the memory.
@@ -336,6 +366,7 @@ impl Batch {
         self.data.clear();
         self.raw.clear();
         self.usages.clear();
+        self.result = Vec::new();
         self.items = 0;
     }
 
@@ -412,6 +443,10 @@ impl Batch {
                 raw: raw.then(whole),
             },
             Tag::Raw => Event::Raw(&self.raw[stored.start..stored.end]),
+            Tag::Result(typed) => Event::Result {
+                media_type: typed.then(whole),
+                data: &self.result,
+            },
         }
     }
 }

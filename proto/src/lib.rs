@@ -5,6 +5,7 @@
 //! [`decoder::Decoder`]; a [`response::Response`] is the fold over them.
 #![forbid(unsafe_code)]
 
+pub mod base64;
 pub mod carrier;
 pub mod catalog;
 pub mod chat;
@@ -16,6 +17,7 @@ pub mod inbound;
 mod inflate;
 pub mod json;
 pub mod mock;
+pub mod operation;
 pub mod provider;
 pub mod rate;
 pub mod refusal;

@@ -41,7 +41,7 @@ pub use draft::Draft;
 use check::Place;
 use splice::{Slot, Splice};
 
-/// A request that is known to be good: JSON whose known members have the types they should, with at least one message.
+/// A request that is known to be good: JSON whose known members have the types they should.
 #[derive(Clone, Debug)]
 pub struct Request {
     source: Bytes,
@@ -87,6 +87,18 @@ impl Request {
 
     /// Checks a request. The error says where and why: line and column of malformed JSON, path of a wrong type.
     pub fn parse(json: impl Into<Bytes>) -> Result<Request> {
+        let request = Request::parse_any(json)?;
+        let there = |name| request.find(name).is_some();
+        if !request.has_messages && !there("input") && !there("prompt") {
+            return Err(check::fail(&Place::Member(b"messages"), "is missing"));
+        }
+        Ok(request)
+    }
+
+    /// The same for a request that may be no conversation: that what it asks about is there is [`Operation::check`]'s to see.
+    ///
+    /// [`Operation::check`]: crate::wire::Operation::check
+    pub fn parse_any(json: impl Into<Bytes>) -> Result<Request> {
         let mut source: Bytes = json.into();
         if source.starts_with(BOM) {
             source = source.slice(BOM.len()..);
@@ -218,14 +230,13 @@ fn index(text: &[u8]) -> Result<Request> {
     cursor.enter_object()?;
     let mut fields: Vec<Field> = Vec::with_capacity(8);
     let mut found = messages::Found::default();
-    let (mut has_messages, mut has_input) = (false, false);
+    let mut has_messages = false;
     let mut start = cursor.position();
     while let Some(key) = cursor.key()? {
         let name = plain(key);
         let name: &[u8] = &name;
         let value_start = splice::skip_blanks(text, cursor.position());
         let place = Place::Member(name);
-        has_input |= name == b"input" || name == b"prompt";
         if name == b"messages" {
             has_messages = true;
             found = messages::check(&mut cursor, &place)?;
@@ -246,10 +257,6 @@ fn index(text: &[u8]) -> Result<Request> {
         });
     }
     cursor.end()?;
-    // What is no conversation has `input` or `prompt` in the place of messages; `Operation::check` knows who needs what.
-    if !has_messages && !has_input {
-        return Err(check::fail(&Place::Member(b"messages"), "is missing"));
-    }
     // The last slot ends at the brace; `start` is one behind it.
     let close = start - usize::from(!fields.is_empty());
     let has_earlier = found.earlier;

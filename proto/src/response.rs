@@ -28,8 +28,19 @@ pub struct Response {
     provider: Option<Box<str>>,
     choices: Vec<Choice>,
     usage: Option<Usage>,
+    /// Of an operation that is answered in one piece.
+    result: Option<Whole>,
     /// Of text, reasoning and refusals only their presence is noted.
     without_text: bool,
+}
+
+/// The answer of an operation that is answered in one piece.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Whole {
+    /// What it is, if it is not JSON.
+    pub media_type: Option<Box<str>>,
+    /// A JSON object, or bytes; empty where results are not kept.
+    pub data: Box<[u8]>,
 }
 
 /// One of the answers to a request.
@@ -83,7 +94,7 @@ pub struct Part {
 pub type MakeId<'a> = &'a dyn Fn(u32, u32) -> String;
 
 impl Response {
-    /// Whether text, reasoning and refusals are kept; they are, unless this says otherwise before the first event.
+    /// Whether text, reasoning, refusals and results are kept; they are, unless this says otherwise before the first event.
     pub fn keep_text(&mut self, keep: bool) {
         self.without_text = !keep;
     }
@@ -119,6 +130,11 @@ impl Response {
     /// The model that answered, in the provider's words: the first that was not empty.
     pub fn model(&self) -> Option<&str> {
         self.model.as_deref()
+    }
+
+    /// The answer of an operation that is answered in one piece.
+    pub fn result(&self) -> Option<&Whole> {
+        self.result.as_ref()
     }
 
     /// Whether there are parts, which say whose they are: [`Response::set_provider`].
@@ -192,6 +208,16 @@ impl Response {
             }
             Event::Usage(usage) => {
                 self.usage = Some(usage);
+                return;
+            }
+            Event::Result { media_type, data } => {
+                self.result = Some(Whole {
+                    media_type: media_type.map(Box::from),
+                    data: match self.without_text {
+                        true => Box::default(),
+                        false => data.into(),
+                    },
+                });
                 return;
             }
             Event::Raw(_) => return,

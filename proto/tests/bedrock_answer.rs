@@ -25,6 +25,7 @@ fn exchange(stream: bool, quirks: &Quirks) -> Exchange<'_> {
         stream,
         operation: Operation::Chat,
         quirks,
+        packed: false,
     }
 }
 

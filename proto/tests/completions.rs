@@ -75,6 +75,7 @@ fn text_stands_beside_the_choices_number() {
         stream: true,
         operation: Operation::Completion,
         quirks: &quirks,
+        packed: false,
     };
     let wire = wire::find("openai_completions").unwrap();
     // Together says each text twice.

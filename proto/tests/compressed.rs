@@ -39,6 +39,7 @@ fn decode(status: u16, coding: &str, kind: &str, pieces: &[&[u8]]) -> (String, R
         stream: kind == "text/event-stream",
         operation: Operation::Chat,
         quirks: &quirks,
+        packed: false,
     };
     let mut head = Head::new(status);
     for (name, value) in [("content-encoding", coding), ("content-type", kind)] {

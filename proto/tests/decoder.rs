@@ -94,6 +94,7 @@ fn decoder(head: Head, limits: Limits, raw: bool) -> Decoder {
         stream: true,
         operation: Operation::Chat,
         quirks: &quirks,
+        packed: false,
     };
     Decoder::new(&Words, &exchange, head, limits, raw, SystemTime::UNIX_EPOCH)
 }

@@ -25,6 +25,7 @@ fn hear_in(pieces: &[&[u8]], content_type: &str, stream: bool, quirks: &Quirks) 
         stream,
         operation: Operation::Chat,
         quirks,
+        packed: false,
     };
     let wire = wire::find("gemini").unwrap();
     support::hear(wire, &exchange, &head(content_type), pieces, End::Clean)
@@ -71,6 +72,7 @@ fn facts(body: &str) -> (Vec<String>, Option<Usage>, Vec<(u32, String)>) {
         stream: true,
         operation: Operation::Chat,
         quirks: &Quirks::PLAIN,
+        packed: false,
     };
     let wire = wire::find("gemini").unwrap();
     let (limits, now) = (Limits::default(), std::time::SystemTime::UNIX_EPOCH);

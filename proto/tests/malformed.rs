@@ -54,6 +54,7 @@ fn stream_faults_are_told_from_answers() {
         stream: true,
         operation: Operation::Chat,
         quirks: &quirks,
+        packed: false,
     };
     let mut passed = 0;
     for case in cases(&file).iter().filter(|case| case["dialect"] != "any") {
@@ -142,6 +143,7 @@ fn every_status_is_the_same_error_in_every_dialect() {
                 stream: false,
                 operation: Operation::Chat,
                 quirks: &quirks,
+                packed: false,
             };
             let input = bytes(&case["body_b64"]);
             let input = if input.is_empty() {
@@ -195,6 +197,7 @@ fn a_refusal_holds_what_the_provider_said() {
         stream: true,
         operation: Operation::Chat,
         quirks: &quirks,
+        packed: false,
     };
     for (id, expected) in table {
         let case = case(id);
@@ -223,6 +226,7 @@ fn a_body_that_is_no_event_stream_is_an_error() {
         stream: true,
         operation: Operation::Chat,
         quirks: &quirks,
+        packed: false,
     };
     let mut passed = 0;
     for case in cases(&file).iter().filter(|case| case["framing"] == "sse") {
@@ -294,6 +298,7 @@ fn every_shape_of_error_inside_a_stream_is_an_error() {
         stream: true,
         operation: Operation::Chat,
         quirks: &quirks,
+        packed: false,
     };
     let mut head = Head::new(200);
     head.headers
@@ -319,6 +324,7 @@ fn a_frame_that_is_no_json_ends_a_stream() {
         stream: true,
         operation: Operation::Chat,
         quirks: &quirks,
+        packed: false,
     };
     let mut head = Head::new(200);
     head.headers

@@ -66,6 +66,7 @@ fn hear(dialect: Dialect, script: &str, stream: bool) -> Heard {
         stream,
         operation,
         quirks: &quirks,
+        packed: false,
     };
     support::hear(wire, &exchange, &head, &pieces, end)
 }

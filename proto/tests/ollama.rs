@@ -245,6 +245,7 @@ fn exchange(quirks: &Quirks, stream: bool) -> Exchange<'_> {
         stream,
         operation: Operation::Chat,
         quirks,
+        packed: false,
     }
 }
 

@@ -144,6 +144,7 @@ impl Case {
             stream,
             operation: Operation::Chat,
             quirks: &quirks,
+            packed: false,
         };
         let mut head = Head::new(200);
         let content_type = self.directive("type").unwrap_or("text/event-stream");

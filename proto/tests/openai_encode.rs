@@ -420,6 +420,7 @@ fn turn_of(frames: &[&str]) -> String {
         stream: true,
         operation: Operation::Chat,
         quirks: &quirks,
+        packed: false,
     };
     let wire = wire::find("openai_chat").unwrap();
     let (head, now) = (Head::new(200), SystemTime::UNIX_EPOCH);

@@ -19,6 +19,7 @@ fn exchange(quirks: &Quirks) -> Exchange<'_> {
         stream: true,
         operation: Operation::Chat,
         quirks,
+        packed: false,
     }
 }
 

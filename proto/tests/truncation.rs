@@ -297,6 +297,7 @@ fn check(id: &str, dialect: &str, wire: &'static dyn Wire, body: &[u8], end: &En
         stream: true,
         operation: Operation::Chat,
         quirks: &quirks,
+        packed: false,
     };
     let head = stream_head(dialect);
     let whole = hear(wire, &exchange, &head, &[body], End::Clean);
@@ -344,6 +345,7 @@ fn the_rich_streams_are_whole() {
         stream: true,
         operation: Operation::Chat,
         quirks: &quirks,
+        packed: false,
     };
     for (id, dialect, body) in rich() {
         let Some((_, wire)) = wires().into_iter().find(|(name, _)| *name == dialect) else {

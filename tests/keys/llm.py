@@ -186,7 +186,9 @@ def encode(config):
 
 
 def chat(model, more):
-    request = {"messages": [{"role": "user", "content": "hi"}], **more}
+    # What asks about something else is no conversation.
+    other = {"input", "prompt", "query", "file"} & set(more)
+    request = dict(more) if other else {"messages": [{"role": "user", "content": "hi"}], **more}
     return request if model is None else {"model": model, **request}
 
 

@@ -5,7 +5,7 @@ from server import Server
 from suite import config, test
 
 NAMES = ("terminal_marker", "stream_usage", "max_tokens_name", "moderation_403", "system_role", "tool_ids", "reasoning_field",
-         "no_parallel_tools")
+         "no_parallel_tools", "int8_vectors")
 
 
 def quirk(name, says):
@@ -139,6 +139,19 @@ def _():
     assert "parallel_tool_calls" not in body and dropped == {"parallel_tool_calls": "dropped"}
     body, dropped = sent({}, {"parallel_tool_calls": True})
     assert body["parallel_tool_calls"] is True and dropped == {}
+
+
+@quirk("int8_vectors", "reads vectors in base64 as bytes with a sign, unless they were asked for so")
+def _():
+    def vector(quirks, **body):
+        server = Server(lambda exchange: exchange.whole(200, {"object": "list", "data": [{"index": 0, "embedding": "AX+A/w=="}]}))
+        client = Client(config(server, provider={"quirks": quirks}))
+        answer = client.complete("house/m", operation="embeddings", body={"input": "hi", **body})
+        return answer["data"][0]["embedding"]
+
+    assert vector({"int8_vectors": True}) == [1, 127, -128, -1]
+    assert len(vector({})) == 1, "one number of four bytes"
+    assert vector({"int8_vectors": True}, encoding_format="base64") == "AX+A/w=="
 
 
 @test("providers.P.quirks", says="are laid over the built-in provider's own")

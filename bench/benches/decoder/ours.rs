@@ -20,6 +20,7 @@ pub(crate) fn decoder(wire: &'static dyn Wire) -> Decoder {
         stream: true,
         operation: Operation::Chat,
         quirks: &Quirks::PLAIN,
+        packed: false,
     };
     let mut head = Head::new(200);
     let event_stream = "text/event-stream; charset=utf-8"

@@ -8,14 +8,15 @@ use super::readdress;
 use crate::chat::Report;
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::frame::Framing;
+use crate::operation::{Operation, Unary};
 use crate::refusal;
 use crate::request::Request;
 use crate::wire::bedrock::{EVENT_STREAM, converse};
 use crate::wire::{self, Encoded, Exchange, Head, Reader, Target, Wire, segment};
 
 mod answer;
-mod base64;
 mod counts;
+mod embed;
 mod family;
 mod pieces;
 mod prompt;
@@ -30,6 +31,10 @@ pub struct Invoke;
 impl Wire for Invoke {
     fn name(&self) -> &'static str {
         "bedrock_invoke"
+    }
+
+    fn unary(&self, operation: Operation) -> Option<&'static Unary> {
+        Unary::find(&embed::ALL, operation)
     }
 
     fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded> {

@@ -21,6 +21,8 @@ pub struct Quirks {
     pub reasoning_field: Option<&'static str>,
     /// `parallel_tool_calls` is not known there.
     pub no_parallel_tools: bool,
+    /// Vectors in base64 are bytes with a sign, not numbers of four bytes (Perplexity).
+    pub int8_vectors: bool,
 }
 
 /// What proves that a streamed answer is whole.
@@ -47,6 +49,7 @@ impl Quirks {
         tool_ids: None,
         reasoning_field: None,
         no_parallel_tools: false,
+        int8_vectors: false,
     };
 
     /// These quirks with what a configuration says laid over them.
@@ -71,6 +74,7 @@ impl Quirks {
             patch.reasoning_field.map(ReasoningField::value),
         );
         set(&mut self.no_parallel_tools, patch.no_parallel_tools);
+        set(&mut self.int8_vectors, patch.int8_vectors);
         self
     }
 }
@@ -100,6 +104,7 @@ pub struct QuirksPatch {
     tool_ids: Option<ToolIds>,
     reasoning_field: Option<ReasoningField>,
     no_parallel_tools: Option<bool>,
+    int8_vectors: Option<bool>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

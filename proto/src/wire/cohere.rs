@@ -9,10 +9,12 @@ use std::time::SystemTime;
 
 use crate::error::{Error, Result};
 use crate::frame::Framing;
+use crate::operation::Unary;
 use crate::refusal;
 use crate::request::Request;
-use crate::wire::{Encoded, Exchange, Head, Reader, Target, Wire};
+use crate::wire::{Encoded, Exchange, Head, Operation, Reader, Target, Wire};
 
+mod embed;
 mod messages;
 mod params;
 mod push;
@@ -20,6 +22,7 @@ mod reader;
 mod request;
 mod said;
 mod tools;
+mod unary;
 mod usage;
 mod v1;
 mod whole;
@@ -31,6 +34,10 @@ pub struct Cohere;
 impl Wire for Cohere {
     fn name(&self) -> &'static str {
         "cohere"
+    }
+
+    fn unary(&self, operation: Operation) -> Option<&'static Unary> {
+        Unary::find(&unary::V2, operation)
     }
 
     fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded> {
@@ -72,6 +79,10 @@ pub struct CohereV1;
 impl Wire for CohereV1 {
     fn name(&self) -> &'static str {
         "cohere_v1"
+    }
+
+    fn unary(&self, operation: Operation) -> Option<&'static Unary> {
+        Unary::find(&unary::V1, operation)
     }
 
     fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded> {

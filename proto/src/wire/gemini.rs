@@ -10,12 +10,14 @@ use crate::chat::body::Body;
 use crate::chat::{Chat, Report};
 use crate::error::{Error, Result};
 use crate::frame::Framing;
+use crate::operation::Unary;
 use crate::refusal;
 use crate::request::Request;
-use crate::wire::{Encoded, Exchange, Head, Reader, Target, Wire, segment};
+use crate::wire::{Encoded, Exchange, Head, Operation, Reader, Target, Wire, segment};
 
 mod config;
 mod contents;
+mod embed;
 mod finish;
 mod generation;
 mod parts;
@@ -23,6 +25,7 @@ mod reader;
 mod said;
 mod thinking;
 mod tools;
+mod unary;
 mod usage;
 
 use generation::Generation;
@@ -40,15 +43,13 @@ impl Wire for Gemini {
         "gemini"
     }
 
+    fn unary(&self, operation: Operation) -> Option<&'static Unary> {
+        Unary::find(&unary::GEMINI, operation)
+    }
+
     fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded> {
         super::check_operation(self, target.operation)?;
-        // A tuned model's name says that it is one.
-        let (folder, model) = match target.model.split_once('/') {
-            Some((folder @ ("models" | "tunedModels"), model)) => (folder, model),
-            _ => ("models", target.model),
-        };
-        let place = format!("{}/{folder}/{}", target.base_url, segment(model));
-        encode(request, target, &place)
+        encode(request, target, &gemini_place(target))
     }
 
     fn reader(&self, exchange: &Exchange<'_>, head: &Head) -> (Framing, Box<dyn Reader>) {
@@ -65,11 +66,13 @@ impl Wire for Vertex {
         "vertex"
     }
 
+    fn unary(&self, operation: Operation) -> Option<&'static Unary> {
+        Unary::find(&unary::VERTEX, operation)
+    }
+
     fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded> {
         super::check_operation(self, target.operation)?;
-        let model = segment(target.model);
-        let place = format!("{}/publishers/google/models/{model}", target.base_url);
-        encode(request, target, &place)
+        encode(request, target, &vertex_place(target))
     }
 
     fn reader(&self, exchange: &Exchange<'_>, head: &Head) -> (Framing, Box<dyn Reader>) {
@@ -79,6 +82,22 @@ impl Wire for Vertex {
     fn error(&self, exchange: &Exchange<'_>, head: &Head, body: &[u8], now: SystemTime) -> Error {
         refusal::from_response(head, body, exchange.quirks, now)
     }
+}
+
+/// Where a model lies at the Gemini API.
+fn gemini_place(target: &Target<'_>) -> String {
+    // A tuned model's name says that it is one.
+    let (folder, model) = match target.model.split_once('/') {
+        Some((folder @ ("models" | "tunedModels"), model)) => (folder, model),
+        _ => ("models", target.model),
+    };
+    format!("{}/{folder}/{}", target.base_url, segment(model))
+}
+
+/// Where a model lies at Vertex AI.
+fn vertex_place(target: &Target<'_>) -> String {
+    let model = segment(target.model);
+    format!("{}/publishers/google/models/{model}", target.base_url)
 }
 
 fn encode(request: &Request, target: &Target<'_>, place: &str) -> Result<Encoded> {

@@ -9,8 +9,11 @@ use http::{HeaderMap, HeaderValue, Method, Uri};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::event::Batch;
 use crate::frame::{Frame, Framing};
+use crate::operation::{self, Unary};
 use crate::provider::Quirks;
 use crate::request::Request;
+
+pub use crate::operation::Operation;
 
 #[cfg(feature = "anthropic")]
 pub mod anthropic;
@@ -34,9 +37,15 @@ pub trait Wire: Sync + std::fmt::Debug {
     /// The name that rows and configuration use, such as `openai_chat`.
     fn name(&self) -> &'static str;
 
-    /// Whether this can be asked in the format; every one has conversations.
+    /// Whether this can be asked in the format as conversations are; every one has those.
     fn speaks(&self, operation: Operation) -> bool {
         operation == Operation::Chat
+    }
+
+    /// How the format asks for something that is answered in one piece, if it has words for it.
+    fn unary(&self, operation: Operation) -> Option<&'static Unary> {
+        let _ = operation;
+        None
     }
 
     /// Says the request in this format, for this target. What did not fit is in [`Encoded::dropped`], or an error, as the
@@ -159,6 +168,8 @@ pub struct Exchange<'a> {
     pub operation: Operation,
     /// How this provider differs.
     pub quirks: &'a Quirks,
+    /// Vectors were asked for in base64.
+    pub packed: bool,
 }
 
 /// Where a request goes, joined from a provider row and the caller's words.
@@ -180,53 +191,6 @@ pub struct Target<'a> {
     pub unsupported: Unsupported,
     /// JSON object text merged into the body last (`extra_body`), or `None`.
     pub extra_body: Option<&'a [u8]>,
-}
-
-/// What is asked of the provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Operation {
-    /// A conversation's next turn.
-    #[default]
-    Chat,
-    /// The text that follows a prompt, without a conversation's template where the provider has such an operation.
-    Completion,
-    /// A conversation's next turn, the request being in OpenAI's Responses format already.
-    Responses,
-}
-
-impl Operation {
-    /// The operation of this name, if it is in this build.
-    pub fn find(name: &str) -> Option<Operation> {
-        let all = [Operation::Chat, Operation::Completion, Operation::Responses];
-        all.into_iter().find(|operation| operation.name() == name)
-    }
-
-    /// Its name in `llm_options.operation`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Operation::Chat => "chat",
-            Operation::Completion => "completion",
-            Operation::Responses => "responses",
-        }
-    }
-
-    /// Refuses a request that lacks what is asked about.
-    pub fn check(self, request: &Request) -> Result<()> {
-        let (needed, there) = match self {
-            Operation::Responses => ("input", request.field("input").is_some()),
-            Operation::Chat => ("messages", request.has_messages()),
-            Operation::Completion => {
-                let prompt = request.field("prompt").is_some();
-                ("messages", prompt || request.has_messages())
-            }
-        };
-        if there {
-            return Ok(());
-        }
-        let message = format!("{needed} is missing");
-        Err(Error::new(ErrorKind::InvalidArgument, message))
-    }
 }
 
 /// What to do with a parameter that a provider cannot take.
@@ -262,9 +226,8 @@ pub struct Dropped {
 }
 
 /// Refuses what a wire has no words for; another target may have them.
-#[allow(dead_code)] // a build may have no wire at all
-pub(crate) fn check_operation(wire: &dyn Wire, operation: Operation) -> Result<()> {
-    if wire.speaks(operation) {
+pub fn check_operation(wire: &dyn Wire, operation: Operation) -> Result<()> {
+    if operation::knows(wire, operation) {
         return Ok(());
     }
     let (operation, wire) = (operation.name(), wire.name());
@@ -354,10 +317,10 @@ pub fn find(name: &str) -> Option<&'static dyn Wire> {
 /// formats, which lie at the same place, that does.
 pub fn for_operation(wire: &'static dyn Wire, operation: Operation) -> &'static dyn Wire {
     let sibling = match operation {
-        _ if wire.speaks(operation) || !wire.name().starts_with("openai_") => None,
-        Operation::Chat => find("openai_chat"),
+        _ if operation::knows(wire, operation) || !wire.name().starts_with("openai_") => None,
         Operation::Completion => find("openai_completions"),
         Operation::Responses => find("openai_responses"),
+        _ => find("openai_chat"),
     };
     sibling.unwrap_or(wire)
 }

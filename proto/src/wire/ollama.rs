@@ -8,14 +8,17 @@ use std::time::SystemTime;
 
 use crate::error::{Error, Result};
 use crate::frame::Framing;
+use crate::operation::Unary;
 use crate::refusal;
 use crate::request::Request;
 use crate::wire::{Encoded, Exchange, Head, Operation, Reader, Target, Wire};
 
+mod embed;
 mod encode;
 mod messages;
 mod options;
 mod reader;
+mod unary;
 
 /// The format of Ollama's own API.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,6 +31,10 @@ impl Wire for Ollama {
 
     fn speaks(&self, operation: Operation) -> bool {
         matches!(operation, Operation::Chat | Operation::Completion)
+    }
+
+    fn unary(&self, operation: Operation) -> Option<&'static Unary> {
+        Unary::find(&unary::ALL, operation)
     }
 
     fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded> {

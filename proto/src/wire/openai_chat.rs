@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use crate::error::{Error, Result};
 use crate::frame::Framing;
+use crate::operation::Unary;
 use crate::refusal;
 use crate::request::Request;
 use crate::wire::{Encoded, Exchange, Head, Operation, Reader, Target, Wire};
@@ -16,6 +17,7 @@ mod azure;
 mod calls;
 mod choice;
 mod completions;
+mod embeddings;
 mod encode;
 mod finish;
 mod message;
@@ -24,6 +26,7 @@ mod reader;
 mod sink;
 #[cfg(test)]
 mod tests;
+mod unary;
 mod usage;
 mod walk;
 
@@ -34,6 +37,10 @@ pub struct OpenaiChat;
 impl Wire for OpenaiChat {
     fn name(&self) -> &'static str {
         "openai_chat"
+    }
+
+    fn unary(&self, operation: Operation) -> Option<&'static Unary> {
+        Unary::find(&unary::PLAIN, operation)
     }
 
     fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded> {
@@ -59,9 +66,13 @@ impl Wire for AzureOpenai {
         "azure_openai"
     }
 
+    fn unary(&self, operation: Operation) -> Option<&'static Unary> {
+        Unary::find(&unary::DEPLOYED, operation)
+    }
+
     fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded> {
         super::check_operation(self, target.operation)?;
-        azure::deployed(request, target)
+        azure::deployed(request, target, encode::encode)
     }
 
     fn reader(&self, exchange: &Exchange<'_>, head: &Head) -> (Framing, Box<dyn Reader>) {

@@ -25,6 +25,7 @@ fn hear_with(quirks: &Quirks, content_type: &str, pieces: &[&[u8]]) -> Heard {
         stream: true,
         operation: Operation::Chat,
         quirks,
+        packed: false,
     };
     hear(
         wire::find("anthropic").unwrap(),
@@ -110,6 +111,7 @@ fn fold(input: &[u8], content_type: &str) -> Response {
         stream: true,
         operation: Operation::Chat,
         quirks: &Quirks::PLAIN,
+        packed: false,
     };
     let wire = wire::find("anthropic").unwrap();
     let now = std::time::SystemTime::UNIX_EPOCH;
@@ -208,6 +210,7 @@ fn unknown_events_are_kept_raw_counted_and_never_fatal() {
         stream: true,
         operation: Operation::Chat,
         quirks: &Quirks::PLAIN,
+        packed: false,
     };
     let mut reader = wire::find("anthropic")
         .unwrap()

@@ -122,6 +122,7 @@ fn heard(wire: &str, stream: bool, pieces: &[&[u8]]) -> Heard {
         stream,
         operation: Operation::Chat,
         quirks: &quirks,
+        packed: false,
     };
     let mut head = Head::new(200);
     let content_type = if stream {
@@ -464,6 +465,7 @@ fn a_conversation_crosses_formats_both_ways() {
             stream: true,
             operation: Operation::Chat,
             quirks: &quirks,
+            packed: false,
         };
         let mut head = Head::new(200);
         head.headers

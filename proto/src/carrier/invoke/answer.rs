@@ -1,9 +1,9 @@
 //! Reads an answer of InvokeModel. Nothing says whose body it holds but the body itself: the first piece is looked at, and the
 //! reader of its format gets it and all that follow.
 
-use super::base64;
 use super::counts::Counts;
 use super::pieces::Pieces;
+use crate::base64;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Batch, Event};
 use crate::frame::Frame;
@@ -140,6 +140,7 @@ impl Answer {
             stream: self.streamed,
             operation: Operation::Chat,
             quirks: &self.quirks,
+            packed: false,
         };
         Ok(wire.reader(&exchange, &head).1)
     }

@@ -83,7 +83,7 @@ impl Chunks {
                     None => self.finishes.push((choice, word)),
                 }
             }
-            Event::Raw(_) => {}
+            Event::Raw(_) | Event::Result { .. } => {}
         }
     }
 

@@ -78,7 +78,7 @@ impl Message {
             Event::Part { kind, index, json } => self.part(kind, index, json, out),
             Event::Usage(usage) => self.usage = Some(usage),
             Event::Finish { reason, raw } => self.stop = Some((reason, raw.map(str::to_owned))),
-            Event::Raw(_) => {}
+            Event::Raw(_) | Event::Result { .. } => {}
         }
     }
 

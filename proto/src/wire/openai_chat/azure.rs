@@ -4,13 +4,16 @@
 use http::Uri;
 use http::uri::PathAndQuery;
 
-use super::encode;
 use crate::error::{Error, ErrorKind, Result};
 use crate::request::Request;
 use crate::wire::{Encoded, Target};
 
-/// Says the request for this deployment; the model is the deployment's name.
-pub(super) fn deployed(request: &Request, target: &Target<'_>) -> Result<Encoded> {
+/// Says the request for this deployment, as `say` says it elsewhere; the model is the deployment's name.
+pub(super) fn deployed(
+    request: &Request,
+    target: &Target<'_>,
+    say: fn(&Request, &Target<'_>) -> Result<Encoded>,
+) -> Result<Encoded> {
     let base_url = format!(
         "{}/openai/deployments/{}",
         target.base_url,
@@ -20,7 +23,7 @@ pub(super) fn deployed(request: &Request, target: &Target<'_>) -> Result<Encoded
         base_url: &base_url,
         ..*target
     };
-    let mut encoded = encode::encode(request, &target)?;
+    let mut encoded = say(request, &target)?;
     let no_url = || Error::new(ErrorKind::Config, "base URL is no URL");
     let mut parts = encoded.http.uri().clone().into_parts();
     let path = encoded.http.uri().path();

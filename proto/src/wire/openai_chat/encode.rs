@@ -1,5 +1,7 @@
 //! A request in this format is the caller's own text; what routing and the row's quirks change is spliced into it.
 
+use http::Uri;
+
 use crate::chat::Report;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::Cursor;
@@ -28,6 +30,39 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded> 
     if let Some(edits) = messages::rewrite(request, target, &mut report)? {
         splice.edit("messages", edits);
     }
+    extra(request, target, &mut splice)?;
+    let accept = if target.stream {
+        "text/event-stream"
+    } else {
+        "application/json"
+    };
+    Ok(Encoded {
+        http: post_to(place(target, "/chat/completions")?, accept, splice.finish()),
+        dropped: report.finish(),
+    })
+}
+
+/// A request that is no conversation: the caller's own text, but for the model and what the caller says over all.
+pub(super) fn plain(
+    request: &Request,
+    target: &Target<'_>,
+    path: &str,
+    accept: &'static str,
+) -> Result<Encoded> {
+    let mut splice = Splice::new(request);
+    splice.set("model", quote(target.model));
+    // These say nothing of an answer that comes in one piece, and servers refuse what they do not know.
+    splice.remove("stream");
+    splice.remove("stream_options");
+    extra(request, target, &mut splice)?;
+    Ok(Encoded {
+        http: post_to(place(target, path)?, accept, splice.finish()),
+        dropped: Vec::new(),
+    })
+}
+
+/// What the caller says over all.
+fn extra(request: &Request, target: &Target<'_>, splice: &mut Splice<'_>) -> Result<()> {
     splice.remove_own();
     if let Some(extra) = request.field("extra_body") {
         splice.merge(extra)?;
@@ -37,20 +72,16 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded> 
             .merge(extra)
             .map_err(|error| error.context("extra_body"))?;
     }
-    let accept = if target.stream {
-        "text/event-stream"
-    } else {
-        "application/json"
-    };
-    let place = url::joined(target.base_url, "/chat/completions").map_err(|error| {
+    Ok(())
+}
+
+/// Where it goes.
+pub(super) fn place(target: &Target<'_>, path: &str) -> Result<Uri> {
+    url::joined(target.base_url, path).map_err(|error| {
         Error::new(
             ErrorKind::Config,
             format!("base URL of provider {}: {error}", target.provider),
         )
-    })?;
-    Ok(Encoded {
-        http: post_to(place, accept, splice.finish()),
-        dropped: report.finish(),
     })
 }
 

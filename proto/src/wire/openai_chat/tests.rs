@@ -144,6 +144,7 @@ fn reader() -> Chat {
             stream: true,
             operation: Operation::Chat,
             quirks: &quirks,
+            packed: false,
         },
         false,
         false,
