@@ -1,12 +1,16 @@
-//! What a client knows of models: the catalog that is built in, and what its configuration lays over that.
+//! What a client knows of models: the catalog that is built in, and what its configuration lays over that, from a file and from afar.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use libllm_proto::catalog::{self, Price, Table};
 
+use crate::clock;
 use crate::lock;
 use crate::target::Target;
+use crate::transport::control::Fetcher;
 
 /// A model that is known, whole: what lies over the catalog may change while it is used.
 #[derive(Debug)]
@@ -17,25 +21,46 @@ pub(crate) struct Known {
 /// The catalog as one client sees it. Cheap to ask: what was found once is kept.
 #[derive(Debug, Default)]
 pub(crate) struct Catalog {
+    /// Laid over all else.
+    file: Option<Table>,
+    remote: Option<Remote>,
     state: Mutex<State>,
+}
+
+/// Where a catalog is fetched from.
+#[derive(Debug)]
+pub(crate) struct Remote {
+    pub(crate) url: String,
+    /// How long one is good; for ever if there is no such time.
+    pub(crate) every: Option<Duration>,
+    pub(crate) fetcher: Fetcher,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Laid over what is built in; the first goes first.
-    over: Vec<Arc<Table>>,
+    fetched: Option<Arc<Table>>,
+    /// When it is fetched next; at once if it never was.
+    next: Option<Instant>,
     /// By `provider/model`, with what is not known.
     found: HashMap<Box<str>, Option<Arc<Known>>>,
 }
 
 impl Catalog {
+    pub(crate) fn new(file: Option<Table>, remote: Option<Remote>) -> Catalog {
+        Catalog {
+            file,
+            remote,
+            state: Mutex::default(),
+        }
+    }
+
     /// What is known of a target.
     pub(crate) fn model(&self, target: &Target) -> Option<Arc<Known>> {
         let mut state = lock(&self.state);
         if let Some(found) = state.found.get(target.text()) {
             return found.clone();
         }
-        let over: Vec<&Table> = state.over.iter().map(|table| &**table).collect();
+        let over: Vec<&Table> = self.file.iter().chain(state.fetched.as_deref()).collect();
         let model = catalog::find_in(&over, target.provider(), target.model());
         let known = model.map(|model| Arc::new(Known { price: model.price }));
         // Names are the callers': they may never end.
@@ -46,16 +71,51 @@ impl Catalog {
         known
     }
 
-    /// Lays tables over what is built in, instead of those that lie there.
-    pub(crate) fn lay(&self, over: Vec<Arc<Table>>) {
+    /// Fetching it anew, if that is due: for whoever makes a call, who does not wait for it. One at a time.
+    pub(crate) fn refresh(
+        self: &Arc<Self>,
+        now: Instant,
+    ) -> Option<impl Future<Output = ()> + use<>> {
+        let remote = self.remote.as_ref()?;
         let mut state = lock(&self.state);
-        state.over = over;
-        state.found.clear();
+        if state.next.is_some_and(|next| now < next) {
+            return None;
+        }
+        let every = remote.every.unwrap_or(FOR_EVER);
+        state.next = Some(now + every);
+        drop(state);
+        let catalog = self.clone();
+        Some(async move {
+            let remote = catalog.remote.as_ref();
+            let Some(Remote { url, fetcher, .. }) = remote else {
+                return;
+            };
+            let fetched = fetcher.fetch(url).await;
+            let fetched = fetched.and_then(|json| {
+                Table::from_source(&json).map_err(|error| error.message().to_owned())
+            });
+            let mut state = lock(&catalog.state);
+            match fetched {
+                Ok(table) => {
+                    tracing::info!(target: "libllm", models = table.len(), "catalog fetched");
+                    state.fetched = Some(Arc::new(table));
+                    state.found.clear();
+                }
+                Err(why) => {
+                    tracing::warn!(target: "libllm", "catalog.url: {why}; the catalog stays as it is");
+                    state.next = Some(clock::now() + every.min(AGAIN));
+                }
+            }
+        })
     }
 }
 
 /// More models than anybody uses at a time.
 const FOUND_MAX: usize = 1024;
+/// Whoever is away for a moment is not asked by each call.
+const AGAIN: Duration = Duration::from_secs(60);
+/// A century.
+const FOR_EVER: Duration = Duration::from_secs(100 * 366 * 86_400);
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -63,18 +123,16 @@ mod tests {
     use libllm_proto::catalog::{Service, Unit};
 
     use super::*;
+    use crate::transport::tls::Trust;
 
     #[test]
-    fn what_is_laid_over_is_seen_at_once_and_unknown_names_are_bounded() {
-        let catalog = Catalog::default();
+    fn what_is_laid_over_goes_first_and_unknown_names_are_bounded() {
+        let table = Table::from_text("house\tm\tchat\t77\t\t\t\tin=1").unwrap();
+        let catalog = Catalog::new(Some(table), None);
         let rate = |provider: &str, model: &str| {
             let known = catalog.model(&Target::new(provider, model))?;
             known.price.rate(Service::Standard, 1, Unit::Input)
         };
-        assert_eq!(rate("house", "m"), None);
-        let table = Table::from_text("house\tm\tchat\t77\t\t\t\tin=1").unwrap();
-        catalog.lay(vec![Arc::new(table)]);
-        assert_eq!(rate("house", "m"), Some(1));
         for number in 0..2 * FOUND_MAX {
             let name = number.to_string();
             assert_eq!(rate("house", &name), None);
@@ -82,5 +140,25 @@ mod tests {
         assert!(lock(&catalog.state).found.len() <= FOUND_MAX);
         assert_eq!(rate("house", "m"), Some(1));
         assert_eq!(rate("openai", "gpt-4o"), Some(2_500_000));
+    }
+
+    #[test]
+    fn is_fetched_when_that_is_due_and_by_one_at_a_time() {
+        let now = clock::now();
+        assert!(Arc::new(Catalog::default()).refresh(now).is_none());
+        let remote = |every| Remote {
+            url: "http://127.0.0.1:1/".to_owned(),
+            every,
+            fetcher: Fetcher::new(Trust::default()),
+        };
+        let hour = Duration::from_secs(3600);
+        let catalog = Arc::new(Catalog::new(None, Some(remote(Some(hour)))));
+        assert!(catalog.refresh(now).is_some());
+        assert!(catalog.refresh(now).is_none());
+        assert!(catalog.refresh(now + hour / 2).is_none());
+        assert!(catalog.refresh(now + hour).is_some());
+        let once = Arc::new(Catalog::new(None, Some(remote(None))));
+        assert!(once.refresh(now).is_some());
+        assert!(once.refresh(now + 1000 * hour).is_none());
     }
 }

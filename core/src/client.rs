@@ -404,7 +404,9 @@ impl Client {
         self.inner.process.counters.submitted();
         seen(id);
         let span = tracing::info_span!(target: "libllm", "request", id);
+        let refresh = config.catalog.refresh(clock::now());
         self.inner.engine.run(move || {
+            refresh.into_iter().for_each(runtime::spawn_here);
             let call = call::run(job, ticket).instrument(span);
             // A panic ends its call, not the shard: the ticket has said so while it unwound.
             runtime::spawn_here(AssertUnwindSafe(call).catch_unwind().map(|outcome| {

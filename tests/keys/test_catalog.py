@@ -4,6 +4,7 @@ import json
 import os
 
 from llm import CONFIG, Client, refused
+from nginx import Authority, Nginx, secure
 from server import Server
 from suite import config, house, test
 
@@ -131,3 +132,77 @@ def _():
     refused(lambda: Client({"catalog": {"file": "/nowhere/prices.json"}}), CONFIG, "catalog.file: cannot read /nowhere/prices.json")
     refused(lambda: Client({"catalog": {"file": written([])}}), CONFIG, "catalog.file", "no JSON object")
     refused(lambda: Client({"catalog": {"files": "x"}}), CONFIG, "unknown key catalog.files", "closest: file")
+
+
+def until(found, ask):
+    """Calls do not wait for a catalog that is fetched: some come too early."""
+    for _ in range(500):
+        last = ask()
+        if last == found:
+            return
+    raise AssertionError(last)
+
+
+@test("catalog.url", says="is fetched when a call is made, laid over what is built in, and under the file")
+def _():
+    server = said({"prompt_tokens": 100, "completion_tokens": 20})
+    prices = {"house/m": {"input_cost_per_token": 1e-06, "output_cost_per_token": 1e-06},
+              "house/n": {"input_cost_per_token": 1e-06, "output_cost_per_token": 1e-06}}
+    far = Server(lambda exchange: exchange.whole(200, prices))
+    path = written({"house/n": {"input_cost_per_token": 3e-06, "output_cost_per_token": 3e-06}})
+    client = Client({"providers": {"house": house(server)}, "catalog": {"url": f"{far.url}/prices.json?v=1", "file": path}})
+    assert not far.requests
+    until(catalog(120), lambda: cost(client, "house/m"))
+    assert cost(client, "house/n") == catalog(360)
+    asked = far.only
+    assert (asked.method, asked.path) == ("GET", "/prices.json?v=1")
+    assert asked.headers["user-agent"].startswith("libllm/"), asked.headers
+
+
+@test("catalog.url", needs="nginx", says="is fetched from whom the platform, or SSL_CERT_FILE in its place, trusts")
+def _():
+    prices = {"house/m": {"input_cost_per_token": 1e-06, "output_cost_per_token": 1e-06}}
+    server, far = said({"prompt_tokens": 100, "completion_tokens": 20}), Server(lambda exchange: exchange.whole(200, prices))
+    authority = Authority()
+    with Nginx(far, "ssl", secure(authority)) as front:
+        settings = {"providers": {"house": house(server)}, "catalog": {"url": f"https://localhost:{front.port}/"}}
+        os.environ["SSL_CERT_FILE"] = os.path.join(os.environ["LLM_ROOT"], "core/tests/data/ca.pem")
+        client = Client(settings)
+        assert [cost(client, "house/m") for _ in range(20)] == [UNKNOWN] * 20
+        os.environ["SSL_CERT_FILE"] = authority.file
+        client = Client(settings)
+        until(catalog(120), lambda: cost(client, "house/m"))
+    assert len(far.requests) == 1
+
+
+@test("catalog.url", says="that cannot be fetched, or is no catalog, changes nothing, and no redirect is followed")
+def _():
+    server = said({"prompt_tokens": 100, "completion_tokens": 20})
+    good = Server(lambda exchange: exchange.whole(200, {"house/m": {"input_cost_per_token": 1, "output_cost_per_token": 1}}))
+    for far in (Server(lambda exchange: exchange.whole(500, "no")), Server(lambda exchange: exchange.whole(200, "[]")),
+                Server(lambda exchange: exchange.whole(302, "", [f"location: {good.url}/"]))):
+        client = Client({"providers": {"house": house(server)}, "catalog": {"url": far.url}})
+        until(1, lambda: [cost(client, "house/m"), len(far.requests)][1])
+        assert [cost(client, "house/m") for _ in range(20)] == [UNKNOWN] * 20
+        far.only
+    assert not good.requests
+
+
+@test("catalog.refresh_s", says="is how long one that was fetched is good")
+def _():
+    server = said({"prompt_tokens": 100, "completion_tokens": 20})
+    far = Server(lambda exchange: exchange.whole(200, {"house/m": {"input_cost_per_token": 1e-06 * len(far.requests),
+                                                                   "output_cost_per_token": 0}}))
+    client = Client({"providers": {"house": house(server)}, "catalog": {"url": far.url, "refresh_s": 0.05}})
+    until(catalog(300), lambda: cost(client, "house/m"))
+    # Once for ever.
+    far.requests.clear()
+    client = Client({"providers": {"house": house(server)}, "catalog": {"url": far.url, "refresh_s": 0}})
+    until(catalog(100), lambda: cost(client, "house/m"))
+
+
+@test("catalog.url", "catalog.refresh_s", says="are a URL, and a time for one")
+def _():
+    for url in ("ftp://host/x", "prices.json", "http://user@host/"):
+        refused(lambda url=url: Client({"catalog": {"url": url}}), CONFIG, "catalog.url: expected an http or https URL")
+    refused(lambda: Client({"catalog": {"refresh_s": 5}}), CONFIG, "there is no catalog.url")

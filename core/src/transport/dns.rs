@@ -61,7 +61,7 @@ impl Resolver {
         Ok(first.ip().to_string())
     }
 
-    async fn ask(&self, host: &str) -> io::Result<Addresses> {
+    pub(super) async fn ask(&self, host: &str) -> io::Result<Addresses> {
         let (answer, found) = oneshot::channel();
         self.queue(host, answer)?;
         found

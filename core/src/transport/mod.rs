@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 pub(crate) use dial::Dialer;
 
 pub(crate) mod base64;
+pub(crate) mod control;
 mod dial;
 mod dns;
 mod drain;
