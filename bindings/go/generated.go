@@ -201,6 +201,12 @@ const (
 	MetricSharedLinks = "shared_links"
 	// Connections to a shared Redis that stand; with fewer than wanted, limits are this process's own share.
 	MetricSharedLinksUp = "shared_links_up"
+	// Times that a request waited for room under a limit.
+	MetricAdmissionWaitedTotal = "admission_waited_total"
+	// Requests that a limit or a budget refused.
+	MetricAdmissionRefusedTotal = "admission_refused_total"
+	// Requests that wait for room under a limit.
+	MetricAdmissionWaiting = "admission_waiting"
 	// Requests between their start and their last event, now.
 	MetricRequestsLive = "requests_live"
 	// Bytes that wait in queues for their consumer, now.

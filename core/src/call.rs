@@ -10,6 +10,7 @@ use libllm_proto::decoder::Limits;
 use libllm_proto::response::Response;
 use libllm_proto::wire::Operation;
 
+use crate::admit::Pass;
 use crate::attempt::{Live, connect, discreet, open, pump};
 use crate::catalog::Catalog;
 use crate::clock::{self, Alarm};
@@ -54,6 +55,8 @@ pub(crate) struct Job {
     pub(crate) answer: Option<Arc<Mutex<Option<Answered>>>>,
     /// Who asked over HTTP, in a provider's format.
     pub(crate) caller: Option<Box<Caller>>,
+    /// What it shows to be admitted, where anything is limited.
+    pub(crate) pass: Option<Box<Pass>>,
     /// What the host is asked, and who is asked should it replace the request.
     pub(crate) hooks: Hooks,
     pub(crate) replan: Option<Replan>,
@@ -133,6 +136,9 @@ pub(crate) async fn run(job: Box<Job>, mut ticket: Ticket) {
         .await
     };
     let outcome = outcome.map_err(|error| record.interrupted(error));
+    record
+        .held
+        .over(outcome.as_ref().err(), record.response.usage());
     let usage = record.response.usage();
     record.cost = meter.cost(usage, &record.target, record.price.as_ref());
     let ended = Ended::of(&record, outcome.as_ref().err(), ticket.hosted, clock::now());
@@ -265,6 +271,25 @@ async fn warm(job: &Job, ticket: &mut Ticket, record: &mut Record) -> Result<()>
     outcome
 }
 
+// Waits for room. Who has none is passed by, if another has: then it says who.
+async fn admitted(
+    job: &Job,
+    current: usize,
+    record: &mut Record,
+    deadline: Option<Instant>,
+) -> Result<Option<usize>> {
+    let Some(pass) = &job.pass else {
+        return Ok(None);
+    };
+    let untried = current..job.candidates.len();
+    let admitted = pass.admit(&job.candidates, untried, &mut record.held, deadline);
+    let asked = clock::now();
+    let other = Box::pin(admitted).await?;
+    let waited = clock::now() - asked;
+    record.queued = Some(record.queued.unwrap_or_default() + waited);
+    Ok(other.filter(|other| *other != current))
+}
+
 // Attempts until one commits, or none may follow; says which target it was.
 async fn commit(
     job: &Job,
@@ -275,6 +300,9 @@ async fn commit(
     let (mut current, mut attempt, mut here) = (0, 0, 0);
     job.funds.request(clock::now());
     loop {
+        if let Some(other) = admitted(job, current, record, deadline).await? {
+            (current, here) = (other, 0);
+        }
         let candidate = &job.candidates[current];
         attempt += 1;
         here += 1;
@@ -356,6 +384,9 @@ impl Record {
                 _ => turn.end(error, tokens, now),
             }
         }
+        let first = self.first_item.map(|first| self.began + first);
+        let first = first.map(|first| first.saturating_duration_since(self.begun));
+        self.held.attempt_over(error, self.response.usage(), first);
         // Only parts say whose they are.
         if self.response.has_parts() {
             self.response.set_provider(&candidate.provider.id);

@@ -11,6 +11,7 @@ use libllm_proto::decoder::Limits;
 use tracing::Instrument;
 use zeroize::Zeroizing;
 
+use crate::admit::{Gates, Pass};
 use crate::call::{self, Answered, Asked, Job};
 use crate::chat::Chat;
 use crate::clock;
@@ -54,6 +55,8 @@ struct Inner {
     roll: Arc<Roll>,
     /// What may be spent on trying again.
     funds: Arc<Funds>,
+    /// Who may ask, and who waits for that; outlives a reload.
+    gates: Arc<Gates>,
     /// What other processes share with this client, if anything.
     shared: Mutex<Option<Arc<Redis>>>,
     draining: AtomicBool,
@@ -111,6 +114,7 @@ impl Client {
             scripts: Arc::new(Scripts::default()),
             roll: Arc::new(Roll::new(config.health.breaker)),
             funds: Arc::new(Funds::new(config.retry.budget, clock::now())),
+            gates: Gates::new(process),
             shared: Mutex::new(shared),
             engine,
             config: Mutex::new(Arc::new(config)),
@@ -380,6 +384,8 @@ impl Client {
         if self.inner.draining.load(Ordering::Acquire) {
             ticket.live().cancel();
         }
+        let store = || crate::lock(&self.inner.shared).clone();
+        let pass = Pass::of(&self.inner.gates, config, store, &request, options);
         let job = Box::new(Job {
             began,
             counted: config.telemetry.prometheus,
@@ -400,6 +406,7 @@ impl Client {
             caller,
             hooks: config.hooks,
             replan,
+            pass,
         });
         self.inner.process.counters.submitted();
         seen(id);

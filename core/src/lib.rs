@@ -18,6 +18,7 @@
 //! consumer; `plan` and `policy/` decide without clock or socket; `transport/` moves bytes; `report` says what happened.
 #![forbid(unsafe_code)]
 
+mod admit;
 mod attempt;
 mod auth;
 mod bell;

@@ -10,11 +10,13 @@ use libllm_proto::event::Usage;
 
 use crate::error::Status;
 
+mod admission;
 mod page;
 mod shared;
 mod spread;
 mod targets;
 
+pub(crate) use admission::AdmissionCounters;
 pub(crate) use page::{Family, Figure};
 pub(crate) use shared::SharedCounters;
 pub(crate) use spread::Tally;
@@ -70,6 +72,7 @@ pub(crate) struct Counters {
     pub(crate) targets: Targets,
     pub(crate) shared: SharedCounters,
     pub(crate) tries: TryCounters,
+    pub(crate) admission: AdmissionCounters,
 }
 
 /// What is counted of attempts beyond a request's first.
@@ -166,6 +169,7 @@ impl Counters {
         all.push(ended);
         targets::families(&self.targets, &mut all);
         self.shared.families(&mut all);
+        self.admission.families(&mut all);
         for (name, help, count) in self.tries.sums() {
             all.push(Family::counter(name, help, &[]).with(Figure::Count(count)));
         }

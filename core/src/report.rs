@@ -10,6 +10,7 @@ use libllm_proto::response::{Choice, Response, Whole};
 use libllm_proto::wire::Dropped;
 use serde::Deserialize;
 
+use crate::admit::Held;
 use crate::config::Price;
 use crate::cost::Cost;
 use crate::error::{Error, ErrorKind, Phase, Retry, Status};
@@ -57,6 +58,8 @@ pub(crate) struct Record {
     pub(crate) cost: Cost,
     /// The present attempt, as its target counts it.
     pub(crate) turn: Option<Turn>,
+    /// What it has of everything that is limited.
+    pub(crate) held: Held,
     /// How long the present attempt may wait for its first item.
     pub(crate) patience: Duration,
 }
@@ -73,6 +76,7 @@ impl Record {
             gaps: None,
             reason: Reason::First,
             begun: now,
+            held: Held::default(),
             underway: None,
             // Most calls need one.
             attempts: Vec::with_capacity(1),

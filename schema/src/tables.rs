@@ -212,6 +212,9 @@ pub const METRICS: &[Metric] = &[
     counter("shared_skipped_total", &[], "Commands that were not sent while the shared Redis was gone."),
     gauge("shared_links", &[], "Connections to a shared Redis that clients want."),
     gauge("shared_links_up", &[], "Connections to a shared Redis that stand; with fewer than wanted, limits are this process's own share."),
+    counter("admission_waited_total", &[], "Times that a request waited for room under a limit."),
+    counter("admission_refused_total", &[], "Requests that a limit or a budget refused."),
+    gauge("admission_waiting", &[], "Requests that wait for room under a limit."),
     gauge("requests_live", &[], "Requests between their start and their last event, now."),
     gauge("queue_waiting_bytes", &[], "Bytes that wait in queues for their consumer, now."),
 ];

@@ -73,8 +73,8 @@ def declare(c):
         ("llm_submit_http", c_int32, [c_void_p, c_void_p, POINTER(CHttp), c_void_p, c_void_p, POINTER(c_uint64), out]),
         ("llm_string_free", None, [c_void_p]),
         ("llm_log_to_queue", c_int32, [c_int32, c_void_p]),
-        ("llm_pause", c_int32, [c_uint64, c_int32]),
         ("llm_cancel", c_int32, [c_uint64]),
+        ("llm_pause", c_int32, [c_uint64, c_int32]),
         ("llm_answer", c_int32, [c_uint64, c_int32] + text),
         ("llm_client_metrics", c_void_p, [c_void_p, c_int32, POINTER(c_size_t)]),
         ("llm_string_free", None, [c_void_p]),
@@ -139,6 +139,10 @@ class Client:
 
     def free(self):
         library().llm_client_free(self.handle)
+
+    def figures(self):
+        """The same as numbers, by name."""
+        return json.loads(self.metrics())
 
     def submit(self, queue, request, **fields):
         text, number, error = json.dumps(request).encode(), c_uint64(), c_void_p()

@@ -69,12 +69,6 @@ def answer(reader):
     return int(rest) if kind == ":" else rest
 
 
-def metrics(client, names):
-    """These figures of the process."""
-    told = client.metrics()
-    return tuple(told[name] for name in names)
-
-
 def until(found, seconds=PATIENCE):
     """Waits for what happens behind the caller's back."""
     end = time.monotonic() + seconds

@@ -35,15 +35,23 @@ def around(path, value):
         return {"A": {"targets": [{"model": "mock/echo"}], **inner}}
     if head == "targets[]":
         return {"targets": [{"model": "mock/echo", **inner}]}
+    if head == "budgets[]":
+        return {"budgets": [inner]}
     return {head: inner}
+
+
+# Tables whose keys are the user's own.
+USERS = {"providers": "P", "models": "A", "tenants": "T"}
 
 
 def walk(path=""):
     """Every key below this table: whoever has keys of its own names them when it is given one that is unknown."""
     for name in names_in(complaint_of(path)):
         key = f"{path}.{name}" if path else name
-        if key in ("providers", "models"):
-            yield from walk(f"{key}.{'P' if key == 'providers' else 'A'}")
+        if key in USERS:
+            yield from walk(f"{key}.{USERS[key]}")
+        elif key == "budgets":
+            yield from walk("budgets[]")
         elif key == "models.A.targets":
             yield key
             yield from walk("models.A.targets[]")
@@ -89,12 +97,14 @@ def _():
     timeouts = section("`timeouts`")
     keys = {key for key in section("Keys of the text") if "." in key or key in ("default_model", "record", "replay")} - {"providers.P"}
     keys |= {f"{place}timeouts.{key}" for place in ("", "providers.P.", "models.A.targets[].") for key in timeouts}
+    limits = "providers.P.limits", "providers.P.key_limits", "models.A.limits", "models.A.targets[].limits", "tenants.T.limits"
+    keys |= {f"{place}.{key}" for place in limits for key in section("`limits`")}
     keys |= {f"memory.{key}" for key in section("`memory`")}
     keys |= {f"providers.P.{key}" for key in section("`providers.P`")}
     quirks = re.search(r"^Quirks .*?\n\n", (ROOT / "docs/config.md").read_text(), re.MULTILINE | re.DOTALL).group(0)
     keys |= {f"providers.P.quirks.{name}" for name in re.findall(r"`(\w+)`", re.sub(r"\(.*?\)", "", quirks, flags=re.DOTALL))}
     # Tables, which have no value of their own.
-    keys -= {"models.A.targets[].timeouts", "providers.P.timeouts", "providers.P.quirks", "models.A.targets"}
+    keys -= {"models.A.targets[].timeouts", "providers.P.timeouts", "providers.P.quirks", "models.A.targets", *limits}
     taken = set(walk()) - {"models.A.targets"}
     assert keys == taken, f"only in the document: {sorted(keys - taken)}; only in the library: {sorted(taken - keys)}"
 

@@ -6,10 +6,10 @@ from suite import config, test
 
 # CONTRACTS: keys that belong to later versions.
 LATER = {
-    "rules": [], "budgets": [], "cache": {}, "shared": {},
+    "rules": [], "cache": {},
     "models.A.affinity": "off", "models.A.hedge": {}, "models.A.fallbacks.context_window": [],
     "models.A.fallbacks.content_policy": [], "models.A.targets[].weight": 1, "models.A.targets[].priority": 1,
-    "models.A.targets[].tags": [], "models.A.targets[].limits": {}, "providers.P.limits": {},
+    "models.A.targets[].tags": [],
 }
 
 

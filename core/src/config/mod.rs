@@ -16,6 +16,7 @@ use crate::catalog::Catalog;
 use crate::error::{Error, ErrorKind, Result};
 use libllm_proto::wire::Unsupported;
 
+mod admission;
 mod catalog;
 mod document;
 mod environment;
@@ -51,6 +52,7 @@ pub use shared::Shared;
 pub use telemetry::Telemetry;
 pub use timeouts::{Limit, Timeouts, TimeoutsOverride};
 
+pub(crate) use admission::{Admission, Caps, InFlight, Scope};
 pub(crate) use document::Document;
 pub(crate) use headers::{header_value, request_header_name};
 pub(crate) use limits::{ON_PARTIAL, ON_PARTIAL_LATER, max_attempts, unsupported_word};
@@ -90,6 +92,8 @@ pub struct Config {
     pub runtime: Runtime,
     /// What several processes have in common.
     pub shared: Shared,
+    /// What is limited, if anything is.
+    pub(crate) admission: Option<Arc<Admission>>,
     /// What the host is asked while a request runs.
     pub hooks: Hooks,
     /// What is known of models.
@@ -151,6 +155,7 @@ impl Config {
             replay: folder(&root, "replay")?,
             runtime: Runtime::read(&root)?,
             shared: Shared::read(&root, environment)?,
+            admission: None,
             hooks: Hooks::read(&root)?,
             catalog: catalog::read(&root, environment)?,
             reload: Reload::read(&root)?,
@@ -172,6 +177,7 @@ impl Config {
             });
         }
         models::read_all(&root, &mut config)?;
+        config.admission = Admission::read(&root, config.shared.share)?;
         Ok(config)
     }
 }
@@ -212,5 +218,8 @@ const KEYS: &[&str] = &[
     "shared",
     "catalog",
     "telemetry",
+    "admission",
+    "tenants",
+    "budgets",
 ];
-const LATER: &[&str] = &["rules", "budgets", "cache"];
+const LATER: &[&str] = &["rules", "cache"];

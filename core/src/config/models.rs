@@ -102,7 +102,7 @@ pub(super) fn read_all(root: &Table<'_>, config: &mut Config) -> Result<()> {
 fn read<'d>(item: &Item<'d>, config: &Config, named: &mut Vec<Item<'d>>) -> Result<Alias> {
     let table = item.table()?;
     table.check(
-        &["targets", "strategy", "fallbacks"],
+        &["targets", "strategy", "fallbacks", "limits"],
         &["affinity", "hedge"],
     )?;
     strategy(&table)?;
@@ -136,8 +136,8 @@ fn read<'d>(item: &Item<'d>, config: &Config, named: &mut Vec<Item<'d>>) -> Resu
 fn read_target(item: &Item<'_>, config: &Config) -> Result<Target> {
     let table = item.table()?;
     table.check(
-        &["model", "timeouts", "price"],
-        &["weight", "priority", "tags", "limits"],
+        &["model", "timeouts", "price", "limits"],
+        &["weight", "priority", "tags"],
     )?;
     let Some(model) = table.get("model") else {
         return Err(table.missing(item, "model", "\"provider/model\""));

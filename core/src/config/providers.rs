@@ -527,8 +527,10 @@ const KEYS: &[&str] = &[
     "idle_pool_s",
     "connection_age_s",
     "timeouts",
+    "limits",
+    "key_limits",
 ];
-const LATER: &[&str] = &["limits"];
+const LATER: &[&str] = &[];
 // More keys are more accounts than anybody has.
 const RING_MAX: usize = 64;
 const TLS_KEYS: &[&str] = &["ca_file", "client_cert", "client_key", "server_name"];

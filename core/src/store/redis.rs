@@ -117,6 +117,27 @@ impl Redis {
         self.ask(&command).await
     }
 
+    /// What a script answers that answers two numbers.
+    pub(crate) async fn run_pair(
+        self: &Arc<Redis>,
+        script: &Script,
+        keys: &[&str],
+        arguments: &[i64],
+    ) -> Result<[i64; 2], Lost> {
+        let value = self.run(script, keys, arguments).await?;
+        ::redis::from_redis_value::<(i64, i64)>(value)
+            .map(|(first, second)| [first, second])
+            .map_err(|_| Lost)
+    }
+
+    /// Whether it is worth asking: it answered last, or nobody knows yet, or it was left alone for long enough.
+    pub(crate) fn is_worth_asking(&self, now: Instant) -> bool {
+        match &*crate::lock(&self.link) {
+            Link::Down { until } => *until <= now,
+            Link::Idle | Link::Opening(_) | Link::Up(_) => true,
+        }
+    }
+
     /// Asks without waiting for the answer; where there is no engine to do so any more, nobody is asked.
     pub(crate) fn behind(self: &Arc<Redis>, work: impl Future<Output = ()> + Send + 'static) {
         if !self.is_up() || !runtime::try_spawn_here(work) {
@@ -141,7 +162,8 @@ impl Redis {
         self.count().asked.fetch_add(1, Ordering::Relaxed);
         let answer = Box::pin(link.req_packed_command(command));
         match select(answer, Box::pin(clock::sleep_until(until))).await {
-            Either::Left((Ok(value), _)) => Ok(Ok(value)),
+            // What a server refuses comes as a value.
+            Either::Left((Ok(value), _)) => Ok(value.extract_error()),
             Either::Left((Err(error), _)) if !error.is_unrecoverable_error() => Ok(Err(error)),
             Either::Left((Err(error), _)) => {
                 self.count().failed.fetch_add(1, Ordering::Relaxed);

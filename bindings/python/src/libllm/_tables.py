@@ -148,6 +148,9 @@ METRICS = frozenset(
         "shared_skipped_total",
         "shared_links",
         "shared_links_up",
+        "admission_waited_total",
+        "admission_refused_total",
+        "admission_waiting",
         "requests_live",
         "queue_waiting_bytes",
     )

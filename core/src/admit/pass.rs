@@ -1,0 +1,261 @@
+//! One request's way through the gates: what it needs of whom, what it may come to, and what it came to.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use libllm_proto::event::Usage;
+
+use super::limiter::{Load, Used};
+use super::line::Choice;
+use super::{Ask, Gates, Permit};
+use crate::clock;
+use crate::config::{Admission, Config, Price, Scope};
+use crate::cost::Meter;
+use crate::error::{Error, ErrorKind, Result};
+use crate::options::Options;
+use crate::plan::Candidate;
+use crate::policy::adaptive::Sign;
+use crate::request::Request;
+use crate::store::Redis;
+use crate::target::Target;
+
+/// What a request shows at the gates. Only where anything is limited at all.
+pub(crate) struct Pass {
+    gates: Arc<Gates>,
+    admission: Arc<Admission>,
+    store: Option<Arc<Redis>>,
+    tenant: Box<str>,
+    model: Box<str>,
+    prompt_tokens: u64,
+    output_tokens: u64,
+    meter: Arc<Meter>,
+}
+
+/// What a request holds while it runs.
+#[derive(Default)]
+pub(crate) struct Held {
+    /// Of its tenant and of the model that it names, from its first attempt to its end.
+    call: Option<Permit>,
+    /// Of the target that is asked.
+    attempt: Option<Permit>,
+    /// How its cost is known.
+    bill: Option<Bill>,
+}
+
+struct Bill {
+    meter: Arc<Meter>,
+    target: Target,
+    price: Option<Price>,
+}
+
+impl Bill {
+    fn microusd(&self, usage: &Usage) -> Option<u64> {
+        let cost = self
+            .meter
+            .cost(Some(usage), &self.target, self.price.as_ref());
+        cost.microusd
+    }
+}
+
+impl Pass {
+    pub(crate) fn of(
+        gates: &Arc<Gates>,
+        config: &Config,
+        store: impl FnOnce() -> Option<Arc<Redis>>,
+        request: &Request,
+        options: &Options,
+    ) -> Option<Box<Pass>> {
+        let admission = config.admission.clone()?;
+        let model = request.model().filter(|model| !model.is_empty());
+        let model = model
+            .or(config.default_model.as_deref())
+            .unwrap_or_default();
+        let model = match options.provider.as_deref() {
+            Some(provider) => format!("{provider}/{model}"),
+            None => model.to_owned(),
+        };
+        Some(Box::new(Pass {
+            gates: gates.clone(),
+            admission,
+            store: store(),
+            tenant: options.tenant.as_deref().unwrap_or(NOBODY).into(),
+            model: model.into(),
+            prompt_tokens: prompt_tokens(request),
+            output_tokens: output_tokens(request),
+            meter: Arc::new(Meter::new(&config.catalog, request)),
+        }))
+    }
+
+    /// Waits until one of these candidates may be asked, the first that has room; says which one.
+    pub(crate) async fn admit(
+        &self,
+        candidates: &[Candidate],
+        order: impl Iterator<Item = usize> + Clone,
+        held: &mut Held,
+        deadline: Option<Instant>,
+    ) -> Result<Option<usize>> {
+        let patience = clock::now() + self.admission.wait;
+        let ask = Ask {
+            admission: &self.admission,
+            store: self.store.as_ref(),
+            tenant: &self.tenant,
+            until: deadline.map_or(patience, |deadline| deadline.min(patience)),
+        };
+        if held.call.is_none() {
+            let scopes = [(Scope::Tenant, &*self.tenant), (Scope::Model, &*self.model)];
+            let wants = scopes.map(|(scope, name)| self.gates.want(&self.admission, scope, name));
+            let wants: Vec<_> = wants.into_iter().flatten().collect();
+            // As much as the dearest of them may come to.
+            let loads = order.clone().map(|at| self.load(&candidates[at]).microusd);
+            let load = Load {
+                tokens: self.prompt_tokens + self.output_tokens,
+                microusd: loads.max().unwrap_or(0),
+            };
+            if !wants.is_empty() {
+                let choice = Choice {
+                    candidate: 0,
+                    wants,
+                    load,
+                };
+                held.call = Some(self.gates.enter(&ask, vec![choice]).await?.1);
+            }
+        }
+        let choices: Vec<Choice> = order.map(|at| self.choice(at, &candidates[at])).collect();
+        // The first that nothing limits needs no gate, but those before it go first.
+        let (candidate, permit) = match choices.first() {
+            Some(first) if !first.wants.is_empty() => {
+                let (candidate, permit) = self.gates.enter(&ask, choices).await?;
+                (candidate, Some(permit))
+            }
+            Some(first) => (first.candidate, None),
+            None => return Ok(None),
+        };
+        held.attempt = permit;
+        held.bill = Some(self.bill(&candidates[candidate]));
+        Ok(Some(candidate))
+    }
+
+    fn bill(&self, candidate: &Candidate) -> Bill {
+        Bill {
+            meter: self.meter.clone(),
+            target: candidate.target.clone(),
+            price: candidate.price.clone(),
+        }
+    }
+
+    fn choice(&self, at: usize, candidate: &Candidate) -> Choice {
+        let provider = candidate.provider.id.as_str();
+        let scopes = [
+            (Scope::Provider, provider),
+            (Scope::Key, provider),
+            (Scope::Target, candidate.target.text()),
+        ];
+        let wants = scopes.map(|(scope, name)| self.gates.want(&self.admission, scope, name));
+        Choice {
+            candidate: at,
+            wants: wants.into_iter().flatten().collect(),
+            load: self.load(candidate),
+        }
+    }
+
+    fn load(&self, candidate: &Candidate) -> Load {
+        let usage = Usage {
+            prompt_tokens: Some(self.prompt_tokens),
+            completion_tokens: Some(self.output_tokens),
+            ..Usage::default()
+        };
+        Load {
+            tokens: self.prompt_tokens + self.output_tokens,
+            microusd: self.bill(candidate).microusd(&usage).unwrap_or(0),
+        }
+    }
+}
+
+impl Held {
+    /// The attempt is over; its first item came after so long.
+    pub(crate) fn attempt_over(
+        &mut self,
+        error: Option<&Error>,
+        usage: Option<&Usage>,
+        first: Option<Duration>,
+    ) {
+        if let Some(permit) = self.attempt.take() {
+            let mut used = self.used(error, usage);
+            used.sign = sign(error, first);
+            permit.settle(&used);
+        }
+    }
+
+    /// The call is over.
+    pub(crate) fn over(&mut self, error: Option<&Error>, usage: Option<&Usage>) {
+        self.attempt_over(error, usage, None);
+        if let Some(permit) = self.call.take() {
+            permit.settle(&self.used(error, usage));
+        }
+    }
+
+    fn used(&self, error: Option<&Error>, usage: Option<&Usage>) -> Used {
+        match (usage, error) {
+            (Some(usage), _) => Used {
+                tokens: total(usage),
+                microusd: self.bill.as_ref().and_then(|bill| bill.microusd(usage)),
+                sign: Sign::Nothing,
+            },
+            // Who refuses bills nothing.
+            (None, Some(error)) if error.http_status().is_some() || is_unsent(error) => {
+                Used::NOTHING
+            }
+            _ => Used::UNKNOWN,
+        }
+    }
+}
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (call, attempt) = (self.call.is_some(), self.attempt.is_some());
+        write!(f, "Held({call}, {attempt})")
+    }
+}
+
+fn is_unsent(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Connect | ErrorKind::Auth | ErrorKind::Config | ErrorKind::InvalidRequest
+    )
+}
+
+fn sign(error: Option<&Error>, first: Option<Duration>) -> Sign {
+    match error.map(Error::kind) {
+        None => first.map_or(Sign::Nothing, Sign::Answered),
+        Some(
+            ErrorKind::RateLimited
+            | ErrorKind::Overloaded
+            | ErrorKind::Unavailable
+            | ErrorKind::Timeout,
+        ) => Sign::Overloaded,
+        Some(_) => Sign::Nothing,
+    }
+}
+
+fn total(usage: &Usage) -> Option<u64> {
+    let sum = || Some(usage.prompt_tokens? + usage.completion_tokens?);
+    usage.total_tokens.or_else(sum)
+}
+
+// Four bytes of a request are a token of it, more or less, its JSON included (BEHAVIOUR.md section 7 asks for an estimate).
+fn prompt_tokens(request: &Request) -> u64 {
+    (request.source().len() as u64).div_ceil(4)
+}
+
+fn output_tokens(request: &Request) -> u64 {
+    let said = ["max_completion_tokens", "max_tokens", "max_output_tokens"];
+    let number =
+        |key: &&str| -> Option<u64> { std::str::from_utf8(request.field(key)?).ok()?.parse().ok() };
+    let each = said.iter().find_map(number).unwrap_or(OUTPUT_UNSAID);
+    each.saturating_mul(u64::from(request.n().max(1)))
+}
+
+// A page: most answers are shorter, and a request that wants more says so.
+const OUTPUT_UNSAID: u64 = 1_000;
+/// The tenant of requests that name none.
+const NOBODY: &str = "default";

@@ -1,0 +1,192 @@
+//! How much may be spent in an hour, a day or a month of the calendar, in UTC.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A part of the calendar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Period {
+    Hour,
+    Day,
+    Month,
+}
+
+impl Period {
+    pub(crate) const ALL: [Period; 3] = [Period::Hour, Period::Day, Period::Month];
+
+    /// How people call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Period::Hour => "hour",
+            Period::Day => "day",
+            Period::Month => "month",
+        }
+    }
+
+    /// The number of the period that `now` is in, and how long it lasts still.
+    pub(crate) fn at(self, now: SystemTime) -> (u64, Duration) {
+        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let (number, end) = match self {
+            Period::Hour => fixed(since.as_secs(), HOUR),
+            Period::Day => fixed(since.as_secs(), DAY),
+            Period::Month => month(since.as_secs() / DAY),
+        };
+        (number, Duration::from_secs(end).saturating_sub(since))
+    }
+}
+
+fn fixed(seconds: u64, length: u64) -> (u64, u64) {
+    let number = seconds / length;
+    (number, (number + 1) * length)
+}
+
+// Months since 1970-01, and the second in which the next one begins.
+fn month(days: u64) -> (u64, u64) {
+    let (mut year, mut left) = (1970, days);
+    while left >= year_days(year) {
+        left -= year_days(year);
+        year += 1;
+    }
+    let mut month = 0;
+    while left >= month_days(year, month) {
+        left -= month_days(year, month);
+        month += 1;
+    }
+    let end = days - left + month_days(year, month);
+    ((year - 1970) * 12 + month, end * DAY)
+}
+
+fn year_days(year: u64) -> u64 {
+    365 + u64::from(is_leap(year))
+}
+
+fn month_days(year: u64, month: u64) -> u64 {
+    match month {
+        1 => 28 + u64::from(is_leap(year)),
+        3 | 5 | 8 | 10 => 30,
+        _ => 31,
+    }
+}
+
+fn is_leap(year: u64) -> bool {
+    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+}
+
+const HOUR: u64 = 3_600;
+const DAY: u64 = 86_400;
+
+/// What was spent in the present period, in millionths of a dollar.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Spent {
+    number: u64,
+    microusd: u64,
+}
+
+impl Spent {
+    /// Whether `amount` may be spent; else how long the period lasts still.
+    pub(crate) fn room(
+        &mut self,
+        period: Period,
+        budget: u64,
+        amount: u64,
+        now: SystemTime,
+    ) -> Result<(), Duration> {
+        let (number, left) = period.at(now);
+        self.turn(number);
+        // Free or not: what is used up is used up.
+        match self.microusd < budget && self.microusd + amount <= budget {
+            true => Ok(()),
+            false => Err(left),
+        }
+    }
+
+    /// Counts what is about to be spent; says in which period.
+    pub(crate) fn take(&mut self, period: Period, amount: u64, now: SystemTime) -> u64 {
+        let (number, _) = period.at(now);
+        self.turn(number);
+        self.microusd += amount;
+        number
+    }
+
+    /// Replaces an estimate of that period by what was spent.
+    pub(crate) fn correct(&mut self, number: u64, taken: u64, spent: u64) {
+        if self.number == number {
+            self.microusd = (self.microusd + spent).saturating_sub(taken);
+        }
+    }
+
+    /// What was spent.
+    pub(crate) fn microusd(&self) -> u64 {
+        self.microusd
+    }
+
+    // Never back: a wall clock may be set.
+    fn turn(&mut self, number: u64) {
+        if number > self.number {
+            *self = Spent {
+                number,
+                microusd: 0,
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    // `date -u -d 2026-11-21T20:15:30 +%s` and the like.
+    const NOVEMBER: u64 = 1_795_292_130;
+
+    #[test]
+    fn periods_are_the_calendars() {
+        let left = |period: Period, now| period.at(at(now)).1.as_secs();
+        assert_eq!(left(Period::Hour, NOVEMBER), 44 * 60 + 30);
+        assert_eq!(left(Period::Day, NOVEMBER), 3 * 3_600 + 44 * 60 + 30);
+        assert_eq!(
+            left(Period::Month, NOVEMBER),
+            9 * DAY + 3 * 3_600 + 44 * 60 + 30
+        );
+        let months = |now| Period::Month.at(at(now)).0;
+        assert_eq!(months(0), 0);
+        assert_eq!(months(NOVEMBER), 56 * 12 + 10);
+        // 2028-02-28, the 29th, and March of that leap year.
+        let leap = 1_835_308_800;
+        assert_eq!(months(leap + DAY), months(leap));
+        assert_eq!(months(leap + 2 * DAY), months(leap) + 1);
+        assert_eq!(left(Period::Month, leap + DAY), DAY);
+    }
+
+    #[test]
+    fn a_budget_is_never_exceeded_by_what_was_thought() {
+        let mut spent = Spent::default();
+        let now = at(NOVEMBER);
+        for _ in 0..4 {
+            assert_eq!(spent.room(Period::Day, 100, 25, now), Ok(()));
+            spent.take(Period::Day, 25, now);
+        }
+        let left = Period::Day.at(now).1;
+        assert_eq!(spent.room(Period::Day, 100, 1, now), Err(left));
+        assert_eq!(spent.room(Period::Day, 100, 0, now), Err(left));
+        assert_eq!(spent.room(Period::Day, 100, 100, now + left), Ok(()));
+        assert_eq!(spent.microusd(), 0);
+    }
+
+    #[test]
+    fn what_was_spent_replaces_the_estimate_in_its_own_period() {
+        let mut spent = Spent::default();
+        let now = at(NOVEMBER);
+        let number = spent.take(Period::Hour, 80, now);
+        spent.correct(number, 80, 10);
+        assert_eq!(spent.microusd(), 10);
+        let next = now + Duration::from_secs(HOUR);
+        spent.take(Period::Hour, 5, next);
+        spent.correct(number, 10, 90);
+        assert_eq!(spent.microusd(), 5);
+        // A clock that is set back opens no new budget.
+        assert!(spent.room(Period::Hour, 5, 1, now).is_err());
+    }
+}
