@@ -159,6 +159,8 @@ const (
 	MetricReloadsTotal = "reloads_total"
 	// Configurations that were bad and changed nothing.
 	MetricReloadsRefusedTotal = "reloads_refused_total"
+	// Lines of call logs that could not be written, or not soon enough.
+	MetricCallLogLostTotal = "call_log_lost_total"
 	// Requests ended, by status.
 	MetricEndedTotal = "ended_total"
 	// Requests ended, by the target that was asked last.

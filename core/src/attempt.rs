@@ -42,6 +42,7 @@ pub(crate) async fn open(
     record: &mut Record,
 ) -> Result<Box<Live>> {
     crate::fault::point("open");
+    record.key = ticket.account.as_ref().and(candidate.key().cloned());
     let patience = Patience::of(&candidate.timeouts, &job.asked, job.stream);
     let first_by = patience.first_token.map(|first| record.begun + first);
     let sending = send(job, candidate, record);

@@ -39,6 +39,8 @@ pub(crate) struct Job {
     pub(crate) began: Instant,
     /// Figures are kept by target.
     pub(crate) counted: bool,
+    /// The answer is told to whoever listens.
+    pub(crate) captures: bool,
     pub(crate) asked: Asked,
     pub(crate) candidates: Vec<Candidate>,
     pub(crate) stream: bool,
@@ -64,7 +66,7 @@ pub(crate) struct Job {
 
 impl Job {
     pub(crate) fn keeps_text(&self) -> bool {
-        self.asked.message || self.answer.is_some()
+        self.asked.message || self.answer.is_some() || self.captures
     }
 }
 
@@ -144,7 +146,7 @@ pub(crate) async fn run(job: Box<Job>, mut ticket: Ticket) {
     let ended = Ended::of(&record, outcome.as_ref().err(), ticket.hosted, clock::now());
     ended.count(ticket.process());
     let took = ended.at - ticket.started();
-    match outcome {
+    match &outcome {
         Ok(()) => {
             tracing::debug!(target: "libllm", request = ticket.id(), to = %record.target, ms = took.as_millis() as u64, "done");
             let json = report::done(&record, ticket.id(), with_text, took);
@@ -158,9 +160,12 @@ pub(crate) async fn run(job: Box<Job>, mut ticket: Ticket) {
             ticket.finish(
                 EventType::Error,
                 error.status(),
-                &report::failed(&record, &error),
+                &report::failed(&record, error),
             );
         }
+    }
+    if let Some(account) = ticket.account.take() {
+        account.tell(&ended);
     }
 }
 

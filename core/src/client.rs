@@ -21,6 +21,7 @@ use crate::funds::Funds;
 use crate::hooks::{self, Replan};
 use crate::inbound::Caller;
 use crate::metrics::{self, MetricsFormat};
+use crate::observe::{Account, Listeners};
 use crate::options::Options;
 use crate::outlet::Answer;
 use crate::plan::{self, Candidate};
@@ -59,6 +60,8 @@ struct Inner {
     gates: Arc<Gates>,
     /// What other processes share with this client, if anything.
     shared: Mutex<Option<Arc<Redis>>>,
+    /// Who is told of calls.
+    listeners: Mutex<Option<Arc<Listeners>>>,
     draining: AtomicBool,
     /// How many configurations there were: whoever watches the files of an earlier one stops.
     loads: Arc<AtomicU64>,
@@ -101,6 +104,7 @@ impl Client {
         let process = process::current();
         let engine = process.runtime.start(config.runtime)?;
         let sockets = transport::open(&config, engine.threads())?;
+        let listeners = Listeners::open(&config.telemetry, process, None)?;
         process
             .memory
             .configure(config.memory.per_process, config.memory.per_queue)?;
@@ -118,6 +122,7 @@ impl Client {
             shared: Mutex::new(shared),
             engine,
             config: Mutex::new(Arc::new(config)),
+            listeners: Mutex::new(listeners),
             draining: AtomicBool::new(false),
             loads: Arc::default(),
         };
@@ -148,6 +153,8 @@ impl Client {
         self.inner.process.runtime.start(config.runtime)?;
         // New connections under new TLS settings; the old ones close when their requests end.
         let sockets = transport::open(&config, self.inner.engine.threads())?;
+        let before = crate::lock(&self.inner.listeners).clone();
+        let listeners = Listeners::open(&config.telemetry, self.inner.process, before.as_deref())?;
         self.inner
             .process
             .memory
@@ -160,6 +167,7 @@ impl Client {
             *crate::lock(&self.inner.shared) =
                 connected(&config, self.inner.process, &self.inner.engine);
         }
+        *crate::lock(&self.inner.listeners) = listeners;
         *crate::lock(&self.inner.config) = Arc::new(config);
         self.watch(watch);
         Ok(())
@@ -252,6 +260,7 @@ impl Client {
             // Nothing here is worth a wake-up of its own: a drain is the last thing a client does.
             clock::block(DRAIN_STEP);
         }
+        self.inner.process.journal.flush(FLUSH_MAX);
         Ok(())
     }
 
@@ -373,7 +382,8 @@ impl Client {
         if answer.is_some() {
             refuse_unseen(config, &candidates)?;
         }
-        let ticket = Ticket::issue(
+        let account = self.account(&request, options, stream, began);
+        let mut ticket = Ticket::issue(
             queue,
             self.inner.number,
             user_data,
@@ -389,6 +399,7 @@ impl Client {
         let job = Box::new(Job {
             began,
             counted: config.telemetry.prometheus,
+            captures: account.as_ref().is_some_and(|account| account.capture),
             request,
             candidates,
             stream,
@@ -410,7 +421,13 @@ impl Client {
         });
         self.inner.process.counters.submitted();
         seen(id);
-        let span = tracing::info_span!(target: "libllm", "request", id);
+        ticket.account = account.map(|account| account.numbered(id));
+        self.spawn(config, job, ticket);
+        Ok(id)
+    }
+
+    fn spawn(&self, config: &Config, job: Box<Job>, ticket: Ticket) {
+        let span = tracing::info_span!(target: "libllm", "request", id = ticket.id());
         let refresh = config.catalog.refresh(clock::now());
         self.inner.engine.run(move || {
             refresh.into_iter().for_each(runtime::spawn_here);
@@ -422,7 +439,18 @@ impl Client {
                 }
             }));
         });
-        Ok(id)
+    }
+
+    // What is kept of a call for those who are told of it, if anybody is.
+    fn account(
+        &self,
+        request: &Request,
+        options: &Options,
+        stream: bool,
+        began: Instant,
+    ) -> Option<Box<Account>> {
+        let listeners = crate::lock(&self.inner.listeners).clone()?;
+        Some(Account::new(&listeners, request, options, stream, began))
     }
 
     /// Delivers an HTTP answer that no provider is needed for.
@@ -507,7 +535,9 @@ pub fn shutdown(timeout: Option<Duration>) -> Result<()> {
             "clients still exist: free them first",
         ));
     }
-    process.runtime.stop(timeout)
+    process.runtime.stop(timeout)?;
+    process.journal.flush(FLUSH_MAX);
+    Ok(())
 }
 
 /// A configuration to be read again when its files change.
@@ -539,3 +569,5 @@ fn refuse_unseen(config: &Config, candidates: &[Candidate]) -> Result<()> {
 }
 
 const DRAIN_STEP: Duration = Duration::from_millis(2);
+/// What a call log's last lines are waited for: a disk that takes longer is one that does not write.
+const FLUSH_MAX: Duration = Duration::from_secs(2);

@@ -40,10 +40,11 @@ pub(crate) enum Count {
     CompletionTokens,
     Reloads,
     ReloadsRefused,
+    CallLogLost,
 }
 
 /// Names and meanings, in the order of [`Count`].
-const COUNTS: [(&str, &str); 6] = [
+const COUNTS: [(&str, &str); 7] = [
     ("requests_total", "Requests accepted."),
     (
         "attempts_total",
@@ -61,6 +62,10 @@ const COUNTS: [(&str, &str); 6] = [
     (
         "reloads_refused_total",
         "Configurations that were bad and changed nothing.",
+    ),
+    (
+        "call_log_lost_total",
+        "Lines of call logs that could not be written, or not soon enough.",
     ),
 ];
 

@@ -1,10 +1,142 @@
 //! What is told of a call when it has ended: made once, out of its record, and handed to whoever counts, writes or sends it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::error::{Error, Status};
+use crate::clock;
+use crate::config::Telemetry;
+use crate::error::{Error, Result, Status};
+use crate::options::Options;
 use crate::process::Process;
 use crate::report::Record;
+use crate::request::Request;
+
+mod entry;
+mod journal;
+
+pub(crate) use journal::{Journal, Waiting};
+
+/// Who wants to be told of a client's calls, beside those who count.
+#[derive(Debug)]
+pub(crate) struct Listeners {
+    journal: Option<Arc<Journal>>,
+    /// Prompts and answers are told, too.
+    capture: bool,
+}
+
+impl Listeners {
+    /// Those that a configuration names, if any; `before` is who listened until now.
+    pub(crate) fn open(
+        telemetry: &Telemetry,
+        process: &'static Process,
+        before: Option<&Listeners>,
+    ) -> Result<Option<Arc<Listeners>>> {
+        let Some(path) = &telemetry.call_log else {
+            return Ok(None);
+        };
+        let known = before.and_then(|before| before.journal.as_ref());
+        let journal = match known.filter(|journal| journal.path == *path) {
+            Some(journal) => journal.clone(),
+            None => Arc::new(Journal::open(path, process)?),
+        };
+        Ok(Some(Arc::new(Listeners {
+            journal: Some(journal),
+            capture: telemetry.capture_content,
+        })))
+    }
+}
+
+/// What must be kept of a request to tell of it at its end.
+#[derive(Debug)]
+pub(crate) struct Account {
+    listeners: Arc<Listeners>,
+    request: u64,
+    began: Instant,
+    operation: &'static str,
+    stream: bool,
+    /// As it was asked for: an alias, or a target.
+    model: Option<String>,
+    tenant: Option<String>,
+    session: Option<String>,
+    user: Option<String>,
+    tags: Vec<String>,
+    metadata: Vec<(String, String)>,
+    pub(crate) capture: bool,
+    prompt: Option<String>,
+}
+
+impl Account {
+    pub(crate) fn new(
+        listeners: &Arc<Listeners>,
+        request: &Request,
+        options: &Options,
+        stream: bool,
+        began: Instant,
+    ) -> Box<Account> {
+        let text = |key: &str| {
+            let json = request.field(key)?;
+            serde_json::from_slice::<String>(json).ok()
+        };
+        let json = |key: &str| Some(String::from_utf8_lossy(request.field(key)?).into_owned());
+        let capture = listeners.capture;
+        let prompt = || {
+            json("messages")
+                .or_else(|| json("input"))
+                .or_else(|| json("prompt"))
+        };
+        Box::new(Account {
+            listeners: listeners.clone(),
+            request: 0,
+            began,
+            operation: match options.warms() {
+                true => "warm",
+                false => options.operation().unwrap_or_default().name(),
+            },
+            stream,
+            model: request.model().map(str::to_owned),
+            tenant: options.tenant.clone(),
+            session: options.session.clone(),
+            user: text("user"),
+            tags: options.tags.clone(),
+            metadata: options.metadata.clone(),
+            capture,
+            prompt: capture.then(prompt).flatten(),
+        })
+    }
+
+    /// Gives it the request's number.
+    pub(crate) fn numbered(mut self: Box<Self>, request: u64) -> Box<Account> {
+        self.request = request;
+        self
+    }
+
+    /// Tells whoever listens.
+    pub(crate) fn tell(&self, ended: &Ended<'_>) {
+        if let Some(journal) = &self.listeners.journal {
+            journal.add(entry::line(self, ended, clock::wall()));
+        }
+    }
+
+    /// Tells of a call that ended without a word of its own: a panic, or a shutdown.
+    pub(crate) fn lost(&self, error: &Error) {
+        let record = Record::new(self.began);
+        self.tell(&Ended::of(
+            &record,
+            Some(error),
+            Duration::ZERO,
+            clock::now(),
+        ));
+    }
+}
+
+/// The first half of a key's SHA-256: enough to tell keys apart, and of no use to whoever reads it.
+fn key_id(key: &str) -> Box<str> {
+    let digest = ring::digest::digest(&ring::digest::SHA256, key.as_bytes());
+    let hex = digest.as_ref()[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"));
+    format!("sha256:{}", hex.collect::<String>()).into()
+}
 
 /// A call that has ended.
 #[derive(Clone, Copy)]
@@ -34,12 +166,16 @@ impl<'c> Ended<'c> {
         }
     }
 
+    pub(crate) fn status(&self) -> Status {
+        self.error.map_or(Status::Ok, Error::status)
+    }
+
     /// Counts it.
     pub(crate) fn count(&self, process: &Process) {
         let Ended {
             record, error, at, ..
         } = *self;
-        let status = error.map_or(Status::Ok, Error::status);
+        let status = self.status();
         let usage = record.response.usage();
         process.counters.finished(status, usage);
         let Some(operation) = record.counted.filter(|_| !record.attempts.is_empty()) else {

@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::live::Registry;
 use crate::log;
 use crate::metrics::{Counters, Family, Figure};
+use crate::observe::Waiting;
 use crate::runtime::Slot;
 
 /// The state of one process. Never freed: whoever runs in it may hold a reference.
@@ -29,6 +30,8 @@ pub(crate) struct Process {
     pub(crate) default_client: Mutex<Option<Client>>,
     /// How many clients exist.
     pub(crate) clients: AtomicUsize,
+    /// Lines of call logs that wait to be written.
+    pub(crate) journal: Waiting,
     /// Bytes that wait in all queues.
     pub(crate) memory: Memory,
     // A forked child's own state hangs off its parent's.

@@ -15,6 +15,7 @@ use crate::config::Price;
 use crate::cost::Cost;
 use crate::error::{Error, ErrorKind, Phase, Retry, Status};
 use crate::metrics::Tally;
+use crate::secret::Secret;
 use crate::target::Target;
 use crate::vitals::Turn;
 
@@ -36,6 +37,8 @@ pub(crate) struct Record {
     pub(crate) gaps: Option<Box<Tally>>,
     /// Why the present attempt was begun.
     pub(crate) reason: Reason,
+    /// The key it used, where calls are told of.
+    pub(crate) key: Option<Secret>,
     /// When it was.
     pub(crate) begun: Instant,
     /// How far it is; none between attempts.
@@ -75,6 +78,7 @@ impl Record {
             last_piece: None,
             gaps: None,
             reason: Reason::First,
+            key: None,
             begun: now,
             held: Held::default(),
             underway: None,

@@ -12,6 +12,7 @@ use crate::bell;
 use crate::clock::{self, Alarm};
 use crate::error::{Error, ErrorKind, Phase, Result, Status};
 use crate::live::Live;
+use crate::observe::Account;
 use crate::process::Process;
 use crate::queue::{EventType, Inlet, Lane, New, Queue, Shared};
 use crate::report;
@@ -23,6 +24,8 @@ pub(crate) struct Ticket {
     lane: Lane,
     /// An attempt that was opened for the consumer, told of with what comes first.
     opened: Option<(String, Instant)>,
+    /// Who is told of the call when it has ended, and what must be kept for that.
+    pub(crate) account: Option<Box<Account>>,
     /// For how long the host was waited for, where it was asked.
     pub(crate) hosted: Duration,
     finished: bool,
@@ -59,6 +62,7 @@ impl Ticket {
             queue: queue.shared.clone(),
             lane,
             opened: None,
+            account: None,
             hosted: Duration::ZERO,
             finished: false,
         })
@@ -267,6 +271,10 @@ impl Drop for Ticket {
             false => (ErrorKind::Closed, "the library was shut down"),
         };
         let error = Error::new(kind, message);
+        self.process().counters.finished(error.status(), None);
+        if let Some(account) = self.account.take() {
+            account.lost(&error);
+        }
         self.finish(EventType::Error, error.status(), &report::bare(&error));
     }
 }

@@ -191,6 +191,7 @@ pub const METRICS: &[Metric] = &[
     counter("completion_tokens_total", &[], "Completion tokens that providers reported."),
     counter("reloads_total", &[], "Configurations that took another's place."),
     counter("reloads_refused_total", &[], "Configurations that were bad and changed nothing."),
+    counter("call_log_lost_total", &[], "Lines of call logs that could not be written, or not soon enough."),
     counter("ended_total", &["status"], "Requests ended, by status."),
     counter("target_requests_total", TARGET_STATUS, "Requests ended, by the target that was asked last."),
     counter("target_errors_total", TARGET_KIND, "Attempts that failed, by kind of error."),

@@ -127,6 +127,7 @@ METRICS = frozenset(
         "completion_tokens_total",
         "reloads_total",
         "reloads_refused_total",
+        "call_log_lost_total",
         "ended_total",
         "target_requests_total",
         "target_errors_total",
