@@ -521,6 +521,8 @@ public:
     options &on_partial(std::string_view word) { return set("on_partial", json::quote(word)); }
     /// What happens to a parameter that a provider cannot take: "drop", "error" or "pass".
     options &unsupported(std::string_view word) { return set("unsupported", json::quote(word)); }
+    /// Hold the request against what is known of the model before it is sent.
+    options &check_limits(bool on = true) { return set("check_limits", on ? "true" : "false"); }
     /// Added to every attempt.
     options &header(std::string_view name, std::string_view value)
     {

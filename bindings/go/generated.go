@@ -231,6 +231,8 @@ const (
 	OptionOnPartial = "on_partial"
 	// OptionUnsupported is the key unsupported of options_json.
 	OptionUnsupported = "unsupported"
+	// OptionCheckLimits is the key check_limits of options_json.
+	OptionCheckLimits = "check_limits"
 	// OptionHeaders is the key headers of options_json.
 	OptionHeaders = "headers"
 	// OptionBaseUrl is the key base_url of options_json.

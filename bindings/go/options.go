@@ -105,6 +105,9 @@ func WithIdempotencyKey(key string) Option { return WithOption("idempotency_key"
 // WithExtraBody is merged into the request's body last, on its way to the provider.
 func WithExtraBody(fields map[string]any) Option { return WithOption("extra_body", fields) }
 
+// WithCheckLimits holds the request against what is known of the model before it is sent.
+func WithCheckLimits(on bool) Option { return WithOption("check_limits", on) }
+
 // WithStrategy chooses among the model's targets in this way, this once, such as "latency".
 func WithStrategy(word string) Option { return WithOption("strategy", word) }
 

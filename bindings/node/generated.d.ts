@@ -348,6 +348,8 @@ export interface Options {
   on_partial?: OnPartial | null;
   /** What happens to a parameter that a provider cannot take. */
   unsupported?: Unsupported | null;
+  /** Hold the request against what is known of the model before it is sent. */
+  check_limits?: boolean | null;
   /** Added to every attempt. */
   headers?: Record<string, string> | null;
   /** Another place for the first target's provider, which gets neither its key nor its configured headers. */

@@ -122,6 +122,8 @@ export interface RequestOptions {
   onPartial?: Open<'error'>;
   /** A parameter that a provider cannot take: leave it out and report that, refuse, or send it all the same. */
   unsupported?: Open<'drop' | 'error' | 'pass'>;
+  /** Hold the request against what is known of the model before it is sent. */
+  checkLimits?: boolean;
   /** Added to every attempt. */
   headers?: Record<string, string>;
   /** Another place for the first target's provider. */

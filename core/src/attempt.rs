@@ -1,5 +1,6 @@
 //! One try at one target: until its first item, and what follows it. Whether another try follows is the loop's business (`call.rs`).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,10 +8,11 @@ use bytes::Bytes;
 use libllm_proto::decoder::Decoder;
 use libllm_proto::event::Batch;
 use libllm_proto::operation;
-use libllm_proto::wire::{Ending, Exchange, Head, Target};
+use libllm_proto::wire::{Ending, Exchange, Head, Target, Unsupported};
 
 use crate::auth;
 use crate::call::Job;
+use crate::check::{self, Checked, check};
 use crate::clock;
 use crate::error::{Error, Phase, Result};
 use crate::outlet::Outlet;
@@ -264,11 +266,13 @@ fn encode(job: &Job, candidate: &Candidate, record: &mut Record) -> Result<http:
         extra_body: job.asked.extra_body.as_deref().map(str::as_bytes),
     };
     let wire = candidate.wire;
+    let (request, mut changed) = checked(job, candidate)?;
     let encoded = match &job.caller {
-        None => operation::encode(wire, &job.request, &target)?,
-        Some(caller) => caller.encode(&job.request, wire, &target)?,
+        None => operation::encode(wire, &request, &target)?,
+        Some(caller) => caller.encode(&request, wire, &target)?,
     };
-    record.dropped = encoded.dropped;
+    changed.extend(encoded.dropped);
+    record.dropped = changed;
     let mut http = encoded.http;
     for (name, value) in candidate.headers() {
         http.headers_mut().insert(name, value.clone());
@@ -277,6 +281,23 @@ fn encode(job: &Job, candidate: &Candidate, record: &mut Record) -> Result<http:
         candidate.provider.auth.apply(&mut http, key.expose())?;
     }
     Ok(http)
+}
+
+// As it was written, unless its caller wants it held against what is known of the model.
+fn checked<'j>(job: &'j Job, candidate: &Candidate) -> Result<Checked<'j>> {
+    let plain = (Cow::Borrowed(&job.request), Vec::new());
+    let known = job
+        .asked
+        .check_limits
+        .then(|| job.catalog.model(&candidate.target));
+    let Some(known) = known.flatten() else {
+        return Ok(plain);
+    };
+    match &job.caller {
+        None => check(&job.request, &known, candidate.unsupported),
+        Some(_) if candidate.unsupported == Unsupported::Pass => Ok(plain),
+        Some(caller) => check::prompt(caller.said(&job.request), &known).map(|()| plain),
+    }
 }
 
 // A provider may repeat the key that it refuses.

@@ -14,7 +14,7 @@ use crate::admit::Pass;
 use crate::attempt::{Live, connect, discreet, open, pump};
 use crate::catalog::Catalog;
 use crate::clock::{self, Alarm};
-use crate::config::Hooks;
+use crate::config::{Config, Hooks};
 use crate::cost::Meter;
 use crate::error::{Error, ErrorKind, Phase, Result, Status};
 use crate::funds::Funds;
@@ -83,12 +83,14 @@ pub(crate) struct Asked {
     /// The caller set the time to the first token, or between tokens: then they hold for unary answers too.
     pub(crate) first_token: bool,
     pub(crate) idle: bool,
+    /// The request is held against what is known of the model before it is sent.
+    pub(crate) check_limits: bool,
     /// Merged into the request's body last.
     pub(crate) extra_body: Option<String>,
 }
 
 impl Asked {
-    pub(crate) fn of(options: &Options) -> Asked {
+    pub(crate) fn of(options: &Options, config: &Config) -> Asked {
         Asked {
             // The plan has refused what is unknown.
             operation: options.operation().unwrap_or_default(),
@@ -97,6 +99,7 @@ impl Asked {
             message: options.message,
             first_token: options.first_token_timeout.is_some(),
             idle: options.idle_timeout.is_some(),
+            check_limits: options.check_limits.unwrap_or(config.check_limits),
             extra_body: options.extra_body.clone(),
         }
     }

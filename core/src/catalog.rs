@@ -15,6 +15,10 @@ use crate::transport::control::Fetcher;
 /// A model that is known, whole: what lies over the catalog may change while it is used.
 #[derive(Debug)]
 pub(crate) struct Known {
+    /// The most tokens that a prompt may have.
+    pub(crate) context: Option<u64>,
+    /// The most tokens that an answer may have.
+    pub(crate) output_max: Option<u64>,
     pub(crate) price: Price,
 }
 
@@ -62,7 +66,13 @@ impl Catalog {
         }
         let over: Vec<&Table> = self.file.iter().chain(state.fetched.as_deref()).collect();
         let model = catalog::find_in(&over, target.provider(), target.model());
-        let known = model.map(|model| Arc::new(Known { price: model.price }));
+        let known = model.map(|model| {
+            Arc::new(Known {
+                context: model.context,
+                output_max: model.output_max,
+                price: model.price,
+            })
+        });
         // Names are the callers': they may never end.
         if state.found.len() >= FOUND_MAX {
             state.found.clear();

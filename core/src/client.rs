@@ -407,7 +407,7 @@ impl Client {
                 max_attempts: options.max_attempts.unwrap_or(config.retry.max_attempts),
             },
             limits: limits(config),
-            asked: Asked::of(options),
+            asked: Asked::of(options, config),
             catalog: config.catalog.clone(),
             funds: self.inner.funds.clone(),
             sockets: crate::lock(&self.inner.sockets).clone(),

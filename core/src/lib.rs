@@ -26,6 +26,7 @@ mod blocking;
 mod call;
 mod catalog;
 mod chat;
+mod check;
 mod client;
 mod clock;
 pub mod config;

@@ -44,6 +44,8 @@ pub struct Options {
     pub fallbacks: Vec<String>,
     /// What happens to a parameter that a provider cannot take.
     pub unsupported: Option<Unsupported>,
+    /// Whether a request is held against what is known of the model before it is sent.
+    pub check_limits: Option<bool>,
     /// Headers of every attempt.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Another place for the first target's provider. Its key and configured headers are not sent there.
@@ -85,6 +87,7 @@ impl Options {
             max_attempts: own.max_attempts.or(read.max_attempts),
             fallbacks: first_of(own.fallbacks, read.fallbacks),
             unsupported: own.unsupported.or(read.unsupported),
+            check_limits: own.check_limits.or(read.check_limits),
             headers: first_of(own.headers, read.headers),
             base_url: own.base_url.or(read.base_url),
             api_key: own.api_key.or(read.api_key),
@@ -139,6 +142,7 @@ fn read(table: &Table<'_>) -> Result<Options> {
         idle_timeout: limit("idle_timeout_ms")?,
         max_attempts: config::max_attempts(table)?,
         unsupported: config::unsupported_word(table)?,
+        check_limits: table.flag("check_limits")?,
         api_key: table.text("api_key")?.map(Secret::from),
         ..Options::default()
     };
@@ -207,6 +211,7 @@ const KEYS: &[&str] = &[
     "fallbacks",
     "on_partial",
     "unsupported",
+    "check_limits",
     "headers",
     "base_url",
     "api_key",
@@ -237,7 +242,7 @@ mod tests {
     fn reads_every_key() {
         let options = merged(
             r#"{"timeout_ms":-1,"first_token_timeout_ms":20,"idle_timeout_ms":0,"max_attempts":2,
-                "fallbacks":["a","b/c"],"on_partial":"error","unsupported":"pass","headers":{"X-Team":"t"},
+                "fallbacks":["a","b/c"],"on_partial":"error","unsupported":"pass","check_limits":true,"headers":{"X-Team":"t"},
                 "base_url":"http://h/v1/","api_key":"sk-canary","idempotency_key":"i","extra_body":{"a": [1.50]},
                 "strategy":"order","tags":["t","u"],"session":"s","tenant":"n","metadata":{"k":"v"}}"#,
         )
@@ -253,6 +258,7 @@ mod tests {
         );
         assert_eq!(options.fallbacks, ["a", "b/c"]);
         assert_eq!(options.unsupported, Some(Unsupported::Pass));
+        assert_eq!(options.check_limits, Some(true));
         assert_eq!(options.headers[0].0, "x-team");
         assert_eq!(options.base_url.as_deref(), Some("http://h/v1"));
         assert_eq!(options.api_key.as_ref().unwrap().expose(), "sk-canary");

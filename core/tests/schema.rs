@@ -103,6 +103,7 @@ fn options_are_those_that_the_library_takes() {
         api_key: Some("k".into()),
         idempotency_key: Some("i".into()),
         extra_body: Some(Default::default()),
+        check_limits: Some(true),
         strategy: Some("order".into()),
         tags: Some(Vec::new()),
         session: Some("s".into()),

@@ -11,6 +11,7 @@ pub mod catalog;
 pub mod chat;
 pub mod decoder;
 pub mod error;
+pub mod estimate;
 pub mod event;
 pub mod frame;
 pub mod inbound;

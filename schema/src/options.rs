@@ -33,6 +33,9 @@ pub struct Options {
     /// What happens to a parameter that a provider cannot take.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unsupported: Option<Unsupported>,
+    /// Hold the request against what is known of the model before it is sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check_limits: Option<bool>,
     /// Added to every attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub headers: Option<BTreeMap<String, String>>,

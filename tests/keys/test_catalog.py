@@ -3,7 +3,7 @@
 import json
 import os
 
-from llm import CONFIG, Client, refused
+from llm import CONFIG, INVALID, Client, refused
 from nginx import Authority, Nginx, secure
 from server import Server
 from suite import config, house, test
@@ -206,3 +206,60 @@ def _():
     for url in ("ftp://host/x", "prices.json", "http://user@host/"):
         refused(lambda url=url: Client({"catalog": {"url": url}}), CONFIG, "catalog.url: expected an http or https URL")
     refused(lambda: Client({"catalog": {"refresh_s": 5}}), CONFIG, "there is no catalog.url")
+
+
+def small(**more):
+    """A client whose model takes a hundred tokens and answers with ten, as far as is known."""
+    server = Server()
+    entries = {"house/m": {"max_input_tokens": 100, "max_output_tokens": 10}, "house/large": {"max_input_tokens": 100000}}
+    return Client(config(server, catalog={"file": written(entries)}, **more)), server
+
+
+LENGTHS = "max_tokens", "max_completion_tokens"
+LONG = {"messages": [{"role": "user", "content": "word " * 100}]}
+
+
+@test("params.check_limits", says="brings what is wanted down to the model's longest answer, and reports that")
+def _():
+    client, server = small(params={"check_limits": True})
+    for name in LENGTHS:
+        answer = client.ask("house/m", body={name: 11}).succeeds("ok")
+        assert answer.last["dropped"][0]["action"] == "clamped" and answer.last["dropped"][0]["param"] == name, answer.last
+        assert server.requests[-1].json[name] == 10
+        assert client.ask("house/m", body={name: 10}).succeeds("ok").last["dropped"] == []
+        client.ask("house/large", body={name: 11}).succeeds("ok")
+        client.ask("house/unknown", body={name: 11}).succeeds("ok")
+        assert server.requests[-1].json[name] == 11
+
+
+@test("params.check_limits", says="refuses it where what does not fit is an error, and leaves it where all is passed")
+def _():
+    client, server = small(params={"check_limits": True, "unsupported": "error"})
+    client.ask("house/m", body={"max_tokens": 11}).fails("unsupported", "max_tokens: 11, and the model's longest answer has 10 tokens")
+    assert not server.requests
+    client, server = small(params={"check_limits": True, "unsupported": "pass"})
+    client.ask("house/m", body={"max_tokens": 11, **LONG}).succeeds("ok")
+    assert server.only.json["max_tokens"] == 11
+
+
+@test("params.check_limits", says="finds a prompt too long before it is sent, and whoever has room is asked")
+def _():
+    client, server = small(params={"check_limits": True})
+    client.ask("house/m", body=LONG).fails("context_length", "tokens, and the model takes 100")
+    assert not server.requests
+    client.ask("house/m", body=LONG, json={"fallbacks": ["house/large"], "max_attempts": 2}).succeeds("ok")
+    assert server.only.json["model"] == "large"
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "iVBORw0KGgo" * 1000}}
+    client.ask("house/m", body={"messages": [{"role": "user", "content": [image]}]}).succeeds("ok")
+
+
+@test("params.check_limits", "options_json.check_limits", says="is off unless it is asked for, by a request before the client")
+def _():
+    client, server = small()
+    client.ask("house/m", body={"max_tokens": 11, **LONG}).succeeds("ok")
+    assert server.only.json["max_tokens"] == 11
+    client.ask("house/m", body=LONG, json={"check_limits": True}).fails("context_length")
+    client, server = small(params={"check_limits": True})
+    client.ask("house/m", body=LONG, json={"check_limits": False}).succeeds("ok")
+    refused(lambda: client.ask("house/m", json={"check_limits": 1}), INVALID, "check_limits: expected true or false")
+    refused(lambda: Client({"params": {"check_limits": "yes"}}), CONFIG, "params.check_limits: expected true or false")

@@ -502,6 +502,8 @@ type Options struct {
 	OnPartial OnPartial `json:"on_partial,omitempty"`
 	// What happens to a parameter that a provider cannot take.
 	Unsupported Unsupported `json:"unsupported,omitempty"`
+	// Hold the request against what is known of the model before it is sent.
+	CheckLimits *bool `json:"check_limits,omitempty"`
 	// Added to every attempt.
 	Headers map[string]string `json:"headers,omitempty"`
 	// Another place for the first target's provider, which gets neither its key nor its configured headers.

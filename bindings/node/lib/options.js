@@ -14,6 +14,7 @@ const plain = {
   apiKey: 'api_key',
   idempotencyKey: 'idempotency_key',
   extraBody: 'extra_body',
+  checkLimits: 'check_limits',
   strategy: 'strategy',
   tags: 'tags',
   session: 'session',

@@ -52,6 +52,7 @@ module.exports = {
     'fallbacks',
     'on_partial',
     'unsupported',
+    'check_limits',
     'headers',
     'base_url',
     'api_key',

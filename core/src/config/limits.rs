@@ -135,8 +135,15 @@ pub(super) fn unsupported(root: &Table<'_>) -> Result<Unsupported> {
     let Some(table) = root.table("params")? else {
         return Ok(Unsupported::default());
     };
-    table.check(&["unsupported"], &[])?;
+    table.check(&["unsupported", "check_limits"], &[])?;
     Ok(unsupported_word(&table)?.unwrap_or_default())
+}
+
+/// Reads `params.check_limits`.
+pub(super) fn check_limits(root: &Table<'_>) -> Result<bool> {
+    let params = root.table("params")?;
+    let said = params.map(|params| params.flag("check_limits"));
+    Ok(said.transpose()?.flatten().unwrap_or(false))
 }
 
 /// Reads `unsupported`, which options may hold too.

@@ -82,6 +82,8 @@ pub struct Config {
     pub health: Health,
     /// What happens to a parameter that a provider cannot take.
     pub unsupported: Unsupported,
+    /// Whether requests are held against what is known of the model before they are sent.
+    pub check_limits: bool,
     /// Limits in bytes.
     pub memory: Memory,
     /// The folder that exchanges with providers are written to.
@@ -150,6 +152,7 @@ impl Config {
             retry: Retry::read(&root)?,
             health: Health::read(&root)?,
             unsupported: limits::unsupported(&root)?,
+            check_limits: limits::check_limits(&root)?,
             memory: Memory::read(&root)?,
             record: folder(&root, "record")?,
             replay: folder(&root, "replay")?,

@@ -17,6 +17,7 @@ _PLAIN = {
     "max_attempts": "max_attempts",
     "on_partial": "on_partial",
     "unsupported": "unsupported",
+    "check_limits": "check_limits",
     "headers": "headers",
     "extra_headers": "headers",
     "base_url": "base_url",

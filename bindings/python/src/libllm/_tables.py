@@ -54,6 +54,7 @@ OPTION_KEYS = frozenset(
         "fallbacks",
         "on_partial",
         "unsupported",
+        "check_limits",
         "headers",
         "base_url",
         "api_key",

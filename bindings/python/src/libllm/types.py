@@ -65,6 +65,8 @@ class RequestOptions(TypedDict, total=False):
     on_partial: str | None
     #: "drop", "error" or "pass": a parameter that a provider cannot take.
     unsupported: str | None
+    #: Hold the request against what is known of the model before it is sent.
+    check_limits: bool | None
     #: Added to every attempt; two names for one thing.
     headers: Mapping[str, str] | None
     extra_headers: Mapping[str, str] | None
