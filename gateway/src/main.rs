@@ -3,6 +3,7 @@
 
 mod arguments;
 mod mock;
+mod models;
 mod providers;
 
 use std::io::Write;
@@ -36,6 +37,10 @@ fn run(mut arguments: Arguments) -> Result<(), Failed> {
         Some("providers") => match providers::Options::parse(arguments)? {
             Some(options) => say(&providers::listing(&options)),
             None => say(providers::HELP),
+        },
+        Some("models") => match models::Options::parse(arguments)? {
+            Some(options) => say(&models::listing(&options).map_err(Failed::Run)?),
+            None => say(models::HELP),
         },
         Some("help" | "--help" | "-h") => say(HELP),
         Some("--version" | "-V") => say(concat!("libllm ", env!("CARGO_PKG_VERSION"), "\n")),
@@ -72,7 +77,7 @@ fn complain(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
-const COMMANDS: &[&str] = &["mock", "providers", "help"];
+const COMMANDS: &[&str] = &["mock", "providers", "models", "help"];
 
 const HELP: &str = "\
 usage: libllm COMMAND [OPTIONS]
@@ -80,6 +85,7 @@ usage: libllm COMMAND [OPTIONS]
 commands:
   mock       serve a scripted provider on loopback, for tests
   providers  list the services this build knows
+  models     list the models of its catalog, with windows and prices
   help       this text
 
 libllm COMMAND --help tells a command's options.

@@ -54,8 +54,14 @@ fn length(text: &[u8]) -> u64 {
 
 /// Whether a string is a data URL, or long and in base 64: text has blanks.
 fn is_binary(text: &[u8]) -> bool {
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_=\\".contains(byte);
-    text.starts_with(b"data:") || text.get(..HEAD).is_some_and(|head| head.iter().all(plain))
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte);
+    // Some writers put a backslash before each slash.
+    let slash = |pair: &[u8]| pair[0] != b'\\' || pair[1] == b'/';
+    let head = text.get(..HEAD);
+    text.starts_with(b"data:")
+        || head.is_some_and(|head| {
+            head.iter().all(|byte| plain(*byte) || *byte == b'\\') && head.windows(2).all(slash)
+        })
 }
 
 const HEAD: usize = 512;
@@ -85,6 +91,8 @@ mod tests {
     fn what_is_no_text_does_not_count() {
         let image = "iVBORw0KGgo".repeat(1000);
         assert_eq!(prompt_tokens(format!(r#"["{image}"]"#).as_bytes()), 0);
+        let escaped = r"iVB\/Rw0KGgo".repeat(1000);
+        assert_eq!(prompt_tokens(format!(r#"["{escaped}"]"#).as_bytes()), 0);
         let url = format!(r#"["data:image/png;base64,{image}","abcd"]"#);
         assert_eq!(prompt_tokens(url.as_bytes()), 1);
         let words = "some words ".repeat(100);

@@ -123,6 +123,16 @@ impl Service {
         }
     }
 
+    /// Its word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Service::Standard => "standard",
+            Service::Batch => "batch",
+            Service::Flex => "flex",
+            Service::Priority => "priority",
+        }
+    }
+
     fn letter(self) -> &'static str {
         match self {
             Service::Standard => "",
