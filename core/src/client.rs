@@ -431,13 +431,7 @@ impl Client {
         let refresh = config.catalog.refresh(clock::now());
         self.inner.engine.run(move || {
             refresh.into_iter().for_each(runtime::spawn_here);
-            let call = call::run(job, ticket).instrument(span);
-            // A panic ends its call, not the shard: the ticket has said so while it unwound.
-            runtime::spawn_here(AssertUnwindSafe(call).catch_unwind().map(|outcome| {
-                if outcome.is_err() {
-                    tracing::error!(target: "libllm", "a call panicked");
-                }
-            }));
+            runtime::spawn_here(contained(call::run(job, ticket).instrument(span)));
         });
     }
 
@@ -503,6 +497,13 @@ fn limits(config: &Config) -> Limits {
         event: config.memory.max_event,
         answer: config.memory.max_answer as u64,
         ..Limits::default()
+    }
+}
+
+// A panic ends its call, not the shard: the ticket has said so while it unwound.
+async fn contained(call: impl Future<Output = ()>) {
+    if AssertUnwindSafe(call).catch_unwind().await.is_err() {
+        tracing::error!(target: "libllm", "a call panicked");
     }
 }
 
