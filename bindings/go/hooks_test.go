@@ -118,10 +118,13 @@ func TestWhatAHookFailsWithEndsTheRequest(t *testing.T) {
 
 func TestARequestThatIsCancelledWhileItAsksEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
+	over := make(chan struct{})
+	defer close(over)
 	client := asking(t, "[hooks]\nbefore = true\n", llm.Hooks{
 		Before: func(ctx context.Context, _ llm.Question) (*llm.Reply, error) {
 			cancel()
 			<-ctx.Done()
+			<-over
 			return nil, nil
 		},
 	})
