@@ -31,9 +31,12 @@ pub(crate) struct Pass {
     meter: Arc<Meter>,
 }
 
-/// What a request holds while it runs.
+/// What a request holds while it runs; most are limited by nothing, and live for long.
 #[derive(Default)]
-pub(crate) struct Held {
+pub(crate) struct Held(Option<Box<Holding>>);
+
+#[derive(Default)]
+struct Holding {
     /// Of its tenant and of the model that it names, from its first attempt to its end.
     call: Option<Permit>,
     /// Of the target that is asked.
@@ -94,6 +97,7 @@ impl Pass {
         held: &mut Held,
         deadline: Option<Instant>,
     ) -> Result<Option<usize>> {
+        let held = held.0.get_or_insert_default();
         let patience = clock::now() + self.admission.wait;
         let ask = Ask {
             admission: &self.admission,
@@ -179,8 +183,11 @@ impl Held {
         usage: Option<&Usage>,
         first: Option<Duration>,
     ) {
-        if let Some(permit) = self.attempt.take() {
-            let mut used = self.used(error, usage);
+        let Some(holding) = &mut self.0 else {
+            return;
+        };
+        if let Some(permit) = holding.attempt.take() {
+            let mut used = holding.used(error, usage);
             used.sign = sign(error, first);
             permit.settle(&used);
         }
@@ -189,11 +196,15 @@ impl Held {
     /// The call is over.
     pub(crate) fn over(&mut self, error: Option<&Error>, usage: Option<&Usage>) {
         self.attempt_over(error, usage, None);
-        if let Some(permit) = self.call.take() {
-            permit.settle(&self.used(error, usage));
+        if let Some(mut holding) = self.0.take()
+            && let Some(permit) = holding.call.take()
+        {
+            permit.settle(&holding.used(error, usage));
         }
     }
+}
 
+impl Holding {
     fn used(&self, error: Option<&Error>, usage: Option<&Usage>) -> Used {
         match (usage, error) {
             (Some(usage), _) => Used {
@@ -212,7 +223,9 @@ impl Held {
 
 impl std::fmt::Debug for Held {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (call, attempt) = (self.call.is_some(), self.attempt.is_some());
+        let holds = |of: fn(&Holding) -> bool| self.0.as_deref().is_some_and(of);
+        let call = holds(|holding| holding.call.is_some());
+        let attempt = holds(|holding| holding.attempt.is_some());
         write!(f, "Held({call}, {attempt})")
     }
 }
