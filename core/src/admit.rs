@@ -14,7 +14,7 @@ use futures::channel::oneshot;
 use futures::future::{Either, select};
 
 use crate::clock;
-use crate::config::{Admission, Scope};
+use crate::config::{Admission, Caps, Scope};
 use crate::error::{Error, ErrorKind, Phase, Result, Retry};
 use crate::policy::fair::Place;
 use crate::process::Process;
@@ -29,7 +29,7 @@ pub(crate) use limiter::{Load, Used};
 pub(crate) use pass::{Held, Pass};
 
 use limiter::{Barred, By, Counting, Hold, Limiter, Now, Want};
-use line::{Choice, Line, Waiter};
+use line::{Choice, Entered, Line, Waiter};
 
 /// Everything that is limited of one client, and who waits for it. Outlives a reload: what was used stays used.
 pub(crate) struct Gates {
@@ -57,12 +57,17 @@ impl Gates {
         })
     }
 
+    /// What is needed of this one, if it is limited.
     fn want(&self, admission: &Admission, scope: Scope, name: &str) -> Option<Want> {
         let caps = admission.caps(scope, name)?.clone();
+        Some(self.want_of(caps, scope, name))
+    }
+
+    fn want_of(&self, caps: Arc<Caps>, scope: Scope, name: &str) -> Want {
         let mut limiters = crate::lock(&self.limiters);
         if let Some(limiter) = limiters.get(&(scope, Box::from(name))) {
             let limiter = limiter.clone();
-            return Some(Want { limiter, caps });
+            return Want { limiter, caps };
         }
         let now = clock::now();
         if limiters.len() >= LIMITERS_MAX {
@@ -70,23 +75,24 @@ impl Gates {
         }
         let limiter = Arc::new(Limiter::new(scope, name, now));
         limiters.insert((scope, name.into()), limiter.clone());
-        Some(Want { limiter, caps })
+        Want { limiter, caps }
     }
 
     /// Waits until one of these has room, and takes it.
-    async fn enter(
-        self: &Arc<Gates>,
-        ask: &Ask<'_>,
-        choices: Vec<Choice>,
-    ) -> Result<(usize, Permit)> {
+    async fn enter(self: &Arc<Gates>, ask: &Ask<'_>, choices: Vec<Choice>) -> Result<Entered> {
         let choices: Arc<[Choice]> = choices.into();
         let (mut place, mut alone) = (None, false);
         loop {
             let counting = counting(ask, alone);
-            let (candidate, permit) = match self.take(&choices, counting) {
-                Some(taken) => taken,
+            let entered = match self.take(&choices, counting) {
+                Some(entered) => entered,
                 None => self.wait(ask, &choices, alone, &mut place).await?,
             };
+            let Entered {
+                candidate,
+                key,
+                permit,
+            } = entered;
             let answer = match ask.store.filter(|_| permit.asks) {
                 Some(store) => self.confirm(permit, store).await,
                 None => Answer::Yes(permit),
@@ -94,7 +100,11 @@ impl Gates {
             match answer {
                 Answer::Yes(mut permit) if place.is_none() || clock::now() < ask.until => {
                     permit.begun = true;
-                    return Ok((candidate, permit));
+                    return Ok(Entered {
+                        candidate,
+                        key,
+                        permit,
+                    });
                 }
                 // It came too late to be of use.
                 Answer::Yes(_) => return Err(self.refusal(ask, &choices, counting)),
@@ -106,7 +116,7 @@ impl Gates {
     }
 
     // Nobody waits: nobody is passed.
-    fn take(self: &Arc<Gates>, choices: &[Choice], counting: Counting) -> Option<(usize, Permit)> {
+    fn take(self: &Arc<Gates>, choices: &[Choice], counting: Counting) -> Option<Entered> {
         let mut line = crate::lock(&self.line);
         line.counting = counting;
         match line.waiting.is_empty() {
@@ -121,7 +131,7 @@ impl Gates {
         choices: &Arc<[Choice]>,
         alone: bool,
         place: &mut Option<Place>,
-    ) -> Result<(usize, Permit)> {
+    ) -> Result<Entered> {
         let mut counting = counting(ask, alone);
         if self
             .soonest(choices, counting)
@@ -163,7 +173,7 @@ impl Gates {
         choices: &Arc<[Choice]>,
         counting: Counting,
         known: &mut Option<Place>,
-    ) -> Result<(oneshot::Receiver<(usize, Permit)>, Place)> {
+    ) -> Result<(oneshot::Receiver<Entered>, Place)> {
         let standing = ask.admission.standing(ask.tenant);
         let (tell, told) = oneshot::channel();
         let mut line = crate::lock(&self.line);
@@ -434,3 +444,7 @@ const LOOKED: Duration = Duration::from_millis(5);
 const SOON: Duration = Duration::from_secs(1);
 // Longer than any wait.
 const NEVER: Duration = Duration::from_secs(366 * 86_400);
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

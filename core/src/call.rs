@@ -29,6 +29,7 @@ use crate::policy::retry;
 use crate::queue::EventType;
 use crate::report::{self, Reason, Record};
 use crate::request::Request;
+use crate::store::{Redis, cooldowns};
 use crate::ticket::Ticket;
 use crate::transport::Transport;
 
@@ -59,6 +60,8 @@ pub(crate) struct Job {
     pub(crate) caller: Option<Box<Caller>>,
     /// What it shows to be admitted, where anything is limited.
     pub(crate) pass: Option<Box<Pass>>,
+    /// What other processes share with this one.
+    pub(crate) shared: Option<Arc<Redis>>,
     /// What the host is asked, and who is asked should it replace the request.
     pub(crate) hooks: Hooks,
     pub(crate) replan: Option<Replan>,
@@ -279,6 +282,18 @@ async fn warm(job: &Job, ticket: &mut Ticket, record: &mut Record) -> Result<()>
     outcome
 }
 
+// Other processes need not find out for themselves that a target is asked too often.
+fn tell_others(job: &Job, candidate: &Candidate, error: &Error) {
+    let (Some(shared), ErrorKind::RateLimited) = (&job.shared, error.kind()) else {
+        return;
+    };
+    let now = clock::now();
+    if let Some(until) = candidate.vitals.view(now).unavailable_until {
+        let wait = until.saturating_duration_since(now);
+        cooldowns::tell(shared, candidate.target.text(), wait);
+    }
+}
+
 // Waits for room. Who has none is passed by, if another has: then it says who.
 async fn admitted(
     job: &Job,
@@ -316,7 +331,7 @@ async fn commit(
         here += 1;
         ticket.set_attempt(attempt);
         let own = hooks::attempt(job, candidate, attempt, ticket, deadline).await?;
-        let own = own.or_else(|| candidate.with_next_key(clock::now()));
+        let own = own.or_else(|| candidate.with_next_key(record.held.key(), clock::now()));
         let candidate = own.as_ref().unwrap_or(candidate);
         record.begin(candidate, job.keeps_text());
         ticket.process().counters.attempted();
@@ -333,6 +348,7 @@ async fn commit(
             Err(error) => discreet(error, candidate),
         };
         record.end(candidate, Some(&error), clock::now() - record.begun);
+        tell_others(job, candidate, &error);
         if keys::another(candidate, &error, ticket).await && attempt < job.retry.max_attempts {
             record.reason = Reason::Retry;
             continue;

@@ -31,7 +31,7 @@ use crate::queue::Queue;
 use crate::reload::{self, Files, Seen};
 use crate::request::Request;
 use crate::runtime::{self, Engine};
-use crate::store::Redis;
+use crate::store::{Redis, cooldowns};
 use crate::ticket::Ticket;
 use crate::transport::mock::Scripts;
 use crate::transport::{self, Transport};
@@ -109,14 +109,15 @@ impl Client {
             .memory
             .configure(config.memory.per_process, config.memory.per_queue)?;
         process.clients.fetch_add(1, Ordering::AcqRel);
-        let shared = connected(&config, process, &engine);
+        let roll = Arc::new(Roll::new(config.health.breaker));
+        let shared = connected(&config, process, &engine, &roll);
         let inner = Inner {
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
             process,
             sockets: Mutex::new(sockets),
             control: transport::control(engine.threads()),
             scripts: Arc::new(Scripts::default()),
-            roll: Arc::new(Roll::new(config.health.breaker)),
+            roll,
             funds: Arc::new(Funds::new(config.retry.budget, clock::now())),
             gates: Gates::new(process),
             shared: Mutex::new(shared),
@@ -164,8 +165,9 @@ impl Client {
         *crate::lock(&self.inner.sockets) = sockets;
         // One that is named as before is kept, with its connection.
         if config.shared != self.config().shared {
-            *crate::lock(&self.inner.shared) =
-                connected(&config, self.inner.process, &self.inner.engine);
+            let (process, roll) = (self.inner.process, &self.inner.roll);
+            let shared = connected(&config, process, &self.inner.engine, roll);
+            *crate::lock(&self.inner.shared) = shared;
         }
         *crate::lock(&self.inner.listeners) = listeners;
         *crate::lock(&self.inner.config) = Arc::new(config);
@@ -383,19 +385,10 @@ impl Client {
             refuse_unseen(config, &candidates)?;
         }
         let account = self.account(&request, options, stream, began);
-        let mut ticket = Ticket::issue(
-            queue,
-            self.inner.number,
-            user_data,
-            !options.no_coalesce,
-            config.memory.per_stream,
-        )?;
+        let mut ticket = self.ticket(queue, user_data, options, config)?;
         let id = ticket.id();
-        if self.inner.draining.load(Ordering::Acquire) {
-            ticket.live().cancel();
-        }
-        let store = || crate::lock(&self.inner.shared).clone();
-        let pass = Pass::of(&self.inner.gates, config, store, &request, options);
+        let shared = crate::lock(&self.inner.shared).clone();
+        let pass = Pass::of(&self.inner.gates, config, &shared, &request, options);
         let job = Box::new(Job {
             began,
             counted: config.telemetry.prometheus,
@@ -418,6 +411,7 @@ impl Client {
             hooks: config.hooks,
             replan,
             pass,
+            shared,
         });
         self.inner.process.counters.submitted();
         seen(id);
@@ -445,6 +439,26 @@ impl Client {
     ) -> Option<Box<Account>> {
         let listeners = crate::lock(&self.inner.listeners).clone()?;
         Some(Account::new(&listeners, request, options, stream, began))
+    }
+
+    fn ticket(
+        &self,
+        queue: &Queue,
+        user_data: usize,
+        options: &Options,
+        config: &Config,
+    ) -> Result<Ticket> {
+        let ticket = Ticket::issue(
+            queue,
+            self.inner.number,
+            user_data,
+            !options.no_coalesce,
+            config.memory.per_stream,
+        )?;
+        if self.inner.draining.load(Ordering::Acquire) {
+            ticket.live().cancel();
+        }
+        Ok(ticket)
     }
 
     /// Delivers an HTTP answer that no provider is needed for.
@@ -485,10 +499,15 @@ impl Client {
 }
 
 // Begun at once, so that the first call does not wait for it.
-fn connected(config: &Config, process: &'static Process, engine: &Engine) -> Option<Arc<Redis>> {
+fn connected(
+    config: &Config,
+    process: &'static Process,
+    engine: &Engine,
+    roll: &Arc<Roll>,
+) -> Option<Arc<Redis>> {
     let shared = Redis::new(&config.shared, process)?;
-    let prepared = shared.clone();
-    engine.run(move || runtime::spawn_here(prepared.prepare()));
+    let heeded = cooldowns::heed(Arc::downgrade(&shared), roll.clone());
+    engine.run(move || runtime::spawn_here(heeded));
     Some(shared)
 }
 

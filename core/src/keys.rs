@@ -86,12 +86,28 @@ impl Ring {
             let state = crate::lock(&self.slots[*slot].state);
             (state.refused, state.rests.filter(|until| *until > now))
         });
-        let slot = best.unwrap_or(0);
+        self.take_slot(best.unwrap_or(0))
+    }
+
+    /// This one, which somebody chose.
+    pub(crate) fn take_slot(self: &Arc<Ring>, slot: usize) -> Taken {
         Taken {
             ring: self.clone(),
             slot,
             key: crate::lock(&self.slots[slot].state).key.clone(),
         }
+    }
+
+    /// The keys that are good, the one first whose turn it is.
+    pub(crate) fn good(self: &Arc<Ring>, now: Instant) -> Vec<usize> {
+        self.look_again(now);
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let order = (0..self.slots.len()).map(|step| (turn + step) % self.slots.len());
+        let good = |slot: &usize| {
+            let state = crate::lock(&self.slots[*slot].state);
+            !state.refused && state.rests.is_none_or(|until| until <= now)
+        };
+        order.filter(good).collect()
     }
 
     /// Whether a key other than this one is good.
@@ -238,9 +254,12 @@ pub(crate) enum Failed {
 
 impl Candidate {
     /// The same with the next of its provider's keys; `None` if it has no such choice.
-    pub(crate) fn with_next_key(&self, now: Instant) -> Option<Candidate> {
+    pub(crate) fn with_next_key(&self, slot: Option<usize>, now: Instant) -> Option<Candidate> {
         let ring = self.provider.ring.as_ref()?;
-        let taken = ring.take(now);
+        let taken = match slot {
+            Some(slot) => ring.take_slot(slot),
+            None => ring.take(now),
+        };
         let mut keyed = self.clone();
         keyed.provider = Arc::new(self.provider.with_key(taken.key().clone()));
         keyed.taken = Some(taken);

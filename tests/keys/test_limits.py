@@ -138,13 +138,14 @@ def _():
     client.ask("house/m").succeeds()
 
 
-@test("providers.P.limits.in_flight", says="adaptive: begins with twenty at once, and takes fewer of who refuses")
+@test("providers.P.limits.in_flight", says="adaptive: begins with four at once, and takes fewer of who refuses")
 def _():
     held, queue = Held(), Queue()
     client = limited(held.server, {"in_flight": "adaptive"})
     submit(client, queue, count=40)
-    held.wait(20)
-    assert held.peak == 20, held.peak
+    held.wait(4)
+    until(lambda: client.figures()["admission_waiting"] == 36)
+    assert held.peak == 4, held.peak
     held.go(40)
     assert answers(queue, 40) == ["LLM_OK"] * 40
     refused(lambda: limited(held.server, {"in_flight": "many"}), CONFIG, "in_flight", '"adaptive"')
@@ -155,8 +156,9 @@ def _():
     refusing.answer = held.answer
     held.peak, held.came = 0, threading.Semaphore(0)
     submit(client, queue, count=40)
-    held.wait(14)
-    assert held.peak == 14, held.peak
+    held.wait(2)
+    until(lambda: client.figures()["admission_waiting"] == 38)
+    assert held.peak == 2, held.peak
     held.go(40)
     assert answers(queue, 40) == ["LLM_OK"] * 40
 
@@ -173,6 +175,22 @@ def _():
     submit(Client(config(held.server, provider={"key_limits": {"in_flight": 1}})), queue, count=3)
     held.go(3)
     assert answers(queue, 3) == ["LLM_OK"] * 3 and held.peak == 1, held.peak
+
+
+@test("providers.P.key_limits.requests_per_minute", "providers.P.key_limits.in_flight", says="another key takes what one has no room for")
+def _():
+    server = Server()
+    provider = {"api_keys": ["one", "two"], "key_limits": {"requests_per_minute": 2}}
+    client = Client(config(server, provider=provider, admission=NOW))
+    takes(client, 4, server, "key house#", model="house/m")
+    assert sorted(request.key for request in server.requests) == ["Bearer one"] * 2 + ["Bearer two"] * 2
+    held, queue = Held(), Queue()
+    client = Client(config(held.server, provider={"api_keys": ["one", "two", "three"], "key_limits": {"in_flight": 1}}))
+    submit(client, queue, count=6)
+    held.wait(3)
+    assert sorted(request.key for request in held.server.requests) == ["Bearer one", "Bearer three", "Bearer two"]
+    held.go(6)
+    assert answers(queue, 6) == ["LLM_OK"] * 6 and held.peak == 3, held.peak
 
 
 def two(first, second, limits, **root):

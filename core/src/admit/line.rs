@@ -15,6 +15,8 @@ use crate::policy::fair::{Fair, Place};
 pub(crate) struct Choice {
     /// Its number among the request's candidates.
     pub(crate) candidate: usize,
+    /// Which of its provider's keys, where each of them is limited.
+    pub(crate) key: Option<usize>,
     pub(crate) wants: Vec<Want>,
     pub(crate) load: Load,
 }
@@ -30,7 +32,14 @@ impl Choice {
 
 pub(super) struct Waiter {
     pub(super) choices: Arc<[Choice]>,
-    pub(super) tell: oneshot::Sender<(usize, Permit)>,
+    pub(super) tell: oneshot::Sender<Entered>,
+}
+
+/// A choice that was taken.
+pub(crate) struct Entered {
+    pub(crate) candidate: usize,
+    pub(crate) key: Option<usize>,
+    pub(crate) permit: Permit,
 }
 
 /// Who waits, in the order in which they are served.
@@ -65,7 +74,7 @@ impl Line {
         mut choices: impl Iterator<Item = &'c Choice>,
         counting: Counting,
         now: Now,
-    ) -> Option<(usize, Permit)> {
+    ) -> Option<Entered> {
         let free = |choice: &&Choice| {
             let asks = counting == Counting::There && choice.wants.iter().any(Want::is_counted);
             !(asks && self.asking >= ASKING_MAX) && choice.room(counting, now).is_ok()
@@ -77,13 +86,17 @@ impl Line {
             self.asking += 1;
             permit.asks = true;
         }
-        Some((choice.candidate, permit))
+        Some(Entered {
+            candidate: choice.candidate,
+            key: choice.key,
+            permit,
+        })
     }
 
     /// Gives what there is to those who wait for it, in their order: nobody goes past somebody who waits for the same. Returns what
     /// nobody wanted any more, to be dropped without the line's lock.
     #[must_use]
-    pub(super) fn serve(&mut self, gates: &Arc<Gates>, now: Now) -> Vec<(usize, Permit)> {
+    pub(super) fn serve(&mut self, gates: &Arc<Gates>, now: Now) -> Vec<Entered> {
         let counting = self.counting;
         let mut held: Vec<*const Limiter> = Vec::new();
         let mut served = Vec::new();

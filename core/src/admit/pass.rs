@@ -41,6 +41,8 @@ struct Holding {
     call: Option<Permit>,
     /// Of the target that is asked.
     attempt: Option<Permit>,
+    /// Which of the provider's keys, where each of them is limited.
+    key: Option<usize>,
     /// How its cost is known.
     bill: Option<Bill>,
 }
@@ -64,7 +66,7 @@ impl Pass {
     pub(crate) fn of(
         gates: &Arc<Gates>,
         config: &Config,
-        store: impl FnOnce() -> Option<Arc<Redis>>,
+        store: &Option<Arc<Redis>>,
         request: &Request,
         options: &Options,
     ) -> Option<Box<Pass>> {
@@ -80,7 +82,7 @@ impl Pass {
         Some(Box::new(Pass {
             gates: gates.clone(),
             admission,
-            store: store(),
+            store: store.clone(),
             tenant: options.tenant.as_deref().unwrap_or(NOBODY).into(),
             model: model.into(),
             prompt_tokens: prompt_tokens(request),
@@ -118,23 +120,27 @@ impl Pass {
             if !wants.is_empty() {
                 let choice = Choice {
                     candidate: 0,
+                    key: None,
                     wants,
                     load,
                 };
-                held.call = Some(self.gates.enter(&ask, vec![choice]).await?.1);
+                held.call = Some(self.gates.enter(&ask, vec![choice]).await?.permit);
             }
         }
-        let choices: Vec<Choice> = order.map(|at| self.choice(at, &candidates[at])).collect();
+        let choices = order.flat_map(|at| self.choices(at, &candidates[at]));
+        let choices: Vec<Choice> = choices.collect();
         // The first that nothing limits needs no gate, but those before it go first.
-        let (candidate, permit) = match choices.first() {
+        held.key = None;
+        let candidate = match choices.first() {
             Some(first) if !first.wants.is_empty() => {
-                let (candidate, permit) = self.gates.enter(&ask, choices).await?;
-                (candidate, Some(permit))
+                let entered = self.gates.enter(&ask, choices).await?;
+                held.key = entered.key;
+                held.attempt = Some(entered.permit);
+                entered.candidate
             }
-            Some(first) => (first.candidate, None),
+            Some(first) => first.candidate,
             None => return Ok(None),
         };
-        held.attempt = permit;
         held.bill = Some(self.bill(&candidates[candidate]));
         Ok(Some(candidate))
     }
@@ -147,18 +153,37 @@ impl Pass {
         }
     }
 
-    fn choice(&self, at: usize, candidate: &Candidate) -> Choice {
+    // One for each of its keys that is good, where each of them is limited.
+    fn choices(&self, at: usize, candidate: &Candidate) -> Vec<Choice> {
         let provider = candidate.provider.id.as_str();
-        let scopes = [
-            (Scope::Provider, provider),
-            (Scope::Key, provider),
-            (Scope::Target, candidate.target.text()),
-        ];
+        let target = candidate.target.text();
+        let scopes = [(Scope::Provider, provider), (Scope::Target, target)];
         let wants = scopes.map(|(scope, name)| self.gates.want(&self.admission, scope, name));
-        Choice {
+        let choice = Choice {
             candidate: at,
+            key: None,
             wants: wants.into_iter().flatten().collect(),
             load: self.load(candidate),
+        };
+        let Some(caps) = self.admission.caps(Scope::Key, provider) else {
+            return vec![choice];
+        };
+        let keyed = |key: Option<usize>| {
+            let name = match key {
+                Some(key) => format!("{provider}#{}", key + 1),
+                None => provider.to_owned(),
+            };
+            let mut choice = choice.clone();
+            let want = self.gates.want_of(caps.clone(), Scope::Key, &name);
+            choice.key = key;
+            choice.wants.push(want);
+            choice
+        };
+        let ring = candidate.provider.ring.as_ref();
+        let keys = ring.map_or(Vec::new(), |ring| ring.good(clock::now()));
+        match keys.is_empty() {
+            true => vec![keyed(None)],
+            false => keys.into_iter().map(|key| keyed(Some(key))).collect(),
         }
     }
 
@@ -176,6 +201,11 @@ impl Pass {
 }
 
 impl Held {
+    /// The key that the attempt is made with, if it matters here.
+    pub(crate) fn key(&self) -> Option<usize> {
+        self.0.as_ref()?.key
+    }
+
     /// The attempt is over; its first item came after so long.
     pub(crate) fn attempt_over(
         &mut self,

@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Adaptive {
     limit: f64,
-    /// Seconds to the first item at best; it creeps up, so that a target that has become slower for good is not throttled for ever.
-    best: Option<f64>,
+    /// Seconds to the first item at best, in the last span and in this one: a target that has become slower for good is not throttled
+    /// for ever.
+    best: [Option<f64>; 2],
+    span: Option<Instant>,
     cut_at: Option<Instant>,
 }
 
@@ -30,7 +32,8 @@ impl Default for Adaptive {
     fn default() -> Adaptive {
         Adaptive {
             limit: FIRST,
-            best: None,
+            best: [None; 2],
+            span: None,
             cut_at: None,
         }
     }
@@ -48,37 +51,49 @@ impl Adaptive {
             Sign::Nothing => {}
             Sign::Overloaded => {
                 // Those that were sent before the cut say nothing about it.
-                let rest = Duration::from_secs_f64(self.best.unwrap_or(1.0)).max(CUT_REST);
-                if self
-                    .cut_at
-                    .is_none_or(|at| now.saturating_duration_since(at) >= rest)
-                {
+                let rest = Duration::from_secs_f64(self.best().unwrap_or(1.0)).max(CUT_REST);
+                if self.cut_at.is_none_or(|at| now >= at + rest) {
                     self.limit = (self.limit * CUT).max(LEAST);
                     self.cut_at = Some(now);
                 }
             }
-            Sign::Answered(took) => self.answered(took.as_secs_f64().max(1e-6), in_flight),
+            Sign::Answered(took) => {
+                self.turn(now);
+                self.answered(took.as_secs_f64().max(1e-6), f64::from(in_flight.max(1)));
+            }
         }
     }
 
-    fn answered(&mut self, took: f64, in_flight: u32) {
-        let best = match self.best {
-            Some(best) if took > best => best + (took - best) * CREEP,
-            _ => took,
-        };
-        self.best = Some(best);
+    // What is best is seen while there is room: each span begins with less than the last one had.
+    fn turn(&mut self, now: Instant) {
+        let span = *self.span.get_or_insert(now);
+        if now >= span + SPAN {
+            self.span = Some(now);
+            self.best = [self.best[1], None];
+            self.limit = (self.limit * MEASURE).max(LEAST);
+        }
+    }
+
+    fn best(&self) -> Option<f64> {
+        self.best.into_iter().flatten().reduce(f64::min)
+    }
+
+    fn answered(&mut self, took: f64, in_flight: f64) {
+        self.best[1] = Some(self.best[1].map_or(took, |best| best.min(took)));
+        let best = self.best().unwrap_or(took);
         let gradient = (best * TOLERANCE / took).clamp(0.5, 1.0);
         let aim = self.limit * gradient + self.limit.sqrt();
         // Room that nobody uses proves nothing.
-        if aim > self.limit && f64::from(in_flight) * 2.0 < self.limit {
+        if aim > self.limit && in_flight * 2.0 < self.limit {
             return;
         }
-        self.limit = (self.limit + (aim - self.limit) * SMOOTH).clamp(LEAST, MOST);
+        // All that are under way together go the whole way.
+        self.limit = (self.limit + (aim - self.limit) / in_flight).clamp(LEAST, MOST);
     }
 }
 
-// Vendors' own clients open as many connections without asking; it is tried out from there within seconds.
-const FIRST: f64 = 20.0;
+// What is best is measured while few are under way; from there it is a matter of seconds.
+const FIRST: f64 = 4.0;
 const LEAST: f64 = 1.0;
 const MOST: f64 = 10_000.0;
 const CUT: f64 = 0.7;
@@ -86,9 +101,9 @@ const CUT_REST: Duration = Duration::from_millis(100);
 // A first item may come half as late again as at best before that is taken for a queue (Envoy's default buffer is a quarter of the
 // minimum; models vary more than services do).
 const TOLERANCE: f64 = 1.5;
-// One answer moves the number by a fifth of the way.
-const SMOOTH: f64 = 0.2;
-const CREEP: f64 = 0.002;
+// Envoy measures its minimum anew each minute.
+const MEASURE: f64 = 0.4;
+const SPAN: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
@@ -133,8 +148,16 @@ mod tests {
     }
 
     #[test]
+    fn does_not_drift_away_under_load_that_never_ends() {
+        let mut adaptive = Adaptive::default();
+        // Half an hour.
+        let limit = run(&mut adaptive, 40.0, 6_000, u32::MAX);
+        assert!((40..=100).contains(&limit), "{limit}");
+    }
+
+    #[test]
     fn does_not_grow_on_room_that_nobody_uses() {
-        assert_eq!(run(&mut Adaptive::default(), 1_000.0, 500, 3), 20);
+        assert_eq!(run(&mut Adaptive::default(), 1_000.0, 250, 3), 6);
     }
 
     #[test]
@@ -142,9 +165,9 @@ mod tests {
         let mut adaptive = Adaptive::default();
         let now = Instant::now();
         for _ in 0..20 {
-            adaptive.ended(Sign::Overloaded, 20, now);
+            adaptive.ended(Sign::Overloaded, 4, now);
         }
-        assert_eq!(adaptive.limit(), 14);
+        assert_eq!(adaptive.limit(), 2);
         for second in 1..100 {
             adaptive.ended(Sign::Overloaded, 1, now + Duration::from_secs(second));
         }

@@ -72,11 +72,6 @@ impl Redis {
         }))
     }
 
-    /// Has the connection stand before anybody needs it.
-    pub(crate) async fn prepare(self: Arc<Redis>) {
-        let _ = self.link(clock::now() + OPENING).await;
-    }
-
     /// A name of ours there.
     pub(crate) fn key(&self, name: &str) -> String {
         [self.prefix.as_str(), name].concat()

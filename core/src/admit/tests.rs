@@ -1,0 +1,187 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::config::{Config, SystemEnvironment};
+use crate::policy::adaptive::Sign;
+
+fn admission(text: &str) -> Arc<Admission> {
+    let config = Config::parse(text, &SystemEnvironment).unwrap();
+    config.admission.unwrap()
+}
+
+/// Gates, and what one request of so many tokens needs of the provider `mock` there.
+struct Scene {
+    gates: Arc<Gates>,
+    admission: Arc<Admission>,
+}
+
+impl Scene {
+    fn new(limits: &str) -> Scene {
+        let text = format!("[tenants.t]\nlimits = {{ {limits} }}");
+        Scene {
+            gates: Gates::new(crate::process::current()),
+            admission: admission(&text),
+        }
+    }
+
+    fn choice(&self, tokens: u64) -> Choice {
+        let want = self.gates.want(&self.admission, Scope::Tenant, "t");
+        Choice {
+            candidate: 0,
+            key: None,
+            wants: vec![want.unwrap()],
+            load: Load {
+                tokens,
+                microusd: 0,
+            },
+        }
+    }
+
+    fn take(&self, tokens: u64) -> Option<Permit> {
+        let choice = self.choice(tokens);
+        let entered = self.gates.take(&[choice], Counting::Here)?;
+        Some(entered.permit)
+    }
+
+    /// As when it was handed to whoever asked.
+    fn begin(&self, tokens: u64) -> Option<Permit> {
+        let mut permit = self.take(tokens)?;
+        permit.begun = true;
+        Some(permit)
+    }
+}
+
+#[test]
+fn what_is_held_is_given_back_however_a_request_ends() {
+    let scene = Scene::new("in_flight = 1");
+    for _ in 0..3 {
+        let permit = scene.begin(0).unwrap();
+        assert!(scene.take(0).is_none());
+        drop(permit);
+        let permit = scene.begin(0).unwrap();
+        permit.settle(&Used::NOTHING);
+        let panics = catch_unwind(AssertUnwindSafe(|| {
+            let _permit = scene.begin(0);
+            panic!("on the way");
+        }));
+        assert!(panics.is_err());
+    }
+    assert!(scene.take(0).is_some());
+}
+
+#[test]
+fn what_was_never_begun_counts_for_nothing() {
+    let scene = Scene::new("requests_per_minute = 1, tokens_per_minute = 10");
+    for _ in 0..5 {
+        drop(scene.take(10).unwrap());
+    }
+    drop(scene.begin(10).unwrap());
+    assert!(scene.take(0).is_none());
+}
+
+#[test]
+fn what_was_used_replaces_what_was_thought_and_stays_when_nobody_knows() {
+    let scene = Scene::new("tokens_per_minute = 100");
+    let used = Used {
+        tokens: Some(10),
+        microusd: None,
+        sign: Sign::Nothing,
+    };
+    scene.begin(90).unwrap().settle(&used);
+    assert!(scene.take(91).is_none());
+    drop(scene.begin(90).unwrap());
+    assert!(scene.take(1).is_none());
+}
+
+#[test]
+fn a_request_gets_all_that_it_needs_or_nothing() {
+    let text = "[tenants.t]\nlimits = { requests_per_minute = 1 }\n[tenants.u]\nlimits = { in_flight = 1 }";
+    let gates = Gates::new(crate::process::current());
+    let admission = admission(text);
+    let both = |first: &str, second: &str| {
+        let wants =
+            [first, second].map(|name| gates.want(&admission, Scope::Tenant, name).unwrap());
+        let choice = Choice {
+            candidate: 0,
+            key: None,
+            wants: wants.to_vec(),
+            load: Load::default(),
+        };
+        gates.take(&[choice], Counting::Here)
+    };
+    let first = both("t", "u").unwrap();
+    assert!(both("u", "t").is_none());
+    drop(first);
+    // Never begun, so both have room again; nothing was taken of either by who got nothing.
+    assert!(both("u", "t").is_some());
+}
+
+#[test]
+fn many_threads_are_never_more_than_may_be_at_once() {
+    let scene = Scene::new("in_flight = 7");
+    let (now, peak) = (Mutex::new(0), Mutex::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                for _ in 0..500 {
+                    let Some(permit) = scene.begin(1) else {
+                        continue;
+                    };
+                    let mut inside = crate::lock(&now);
+                    *inside += 1;
+                    let mut most = crate::lock(&peak);
+                    *most = (*most).max(*inside);
+                    drop((inside, most));
+                    *crate::lock(&now) -= 1;
+                    drop(permit);
+                }
+            });
+        }
+    });
+    assert!((1..=7).contains(&*crate::lock(&peak)));
+    let all: Vec<Permit> = (0..7).map(|_| scene.begin(0).unwrap()).collect();
+    assert!(scene.take(0).is_none());
+    drop(all);
+}
+
+#[test]
+fn names_that_nobody_uses_are_forgotten() {
+    let gates = Gates::new(crate::process::current());
+    let admission = admission("[tenants.\"*\"]\nlimits = { in_flight = 1 }");
+    for number in 0..LIMITERS_MAX * 2 {
+        gates.want(&admission, Scope::Tenant, &number.to_string());
+    }
+    assert!(crate::lock(&gates.limiters).len() <= LIMITERS_MAX);
+}
+
+#[test]
+fn a_limiter_remembers_what_redis_said_for_a_moment() {
+    let now = Instant::now();
+    let limiter = Arc::new(Limiter::new(Scope::Tenant, "t", now));
+    let caps = admission("[tenants.t]\nlimits = { tokens_per_minute = 100 }");
+    let caps = caps.caps(Scope::Tenant, "t").unwrap().clone();
+    let want = Want { limiter, caps };
+    let room = |tokens, after: u64| {
+        let load = Load {
+            tokens,
+            microusd: 0,
+        };
+        let now = Now {
+            instant: now + Duration::from_millis(after),
+            wall: clock::wall(),
+        };
+        want.room(&load, Counting::There, now)
+            .map_err(|barred| barred.wait)
+    };
+    let load = Load {
+        tokens: 50,
+        microusd: 0,
+    };
+    want.limiter
+        .shut(By::Tokens, load, Duration::from_secs(20), now);
+    assert_eq!(room(50, 0), Err(Some(Duration::from_secs(20))));
+    assert_eq!(room(49, 0), Ok(()));
+    assert_eq!(room(50, 100), Ok(()));
+    assert_eq!(room(101, 100), Err(None));
+}
