@@ -25,7 +25,7 @@ help:
 	@echo 'make build             libllm.so, libllm.a and the command libllm, as they ship, in $(TARGET)/release'
 	@echo 'make header            include/llm.h from ffi/src, and the ABI snapshot ffi/llm.abi'
 	@echo 'make generate          types and tables of every language, and docs/reference.md, from schema/src'
-	@echo 'make conformance       recorded providers through the C ABI   [CORPUS=dir OUT=file JUDGE=path CHUNK=1]'
+	@echo 'make conformance       recorded providers through the C ABI, and what is sent against published schemas   [CORPUS=dir OUT=file JUDGE=path CHUNK=1 SPECS=dir]'
 	@echo 'make soak [TIME=20]    host safety in its long form, with TIME minutes of random faults; its table goes to docs/host-safety.md'
 	@echo 'make bench             load and micro benchmarks against bare hyper'
 	@echo 'make live              a few calls to the real providers whose keys are in the environment'
@@ -65,6 +65,7 @@ conformance: ci-build
 	tests/conformance/run.py --lib-dir $(TARGET)/ci \
 	  $(if $(CORPUS),--corpus $(CORPUS)) $(if $(JUDGE),--judge $(JUDGE)) $(if $(CHUNK),--chunk $(CHUNK)) \
 	  --out $(or $(OUT),$(TARGET)/conformance/results.jsonl)
+	tests/conformance/requests.sh $(TARGET)/conformance $(or $(SPECS),'') --lib-dir $(TARGET)/ci
 
 bench: build
 	bench/run.py

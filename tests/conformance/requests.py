@@ -5,7 +5,7 @@ Every field of a chat that a wire can say is asked for once, through the C ABI, 
 validated by the validator beside the schemas. Needs what that validator needs (python3-jsonschema, python3-yaml); exits non-zero
 when a request is invalid.
 
-  tests/conformance/requests.py [--specs DIR] [--lib-dir DIR]
+  tests/conformance/requests.py [--specs DIR] [--lib-dir DIR] [--rows]
 """
 import argparse
 import importlib.util
@@ -35,6 +35,9 @@ MEMBERS = [
     {"response_format": {"type": "text"}}, {"response_format": {"type": "json_object"}},
     {"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA, "strict": True}}},
     {"web_search_options": {"search_context_size": "low"}},
+    {"reasoning_effort": "high", "max_completion_tokens": 4096}, {"reasoning_effort": "none"}, {"temperature": 0.5, "top_p": 0.5, "max_tokens": 64, "stop": ["x", "y"]},
+    {"modalities": ["text"]}, {"prediction": {"type": "content", "content": "p"}}, {"stream": True, "stream_options": {"include_usage": True}},
+    {"tools": [TOOL], "response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA}}},
 ]
 MESSAGES = [
     [{"role": "system", "content": "s"}, USER], [{"role": "developer", "content": "d"}, USER], [USER, {"role": "assistant", "content": "a"}, USER],
@@ -46,6 +49,11 @@ MESSAGES = [
     [USER, {"role": "assistant", "tool_calls": [CALL], "libllm_parts": [{"kind": "encrypted", "provider": "asked", "index": 0, "data": REASONING}]},
      {"role": "tool", "tool_call_id": "call_1", "content": [{"type": "text", "text": "r"}]}],
     [USER, {"role": "assistant", "refusal": "no"}, USER],
+    [{"role": "system", "content": [{"type": "text", "text": "s", "cache_control": {"type": "ephemeral"}}]}, USER],
+    [{"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": "aGk=", "format": "wav"}}, {"type": "text", "text": "t"}]}],
+    [USER, {"role": "assistant", "content": "a prefix"}], [{"role": "user", "name": "n", "content": "hi"}],
+    [USER, {"role": "assistant", "content": "both", "tool_calls": [CALL, {**CALL, "id": "call_2"}]}, {"role": "tool", "tool_call_id": "call_1", "content": "r"},
+     {"role": "tool", "tool_call_id": "call_2", "content": "s"}, USER],
 ]
 
 # Wire, operation, and what the validator calls them.
@@ -55,7 +63,12 @@ WIRES = [
     ("openai_chat", "chat", "openai", "openai.chat"),
     ("ollama", "chat", "ollama", "ollama.chat"),
     ("ollama", "completion", "ollama", "ollama.generate"),
+    ("anthropic", "chat", "anthropic", "anthropic.messages"),
+    ("gemini", "chat", "gemini", "gemini.generateContent"),
+    ("bedrock_converse", "chat", "bedrock", "bedrock.converse"),
 ]
+# Rows whose service has a schema of its own.
+ROWS = [("mistral", "chat", "mistral", "openai.chat")]
 
 
 def main():
@@ -63,6 +76,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--specs", default=shared)
     parser.add_argument("--lib-dir", default=os.path.join(ROOT, "target", "ci"))
+    parser.add_argument("--rows", action="store_true", help="rows with schemas of their own, too; members of others go to them as they are")
     options = parser.parse_args()
     validator = os.path.join(options.specs, "validate.py")
     if not os.path.isfile(validator):
@@ -72,24 +86,27 @@ def main():
     spec = importlib.util.spec_from_file_location("validate", validator)
     validate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(validate)
-    wrong = sum(check(validate, *wire) for wire in WIRES)
+    wrong = sum(check(validate, {"wire": wire}, "asked", *said) for wire, *said in WIRES)
+    if options.rows:
+        wrong += sum(check(validate, {"api_key": "k"}, row, *said) for row, *said in ROWS)
     sys.exit(1 if wrong else 0)
 
 
-def check(validate, wire, operation, provider, endpoint):
-    """Asks everything of one wire; how many requests were invalid."""
+def check(validate, settings, row, operation, provider, endpoint):
+    """Asks everything of one wire or row; how many requests were invalid, or did not come."""
     from llm import Client, Refused
     from server import Server
 
     asked = [({**more}, None) for more in MEMBERS] + [({}, messages) for messages in MESSAGES]
     server = Server(lambda exchange: exchange.fail(400))
-    client = Client({"providers": {"asked": {"wire": wire, "base_url": server.url}}, "retry": {"max_attempts": 1}})
+    client = Client({"providers": {row: {**settings, "base_url": server.url}}, "retry": {"max_attempts": 1}})
+    name = settings.get("wire", row)
     wrong = refused = 0
     for more, messages in asked:
         body = {**more, "messages": messages or [USER]}
         before = len(server.requests)
         try:
-            client.ask("asked/m", operation=operation, body=body)
+            client.ask(f"{row}/m", operation=operation, body=body)
         except Refused:
             refused += 1
         for request in server.requests[before:]:
@@ -98,9 +115,9 @@ def check(validate, wire, operation, provider, endpoint):
                 sys.exit(f"requests: the validator does not know {endpoint}")
             if complaints:
                 wrong += 1
-                print(f"invalid: {wire}: {more or messages}: {complaints}")
-    print(f"{wire} ({operation}): {len(server.requests)} requests, {wrong} invalid, {refused} refused before they were sent")
-    return wrong
+                print(f"invalid: {name}: {more or messages}: {complaints}")
+    print(f"{name} ({operation}): {len(server.requests)} requests, {wrong} invalid, {refused} refused before they were sent")
+    return wrong + len(asked) - len(server.requests) - refused
 
 
 if __name__ == "__main__":
