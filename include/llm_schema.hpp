@@ -502,8 +502,10 @@ struct Done {
     std::optional<std::string> finish_reason_raw;
     /// How each choice ended; only if there are more than one.
     std::vector<ChoiceEnd> choices;
-    /// The turn to append to `messages`; with its text only if that was asked for.
+    /// The turn to append to `messages`; with its text only if that was asked for. Null where no conversation was asked for.
     std::optional<Message> message;
+    /// What the bytes of a RESULT are that is not JSON.
+    std::optional<std::string> media_type;
     /// The message is left out: it is larger than an event may be, and was delivered as events.
     bool message_omitted = false;
     /// The provider sends no sign of the end, so that a cut would not show.
@@ -535,6 +537,7 @@ struct Done {
         detail::read(json::member(text, "finish_reason_raw"), made.finish_reason_raw);
         detail::read(json::member(text, "choices"), made.choices);
         detail::read(json::member(text, "message"), made.message);
+        detail::read(json::member(text, "media_type"), made.media_type);
         detail::read(json::member(text, "message_omitted"), made.message_omitted);
         detail::read(json::member(text, "incomplete"), made.incomplete);
         detail::read(json::member(text, "usage"), made.usage);

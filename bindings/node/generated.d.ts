@@ -170,8 +170,10 @@ export interface Done {
   finish_reason_raw: string | null;
   /** How each choice ended; only if there are more than one. */
   choices?: ChoiceEnd[];
-  /** The turn to append to `messages`; with its text only if that was asked for. */
+  /** The turn to append to `messages`; with its text only if that was asked for. Null where no conversation was asked for. */
   message: Message | null;
+  /** What the bytes of a RESULT are that is not JSON. */
+  media_type?: string | null;
   /** The message is left out: it is larger than an event may be, and was delivered as events. */
   message_omitted?: boolean;
   /** The provider sends no sign of the end, so that a cut would not show. */

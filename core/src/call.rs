@@ -17,6 +17,7 @@ use crate::clock::{self, Alarm};
 use crate::config::{Config, Hooks};
 use crate::cost::Meter;
 use crate::error::{Error, ErrorKind, Phase, Result, Status};
+use crate::estimate;
 use crate::funds::Funds;
 use crate::hooks::{self, Replan};
 use crate::inbound::{self, Caller};
@@ -233,6 +234,9 @@ async fn drive(
     }
     if job.hooks.before {
         Box::pin(hooks::before(&mut job, ticket, deadline)).await?;
+    }
+    if estimate::is_due(&job) {
+        return Box::pin(estimate::tell(&job, ticket, record)).await;
     }
     let (live, target) = match Box::pin(commit(&job, ticket, record, deadline)).await {
         Ok(committed) => committed,

@@ -32,6 +32,7 @@ mod clock;
 pub mod config;
 mod contest;
 mod cost;
+mod estimate;
 #[cfg_attr(not(feature = "fault-injection"), path = "no_fault.rs")]
 #[doc(hidden)]
 pub mod fault;

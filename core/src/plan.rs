@@ -131,7 +131,11 @@ impl<'p> Plan<'p> {
     fn primary(&self, add: Add<'_, 'p>) -> Result<()> {
         let model = self.request.model().filter(|model| !model.is_empty());
         if let Some(provider) = self.options.provider.as_deref() {
-            return add(Named::new(provider, model.ok_or_else(no_model)?));
+            let model = match self.operation.needs_model() {
+                true => model.ok_or_else(no_model)?,
+                false => model.unwrap_or_default(),
+            };
+            return add(Named::new(provider, model));
         }
         let model = model
             .or(self.config.default_model.as_deref())

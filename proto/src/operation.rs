@@ -23,6 +23,11 @@ use crate::wire::{Encoded, Ending, Exchange, Flow, Head, Reader, Target, Wire};
 
 #[allow(dead_code)] // a build may have no wire that asks for vectors
 pub(crate) mod embeddings;
+#[allow(dead_code)] // a build may have no wire that lists models
+pub(crate) mod models;
+#[allow(dead_code)] // a build may have no wire that ranks
+pub(crate) mod rerank;
+pub mod tokens;
 #[allow(dead_code)] // a build may have no wire that says it in other words
 pub(crate) mod wish;
 
@@ -39,6 +44,20 @@ pub enum Operation {
     Responses,
     /// Vectors of texts.
     Embeddings,
+    /// Documents in the order of what they have to do with a question.
+    Rerank,
+    /// The models that the provider serves.
+    Models,
+    /// Whether texts and pictures break rules.
+    Moderation,
+    /// How many tokens a conversation is.
+    CountTokens,
+    /// Pictures of what a text says.
+    Images,
+    /// A text, spoken: bytes.
+    Speech,
+    /// What is said in a recording.
+    Transcription,
 }
 
 impl Operation {
@@ -48,6 +67,13 @@ impl Operation {
         Operation::Completion,
         Operation::Responses,
         Operation::Embeddings,
+        Operation::Rerank,
+        Operation::Models,
+        Operation::Moderation,
+        Operation::CountTokens,
+        Operation::Images,
+        Operation::Speech,
+        Operation::Transcription,
     ];
 
     /// The operation of this name, if it is in this build.
@@ -63,6 +89,13 @@ impl Operation {
             Operation::Completion => "completion",
             Operation::Responses => "responses",
             Operation::Embeddings => "embeddings",
+            Operation::Rerank => "rerank",
+            Operation::Models => "models",
+            Operation::Moderation => "moderation",
+            Operation::CountTokens => "count_tokens",
+            Operation::Images => "images",
+            Operation::Speech => "speech",
+            Operation::Transcription => "transcription",
         }
     }
 
@@ -74,12 +107,24 @@ impl Operation {
         )
     }
 
+    /// Whether a model must be named; a provider must be in any case.
+    pub fn needs_model(self) -> bool {
+        self != Operation::Models
+    }
+
     /// Refuses a request that lacks what is asked about.
     pub fn check(self, request: &Request) -> Result<()> {
         let there = |name: &str| request.field(name).is_some_and(|json| json != b"null");
         let needed: &[&str] = match self {
-            Operation::Responses | Operation::Embeddings => &["input"],
-            Operation::Chat => &["messages"],
+            Operation::Responses
+            | Operation::Embeddings
+            | Operation::Moderation
+            | Operation::Speech => &["input"],
+            Operation::Rerank => &["query", "documents"],
+            Operation::Models => &[],
+            Operation::Images => &["prompt"],
+            Operation::Transcription => &["file"],
+            Operation::Chat | Operation::CountTokens => &["messages"],
             Operation::Completion if there("prompt") => &[],
             Operation::Completion => &["messages"],
         };

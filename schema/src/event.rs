@@ -105,8 +105,11 @@ pub struct Done {
     /// How each choice ended; only if there are more than one.
     #[cfg_attr(feature = "schemars", schemars(extend("x-absent" = true)))]
     pub choices: Vec<ChoiceEnd>,
-    /// The turn to append to `messages`; with its text only if that was asked for.
+    /// The turn to append to `messages`; with its text only if that was asked for. Null where no conversation was asked for.
     pub message: Option<Message>,
+    /// What the bytes of a RESULT are that is not JSON.
+    #[cfg_attr(feature = "schemars", schemars(extend("x-absent" = true)))]
+    pub media_type: Option<String>,
     /// The message is left out: it is larger than an event may be, and was delivered as events.
     #[cfg_attr(feature = "schemars", schemars(extend("x-absent" = true)))]
     pub message_omitted: bool,

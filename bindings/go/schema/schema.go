@@ -297,8 +297,10 @@ type Done struct {
 	FinishReasonRaw *string `json:"finish_reason_raw,omitempty"`
 	// How each choice ended; only if there are more than one.
 	Choices []ChoiceEnd `json:"choices,omitempty"`
-	// The turn to append to `messages`; with its text only if that was asked for.
+	// The turn to append to `messages`; with its text only if that was asked for. Null where no conversation was asked for.
 	Message *Message `json:"message,omitempty"`
+	// What the bytes of a RESULT are that is not JSON.
+	MediaType *string `json:"media_type,omitempty"`
 	// The message is left out: it is larger than an event may be, and was delivered as events.
 	MessageOmitted bool `json:"message_omitted,omitempty"`
 	// The provider sends no sign of the end, so that a cut would not show.

@@ -11,7 +11,7 @@ use crate::error::Result;
 pub struct Params(Vec<(String, Box<RawValue>)>);
 
 impl Params {
-    pub(super) fn push(&mut self, name: &str, json: &[u8]) -> Result<()> {
+    pub(crate) fn push(&mut self, name: &str, json: &[u8]) -> Result<()> {
         if let Some(value) = raw(json, name)? {
             self.0.push((name.to_string(), value));
         }

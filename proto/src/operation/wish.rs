@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use crate::chat::body::Body;
+use crate::chat::body::{Body, Members};
 use crate::chat::{Chat, Params, Report, bad};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::request::Request;
@@ -33,6 +33,32 @@ impl Wish {
             params: chat.params,
             extra: chat.extra_body,
         })
+    }
+
+    /// The same of a request whose members mean other things than a conversation's: none of them is looked into.
+    pub(crate) fn read_loose(request: &Request) -> Result<Wish> {
+        let mut params = Params::default();
+        for (name, json) in request.fields() {
+            match name {
+                "model" | "stream" | "stream_options" | "messages" | "extra_body" => {}
+                _ => params.push(name, json)?,
+            }
+        }
+        let extra = request
+            .field("extra_body")
+            .map(|json| own("extra_body", &String::from_utf8_lossy(json)));
+        Ok(Wish {
+            params,
+            extra: extra.transpose()?.filter(|extra| extra.get() != "null"),
+        })
+    }
+
+    /// Every member, and what the caller says last.
+    pub(crate) fn members(self, target: &Target<'_>) -> Result<Vec<(String, Box<RawValue>)>> {
+        let body = self.finish(Body::default(), target)?;
+        let members: Members =
+            serde_json::from_slice(&body).map_err(|error| bad("extra_body", error))?;
+        Ok(members.0)
     }
 
     /// What vectors are asked for. Numbers of tokens are known to OpenAI's format alone.

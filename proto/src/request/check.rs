@@ -137,7 +137,8 @@ const FIELDS: &[(&str, Rule)] = &[
     ("parallel_tool_calls", Rule::Is(BOOL)),
     ("presence_penalty", Rule::Is(NUMBER)),
     ("reasoning_effort", Rule::Is(STRING)),
-    ("response_format", Rule::Is(OBJECT)),
+    // A word where pictures and sound are asked for.
+    ("response_format", Rule::Is(STRING_OR_OBJECT)),
     ("seed", Rule::Whole { min: i64::MIN }),
     ("service_tier", Rule::Is(STRING)),
     ("stop", Rule::OneOrListOf(STRING)),

@@ -12,9 +12,10 @@ use crate::chat::body::Body;
 use crate::chat::{Chat, Report};
 use crate::error::{Error, Result};
 use crate::frame::Framing;
+use crate::operation::Unary;
 use crate::refusal;
 use crate::request::Request;
-use crate::wire::{Encoded, Exchange, Head, Reader, Target, Wire};
+use crate::wire::{Encoded, Exchange, Head, Operation, Reader, Target, Wire};
 
 mod block;
 mod body;
@@ -27,6 +28,7 @@ mod reader;
 mod said;
 mod tools;
 mod turns;
+mod unary;
 mod usage;
 mod whole;
 
@@ -40,6 +42,10 @@ pub struct Anthropic;
 impl Wire for Anthropic {
     fn name(&self) -> &'static str {
         "anthropic"
+    }
+
+    fn unary(&self, operation: Operation) -> Option<&'static Unary> {
+        Unary::find(&unary::ALL, operation)
     }
 
     fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded> {

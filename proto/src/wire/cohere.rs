@@ -20,6 +20,7 @@ mod params;
 mod push;
 mod reader;
 mod request;
+mod rerank;
 mod said;
 mod tools;
 mod unary;

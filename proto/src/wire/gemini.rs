@@ -17,6 +17,7 @@ use crate::wire::{Encoded, Exchange, Head, Operation, Reader, Target, Wire, segm
 
 mod config;
 mod contents;
+mod count;
 mod embed;
 mod finish;
 mod generation;

@@ -13,6 +13,7 @@ use crate::refusal;
 use crate::request::Request;
 use crate::wire::{Encoded, Exchange, Head, Operation, Reader, Target, Wire};
 
+mod audio;
 mod azure;
 mod calls;
 mod choice;
@@ -20,9 +21,13 @@ mod completions;
 mod embeddings;
 mod encode;
 mod finish;
+mod form;
+mod images;
 mod message;
 mod messages;
+mod moderation;
 mod reader;
+mod rerank;
 mod sink;
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,8 @@
 mod support;
 
 mod embeddings;
+mod media;
+mod others;
 
 use std::time::SystemTime;
 
@@ -103,7 +105,7 @@ impl Asked<'_> {
         }
     }
 
-    fn pieces(&self, pieces: &[&[u8]]) -> (Heard, Option<Error>) {
+    pub(crate) fn pieces(&self, pieces: &[&[u8]]) -> (Heard, Option<Error>) {
         let mut head = Head::new(200);
         for (name, value) in self.headers {
             head.headers.insert(*name, value.parse().unwrap());
@@ -157,6 +159,7 @@ impl Asked<'_> {
             assert!(error.is_none(), "{}: {cut}: {error:?}", self.wire);
             assert_eq!(heard, whole, "{}: {cut}", self.wire);
         });
+        // Bytes do not show that more should follow: that is the transport's to see.
         if whole.media_type.is_none() {
             let end = body.trim_ascii_end().len();
             for cut in 0..end.min(4096) {

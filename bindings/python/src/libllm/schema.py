@@ -132,8 +132,10 @@ class DoneDict(TypedDict, total=False):
     finish_reason_raw: str | None
     #: How each choice ended; only if there are more than one.
     choices: list[ChoiceEndDict]
-    #: The turn to append to `messages`; with its text only if that was asked for.
+    #: The turn to append to `messages`; with its text only if that was asked for. Null where no conversation was asked for.
     message: MessageDict | None
+    #: What the bytes of a RESULT are that is not JSON.
+    media_type: str | None
     #: The message is left out: it is larger than an event may be, and was delivered as events.
     message_omitted: bool
     #: The provider sends no sign of the end, so that a cut would not show.
@@ -500,8 +502,10 @@ class Done:
     finish_reason_raw: str | None = None
     #: How each choice ended; only if there are more than one.
     choices: list[ChoiceEnd] = field(default_factory=list)
-    #: The turn to append to `messages`; with its text only if that was asked for.
+    #: The turn to append to `messages`; with its text only if that was asked for. Null where no conversation was asked for.
     message: Message | None = None
+    #: What the bytes of a RESULT are that is not JSON.
+    media_type: str | None = None
     #: The message is left out: it is larger than an event may be, and was delivered as events.
     message_omitted: bool = False
     #: The provider sends no sign of the end, so that a cut would not show.
@@ -533,6 +537,7 @@ class Done:
             finish_reason_raw=told.get("finish_reason_raw"),
             choices=[ChoiceEnd.from_dict(each) for each in told.get("choices") or ()],
             message=Message.from_dict(told["message"]) if told.get("message") else None,
+            media_type=told.get("media_type"),
             message_omitted=bool(told.get("message_omitted")),
             incomplete=bool(told.get("incomplete")),
             usage=Usage.from_dict(told.get("usage") or {}),
