@@ -75,12 +75,15 @@ def check(family):
     if family.kind != "histogram":
         return
     assert family.name.endswith("_seconds"), family.name
-    for name, pairs, count in family.samples:
-        if not name.endswith("_count"):
-            continue
-        buckets = [(float(labels["le"]), value) for name, labels, value in family.samples
-                   if name.endswith("_bucket") and {k: v for k, v in labels.items() if k != "le"} == pairs]
-        bounds, counts = [bound for bound, _ in buckets], [value for _, value in buckets]
+    of = {}
+    for name, pairs, value in family.samples:
+        place = tuple(sorted((key, text) for key, text in pairs.items() if key != "le"))
+        parts = of.setdefault(place, {"buckets": []})
+        if name.endswith("_bucket"):
+            parts["buckets"].append((float(pairs["le"]), value))
+        else:
+            parts[name[len(family.name):]] = value
+    for parts in of.values():
+        bounds, counts = [bound for bound, _ in parts["buckets"]], [value for _, value in parts["buckets"]]
         assert bounds == sorted(set(bounds)) and bounds[-1] == float("inf"), bounds
-        assert counts == sorted(counts) and counts[-1] == count, (counts, count)
-        assert family.value("_sum", **pairs) >= 0
+        assert counts == sorted(counts) and counts[-1] == parts["_count"] and parts["_sum"] >= 0, parts
