@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from conftest import Mock
+from prometheus_client.parser import text_string_to_metric_families
 
 import libllm
 
@@ -292,7 +293,11 @@ def test_the_environment_is_read_without_a_configuration(
 def test_metrics_count(client: libllm.Client) -> None:
     client.chat("chat/echo", "x")
     assert client.metrics().startswith("{")
-    assert "# TYPE" in client.metrics("prometheus")
+    families = {family.name: family for family in text_string_to_metric_families(client.metrics("prometheus"))}
+    calls = {sample.labels["model"]: sample.value for sample in families["libllm_target_requests"].samples}
+    assert calls["echo"] >= 1
+    assert families["libllm_overhead_seconds"].type == "histogram"
+    assert any(sample.name.endswith("_bucket") for sample in families["libllm_overhead_seconds"].samples)
 
 
 def test_drain_waits_and_then_refuses(client: libllm.Client) -> None:
