@@ -173,6 +173,19 @@ static struct tally tally_new(size_t count)
     return tally;
 }
 
+/* What the library says of its own part of each request so far: a histogram, JSON. */
+static void print_overhead(const char *name)
+{
+    static const char key[] = "\"overhead_seconds\":";
+    size_t len = 0;
+    char *told = llm_client_metrics(client, LLM_METRICS_JSON, &len);
+    const char *from = told != NULL ? strstr(told, key) : NULL;
+    const char *to = from != NULL ? strchr(from, ']') : NULL;
+    if (to != NULL)
+        printf(",\"%s\":%.*s", name, (int)(to + 1 - from - (sizeof key - 1)), from + sizeof key - 1);
+    llm_string_free(told);
+}
+
 int main(int argc, char **argv)
 {
     const char *usage = "BASE unary|stream CONC N_PER_WORKER [WARM [TTFT_US ITL_US]]";
@@ -243,8 +256,10 @@ int main(int argc, char **argv)
         printf(",\"cpu_us_per_token\":%.4f", (double)cpu / (double)exact);
     print_added("first", tally.firsts, tally.done, ttft);
     print_added("total", tally.totals, tally.done, stream && write == 'w' ? ttft + gap * (tokens - 1) : ttft);
-    printf(",\"rss_start_kb\":%ld,\"rss_peak_kb\":%ld,\"rss_kb_per_stream\":%.2f,\"threads\":%ld}\n", rss_start, peak,
+    printf(",\"rss_start_kb\":%ld,\"rss_peak_kb\":%ld,\"rss_kb_per_stream\":%.2f,\"threads\":%ld", rss_start, peak,
            (double)(peak - rss_start) / (double)(conc > 0 ? conc : 1), status("Threads:"));
+    print_overhead("overhead");
+    printf("}\n");
 
     llm_queue_free(queue);
     llm_client_free(client);
