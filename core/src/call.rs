@@ -323,7 +323,7 @@ async fn commit(
     ticket: &mut Ticket,
     record: &mut Record,
     deadline: Option<Instant>,
-) -> Result<(Box<Live>, Candidate)> {
+) -> Result<(Box<Live>, Box<Candidate>)> {
     let (mut current, mut attempt, mut here) = (0, 0, 0);
     job.funds.request(clock::now());
     loop {
@@ -347,7 +347,7 @@ async fn commit(
                     ticket.route(route, live.at);
                 }
                 record.underway = Some(Phase::Stream);
-                return Ok((live, candidate.clone()));
+                return Ok((live, Box::new(candidate.clone())));
             }
             Err(error) => discreet(error, candidate),
         };

@@ -520,10 +520,13 @@ fn limits(config: &Config) -> Limits {
 }
 
 // A panic ends its call, not the shard: the ticket has said so while it unwound.
-async fn contained(call: impl Future<Output = ()>) {
-    if AssertUnwindSafe(call).catch_unwind().await.is_err() {
-        tracing::error!(target: "libllm", "a call panicked");
-    }
+fn contained(call: impl Future<Output = ()>) -> impl Future<Output = ()> {
+    // No `async fn`: it would keep the call twice, where it was handed over and where it runs.
+    AssertUnwindSafe(call).catch_unwind().map(|outcome| {
+        if outcome.is_err() {
+            tracing::error!(target: "libllm", "a call panicked");
+        }
+    })
 }
 
 impl Drop for Inner {

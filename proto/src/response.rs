@@ -27,7 +27,8 @@ pub struct Response {
     model: Option<Box<str>>,
     provider: Option<Box<str>>,
     choices: Vec<Choice>,
-    usage: Option<Usage>,
+    // It comes last, and streams wait long for it.
+    usage: Option<Box<Usage>>,
     /// Of an operation that is answered in one piece.
     result: Option<Whole>,
     /// Of text, reasoning and refusals only their presence is noted.
@@ -154,7 +155,7 @@ impl Response {
 
     /// Tokens as the provider counted them, if it did.
     pub fn usage(&self) -> Option<&Usage> {
-        self.usage.as_ref()
+        self.usage.as_deref()
     }
 
     /// The first answer as the turn to append to `messages`, JSON: text only if asked for, calls, and the parts that must go
@@ -207,7 +208,7 @@ impl Response {
                 return;
             }
             Event::Usage(usage) => {
-                self.usage = Some(usage);
+                self.usage = Some(Box::new(usage));
                 return;
             }
             Event::Result { media_type, data } => {
