@@ -345,3 +345,58 @@ def _():
     client = limited(server, {"requests_per_minute": 1})
     client.ask("house/m").succeeds()
     client.ask("house/m").fails("rate_limited", "requests_per_minute")
+
+
+def crowd(clients, each, model, **fields):
+    """64 threads ask at the same time, each so often; how many requests ended how."""
+    ended, lock = {}, threading.Lock()
+
+    def ask(client):
+        for _ in range(each):
+            answer = client.ask(model, **fields)
+            with lock:
+                ended[answer.status] = ended.get(answer.status, 0) + 1
+
+    threads = [threading.Thread(target=ask, args=(clients[number % len(clients)],)) for number in range(64)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return ended
+
+
+def mocked(limits, **root):
+    models = {"a": {"targets": [{"model": "mock/tokens=10;pace=0"}], "limits": limits}}
+    return Client({"models": models, "retry": {"max_attempts": 1}, **root})
+
+
+@test("models.A.limits.requests_per_minute", "models.A.limits.tokens_per_minute", says="hold for 64 threads at once, to the last one")
+def _():
+    passed = {"LLM_OK": 100, "LLM_ERR_RATE_LIMITED": 64 * 4 - 100}
+    assert crowd([mocked({"requests_per_minute": 100}, admission=NOW)], 4, "a") == passed
+    # Two clients without a Redis each have their own.
+    pair = [mocked({"requests_per_minute": 50}, admission=NOW) for _ in range(2)]
+    assert crowd(pair, 4, "a") == passed
+    client = mocked({"tokens_per_minute": 1000}, admission=NOW)
+    ended = crowd([client], 4, "a", body={"max_tokens": 20})
+    # Those before used ten tokens each.
+    used = client.figures()["completion_tokens_total"] - 2000
+    assert sum(ended.values()) == 64 * 4 and 0 < used <= 1000, (ended, used)
+
+
+@test("models.A.limits.in_flight", says="lets 64 threads through in their turns, and nobody is left behind")
+def _():
+    client = mocked({"in_flight": 5})
+    assert crowd([client], 4, "a") == {"LLM_OK": 64 * 4}
+    told = client.figures()
+    assert told["admission_waiting"] == 0 and told["requests_live"] == 0, told
+    # All of it was given back.
+    held, queue = Held(), Queue()
+    models = {"a": {"targets": [{"model": "house/m"}], "limits": {"in_flight": 5}}}
+    client.reload({"providers": {"house": house(held.server)}, "models": models})
+    submit(client, queue, "a", count=9)
+    held.wait(5)
+    until(lambda: client.figures()["admission_waiting"] == 4)
+    assert held.peak == 5, held.peak
+    held.go(9)
+    assert answers(queue, 9) == ["LLM_OK"] * 9

@@ -4,7 +4,7 @@ from llm import CONFIG, Client, refused
 from redis import Redis, until
 from server import Server
 from suite import config, test
-from test_limits import NOW, WHOLE, tenant, usage
+from test_limits import NOW, WHOLE, crowd, mocked, tenant, usage
 
 # The tests' machine is slow and shared; what the bound is for is tested where it is.
 PATIENT = 2000
@@ -140,4 +140,14 @@ def _():
     # What is over is forgotten by whoever looks.
     assert redis.ask("HSET", "libllm:cooldowns", "house/old", 1) == 1
     until(lambda: redis.ask("HKEYS", "libllm:cooldowns") == ["house/m"])
+    redis.close()
+
+
+@test("shared.redis", says="64 threads and four clients of one Redis take what is there, and nothing more", needs="redis-server")
+def _():
+    redis = Redis()
+    said = {"redis": redis.url, "timeout_ms": PATIENT}
+    four = [mocked({"requests_per_minute": 100}, admission=NOW, shared=said) for _ in range(4)]
+    until(lambda: four[0].figures()["shared_links_up"] == 4)
+    assert crowd(four, 4, "a") == {"LLM_OK": 100, "LLM_ERR_RATE_LIMITED": 64 * 4 - 100}
     redis.close()
