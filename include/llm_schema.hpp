@@ -502,7 +502,7 @@ struct Done {
     std::optional<std::string> finish_reason_raw;
     /// How each choice ended; only if there are more than one.
     std::vector<ChoiceEnd> choices;
-    /// The turn to append to `messages`; with its text only if that was asked for. Null where no conversation was asked for.
+    /// The turn to append to `messages`; with its text only if that was asked for; null of other operations.
     std::optional<Message> message;
     /// What the bytes of a RESULT are that is not JSON.
     std::optional<std::string> media_type;

@@ -170,7 +170,7 @@ export interface Done {
   finish_reason_raw: string | null;
   /** How each choice ended; only if there are more than one. */
   choices?: ChoiceEnd[];
-  /** The turn to append to `messages`; with its text only if that was asked for. Null where no conversation was asked for. */
+  /** The turn to append to `messages`; with its text only if that was asked for; null of other operations. */
   message: Message | null;
   /** What the bytes of a RESULT are that is not JSON. */
   media_type?: string | null;

@@ -105,7 +105,7 @@ pub struct Done {
     /// How each choice ended; only if there are more than one.
     #[cfg_attr(feature = "schemars", schemars(extend("x-absent" = true)))]
     pub choices: Vec<ChoiceEnd>,
-    /// The turn to append to `messages`; with its text only if that was asked for. Null where no conversation was asked for.
+    /// The turn to append to `messages`; with its text only if that was asked for; null of other operations.
     pub message: Option<Message>,
     /// What the bytes of a RESULT are that is not JSON.
     #[cfg_attr(feature = "schemars", schemars(extend("x-absent" = true)))]

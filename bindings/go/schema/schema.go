@@ -297,7 +297,7 @@ type Done struct {
 	FinishReasonRaw *string `json:"finish_reason_raw,omitempty"`
 	// How each choice ended; only if there are more than one.
 	Choices []ChoiceEnd `json:"choices,omitempty"`
-	// The turn to append to `messages`; with its text only if that was asked for. Null where no conversation was asked for.
+	// The turn to append to `messages`; with its text only if that was asked for; null of other operations.
 	Message *Message `json:"message,omitempty"`
 	// What the bytes of a RESULT are that is not JSON.
 	MediaType *string `json:"media_type,omitempty"`

@@ -7,13 +7,14 @@ from asyncio import get_running_loop
 from . import _abi
 from ._errors import from_status
 from ._events import TextDelta
-from ._handle import Handle, Settings, joins, request_text
+from ._handle import Handle, Settings, embed_text, joins, request_text, result_of
 from ._hub import AsyncCall, Hub, hub_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Future
     from collections.abc import AsyncIterator, Mapping
+    from typing import Any
 
     from typing_extensions import Self, Unpack
 
@@ -44,6 +45,18 @@ class AsyncClient:
         stream = self._open(request_text(request, messages, False), options)
         try:
             return await stream.final()
+        finally:
+            stream.cancel()
+
+    async def embed(
+        self, request: RequestLike, texts: str | list[str] | None = None, /, **options: Unpack[RequestOptions]
+    ) -> dict[str, Any]:
+        """Vectors in OpenAI's shape, of a whole request or of a model's name and texts: the numbers are
+        `["data"][0]["embedding"]`."""
+        options["operation"] = "embeddings"
+        stream = self._open(embed_text(request, texts), options)
+        try:
+            return result_of([event async for event in stream])
         finally:
             stream.cancel()
 

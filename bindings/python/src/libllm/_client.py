@@ -8,7 +8,7 @@ from _thread import allocate_lock
 from . import _abi, _log, _native
 from ._call import Call
 from ._errors import from_status
-from ._handle import Handle, Settings, joins, request_text
+from ._handle import Handle, Settings, embed_text, joins, request_text, result_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterator, Mapping
     from ctypes import c_void_p
     from types import TracebackType
+    from typing import Any
 
     from typing_extensions import Self, Unpack
 
@@ -55,6 +56,15 @@ class Client:
         """The whole answer to a chat request (OpenAI's shape), or to a model's name and a prompt."""
         with self._open(request_text(request, messages, False), options) as stream:
             return stream.final()
+
+    def embed(
+        self, request: RequestLike, texts: str | list[str] | None = None, /, **options: Unpack[RequestOptions]
+    ) -> dict[str, Any]:
+        """Vectors in OpenAI's shape, of a whole request or of a model's name and texts: the numbers are
+        `["data"][0]["embedding"]`."""
+        options["operation"] = "embeddings"
+        with self._open(embed_text(request, texts), options) as stream:
+            return result_of(list(stream))
 
     def stream(
         self, request: RequestLike, messages: MessagesLike = None, /, **options: Unpack[RequestOptions]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any, TypeAlias
 
+    from ._events import Event
     from .types import ChatRequest, Hook, MessageParam
 
     ConfigLike: TypeAlias = "Mapping[str, Any] | str | os.PathLike[str] | None"
@@ -139,6 +140,25 @@ def request_text(request: RequestLike, messages: MessagesLike, stream: bool) -> 
     if not stream:
         body.setdefault("stream", False)
     return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def embed_text(request: RequestLike, texts: str | list[str] | None) -> bytes:
+    """A request for vectors as JSON, of a whole one or of a model's name and texts."""
+    import json
+
+    body: dict[str, Any] = {"model": request} if isinstance(request, str) else dict(request)
+    if texts is not None:
+        body["input"] = texts
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def result_of(events: list[Event]) -> dict[str, Any]:
+    """The one result of an operation that is answered in one piece."""
+    import json
+
+    results = (event for event in events if event.type == "unknown" and event.number == _abi.RESULT)
+    told: dict[str, Any] = json.loads(next(results).data)
+    return told
 
 
 class Settings:

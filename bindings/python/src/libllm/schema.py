@@ -132,7 +132,7 @@ class DoneDict(TypedDict, total=False):
     finish_reason_raw: str | None
     #: How each choice ended; only if there are more than one.
     choices: list[ChoiceEndDict]
-    #: The turn to append to `messages`; with its text only if that was asked for. Null where no conversation was asked for.
+    #: The turn to append to `messages`; with its text only if that was asked for; null of other operations.
     message: MessageDict | None
     #: What the bytes of a RESULT are that is not JSON.
     media_type: str | None
@@ -502,7 +502,7 @@ class Done:
     finish_reason_raw: str | None = None
     #: How each choice ended; only if there are more than one.
     choices: list[ChoiceEnd] = field(default_factory=list)
-    #: The turn to append to `messages`; with its text only if that was asked for. Null where no conversation was asked for.
+    #: The turn to append to `messages`; with its text only if that was asked for; null of other operations.
     message: Message | None = None
     #: What the bytes of a RESULT are that is not JSON.
     media_type: str | None = None
