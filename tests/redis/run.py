@@ -82,7 +82,7 @@ def alone(load):
 
 @test(f"{PROCESSES} processes of {THREADS} callers: not one request more than requests_per_minute")
 def _(redis):
-    limit = 500
+    limit = 300
     load = Load(config(redis, limits={"requests_per_minute": limit})).end()
     alone(load)
     assert load.passed() == limit and load.refused() > 0, (load.passed(), load.refused())
@@ -91,23 +91,23 @@ def _(redis):
 
 @test(f"{PROCESSES} processes of {THREADS} callers: tokens_per_minute is met within 2 %")
 def _(redis):
-    limit = 40_000
+    limit = 24_000
     load = Load(config(redis, limits={"tokens_per_minute": limit}), {"max_tokens": TOKENS * 4}).end()
     alone(load)
     used = load.sum("tokens")
     assert used <= limit * 1.02 and load.refused() > 0, (used, load.refused())
     # What was thought too much was given back, to the last token: without that less than a quarter of the limit would be used.
-    assert used >= limit * 0.5 and counted(redis) == used, (used, limit, counted(redis))
+    assert used >= limit * 0.3 and counted(redis) == used, (used, limit, counted(redis))
     return f"limit {limit}, used {used}, refused {load.refused()}"
 
 
 @test(f"{PROCESSES} processes of {THREADS} callers: not a millionth of a dollar more than a budget")
 def _(redis):
-    budget = 20_000
+    budget = 12_000
     load = Load(config(redis, budgets=[{"model": "a", "usd_per_day": budget / 1e6}]), {"max_tokens": TOKENS * 4}).end()
     alone(load)
     spent = load.sum("microusd")
-    assert budget * 0.5 <= spent <= budget and load.refused() > 0, (spent, budget, load.refused())
+    assert budget * 0.3 <= spent <= budget and load.refused() > 0, (spent, budget, load.refused())
     assert counted(redis) == spent, (spent, counted(redis))
     return f"budget {budget}, spent {spent}, refused {load.refused()}"
 
