@@ -15,6 +15,7 @@ use crate::call::Job;
 use crate::check::{self, Checked, check};
 use crate::clock;
 use crate::error::{Error, Phase, Result};
+use crate::guard::Screen;
 use crate::outlet::Outlet;
 use crate::pace::Flowing;
 use crate::plan::Candidate;
@@ -29,6 +30,8 @@ pub(crate) struct Live {
     source: Source,
     decoder: Decoder,
     outlet: Outlet,
+    /// What looks at the answer before it leaves.
+    screen: Option<Box<Screen>>,
     batch: Batch,
     /// When the bytes of the batch came.
     pub(crate) at: Instant,
@@ -65,6 +68,7 @@ pub(crate) async fn open(
         source,
         decoder: decoder(job, candidate, head),
         outlet,
+        screen: Screen::of(&job.rules, ticket.joins()),
         batch: spare::take(ticket.joins()),
         ended: None,
     });
@@ -175,21 +179,38 @@ async fn flow(
         source,
         decoder,
         outlet,
+        screen,
         batch,
         at,
         ended,
     } = live;
     let mut flowing = None;
     loop {
+        if let Some(screen) = screen {
+            screen.pass(batch, ended.is_some(), record)?;
+        }
         record.response.absorb(batch);
-        outlet
-            .deliver(batch, source, provider, *at, ticket, stall)
-            .await?;
-        spare::give(std::mem::take(batch));
+        match screen.as_mut().filter(|screen| screen.holds()) {
+            Some(screen) => screen.held.push(std::mem::take(batch)),
+            None => {
+                outlet
+                    .deliver(batch, source, provider, *at, ticket, stall)
+                    .await?;
+                spare::give(std::mem::take(batch));
+            }
+        }
         if let Some(ended) = ended.take() {
             let ending = ended.map_err(|error| error.with_phase(Phase::Stream))?;
             record.incomplete = ending.incomplete;
             record.response.finish(!ending.incomplete);
+            if let Some(screen) = screen {
+                screen.check(record)?;
+                for batch in screen.held.drain(..) {
+                    outlet
+                        .deliver(&batch, source, provider, *at, ticket, stall)
+                        .await?;
+                }
+            }
             record.last_bytes = Some(*at);
             return outlet.finish(*at, ticket, stall).await;
         }

@@ -14,11 +14,12 @@ use crate::admit::Pass;
 use crate::attempt::{Live, connect, discreet, open, pump};
 use crate::catalog::Catalog;
 use crate::clock::{self, Alarm};
-use crate::config::{Config, Hooks};
+use crate::config::{Config, Guardrail, Hooks};
 use crate::cost::Meter;
 use crate::error::{Error, ErrorKind, Phase, Result, Status};
 use crate::estimate;
 use crate::funds::Funds;
+use crate::guard;
 use crate::hooks::{self, Replan};
 use crate::inbound::{self, Caller};
 use crate::keys;
@@ -66,11 +67,38 @@ pub(crate) struct Job {
     /// What the host is asked, and who is asked should it replace the request.
     pub(crate) hooks: Hooks,
     pub(crate) replan: Option<Replan>,
+    /// What may not pass.
+    pub(crate) rules: Arc<[Guardrail]>,
 }
 
 impl Job {
     pub(crate) fn keeps_text(&self) -> bool {
-        self.asked.message || self.answer.is_some() || self.captures
+        let asked = self.asked.message || self.answer.is_some() || self.captures;
+        asked || guard::needs_text(&self.rules)
+    }
+
+    // The same once more, for who is not content with the answer. What the host replaces it cannot be asked for twice.
+    fn again(&self) -> Option<Box<Job>> {
+        let wanted = guard::repair(&self.rules).is_some();
+        (wanted && self.caller.is_none() && !self.hooks.before).then(|| {
+            Box::new(Job {
+                request: self.request.clone(),
+                asked: self.asked.clone(),
+                candidates: self.candidates.clone(),
+                funds: self.funds.clone(),
+                sockets: self.sockets.clone(),
+                catalog: self.catalog.clone(),
+                control: self.control.clone(),
+                scripts: self.scripts.clone(),
+                answer: self.answer.clone(),
+                caller: None,
+                pass: None,
+                shared: self.shared.clone(),
+                replan: None,
+                rules: self.rules.clone(),
+                ..*self
+            })
+        })
     }
 }
 
@@ -145,6 +173,7 @@ pub(crate) async fn run(job: Box<Job>, mut ticket: Ticket) {
         .await
     };
     let outcome = outcome.map_err(|error| record.interrupted(error));
+    record.tell_flags();
     record
         .held
         .over(outcome.as_ref().err(), record.response.usage());
@@ -213,7 +242,15 @@ async fn attended(
     deadline: Option<Instant>,
 ) -> Result<()> {
     let (hooks, with_text, warms) = (job.hooks, job.asked.message, job.asked.warms);
-    let outcome = drive(job, ticket, record, deadline).await;
+    let again = job.again();
+    let mut outcome = drive(job, ticket, record, deadline).await;
+    if let (Err(error), Some(mut job)) = (&outcome, again) {
+        let text = record.response.text().unwrap_or_default();
+        if let Some(better) = guard::better(&job.request, &job.rules, error, text) {
+            job.request = better;
+            outcome = Box::pin(drive(job, ticket, record, deadline)).await;
+        }
+    }
     if !hooks.after || warms {
         return outcome;
     }
@@ -235,6 +272,7 @@ async fn drive(
     if job.hooks.before {
         Box::pin(hooks::before(&mut job, ticket, deadline)).await?;
     }
+    guard::request(&mut job, record)?;
     if estimate::is_due(&job) {
         return Box::pin(estimate::tell(&job, ticket, record)).await;
     }

@@ -410,6 +410,7 @@ impl Client {
             caller,
             hooks: config.hooks,
             replan,
+            rules: config.guardrails.clone(),
             pass,
             shared,
         });

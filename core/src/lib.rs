@@ -37,6 +37,7 @@ mod estimate;
 #[doc(hidden)]
 pub mod fault;
 mod funds;
+mod guard;
 mod hooks;
 mod inbound;
 mod keys;

@@ -54,8 +54,10 @@ impl Outlet {
             return Outlet::Events;
         };
         let stream = caller.outline.stream;
+        // What is screened is said anew: what may not pass is in the provider's bytes.
         // What came compressed though nobody asked for that is said anew: the caller did not ask for it either.
-        let passes = caller.passes(candidate.wire)
+        let passes = !record.screened
+            && caller.passes(candidate.wire)
             && head
                 .header("content-encoding")
                 .is_none_or(|coding| coding == "identity");

@@ -14,6 +14,7 @@ use crate::admit::Held;
 use crate::config::Price;
 use crate::cost::Cost;
 use crate::error::{Error, ErrorKind, Phase, Retry, Status};
+use crate::guard::Flag;
 use crate::metrics::Tally;
 use crate::secret::Secret;
 use crate::target::Target;
@@ -48,6 +49,10 @@ pub(crate) struct Record {
     /// The name of the wire it speaks.
     pub(crate) wire: &'static str,
     pub(crate) dropped: Vec<Dropped>,
+    /// What guardrails found and let pass.
+    pub(crate) flags: Vec<Flag>,
+    /// Whether some of them look at the answer.
+    pub(crate) screened: bool,
     pub(crate) request_id: Option<String>,
     pub(crate) connect: Option<Duration>,
     pub(crate) first_item: Option<Duration>,
@@ -87,6 +92,8 @@ impl Record {
             target: Target::default(),
             wire: "",
             dropped: Vec::new(),
+            flags: Vec::new(),
+            screened: false,
             request_id: None,
             connect: None,
             first_item: None,

@@ -29,6 +29,8 @@ def around(path, value):
         return value
     head, _, rest = path.partition(".")
     inner = around(rest, value) if rest else value
+    if head == "guardrails[]":
+        return {"guardrails": [inner]}
     if head == "P":
         return {"P": {"wire": "openai_chat", "base_url": "http://127.0.0.1:1", **inner}}
     if head == "A":
@@ -48,6 +50,9 @@ def walk(path=""):
     """Every key below this table: whoever has keys of its own names them when it is given one that is unknown."""
     for name in names_in(complaint_of(path)):
         key = f"{path}.{name}" if path else name
+        if key == "guardrails":
+            yield from walk("guardrails[]")
+            continue
         if key in USERS:
             yield from walk(f"{key}.{USERS[key]}")
         elif key == "budgets":
@@ -100,6 +105,7 @@ def _():
     limits = "providers.P.limits", "providers.P.key_limits", "models.A.limits", "models.A.targets[].limits", "tenants.T.limits"
     keys |= {f"{place}.{key}" for place in limits for key in section("`limits`")}
     keys |= {f"memory.{key}" for key in section("`memory`")}
+    keys |= {f"guardrails[].{key}" for key in section("`guardrails[]`")}
     keys |= {f"providers.P.{key}" for key in section("`providers.P`")}
     quirks = re.search(r"^Quirks .*?\n\n", (ROOT / "docs/config.md").read_text(), re.MULTILINE | re.DOTALL).group(0)
     keys |= {f"providers.P.quirks.{name}" for name in re.findall(r"`(\w+)`", re.sub(r"\(.*?\)", "", quirks, flags=re.DOTALL))}

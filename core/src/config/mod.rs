@@ -20,6 +20,7 @@ mod admission;
 mod catalog;
 mod document;
 mod environment;
+mod guardrails;
 mod headers;
 mod health;
 mod hooks;
@@ -54,6 +55,7 @@ pub use timeouts::{Limit, Timeouts, TimeoutsOverride};
 
 pub(crate) use admission::{Admission, Caps, InFlight, Scope};
 pub(crate) use document::Document;
+pub(crate) use guardrails::{Action, Guardrail};
 pub(crate) use headers::{header_value, request_header_name};
 pub(crate) use limits::{ON_PARTIAL, ON_PARTIAL_LATER, max_attempts, unsupported_word};
 pub(crate) use models::strategy;
@@ -102,6 +104,8 @@ pub struct Config {
     pub(crate) catalog: Arc<Catalog>,
     /// Whether files that change are read again.
     pub reload: Reload,
+    /// What may not pass.
+    pub(crate) guardrails: Arc<[Guardrail]>,
     /// What is told of requests when they have ended.
     pub telemetry: Telemetry,
 }
@@ -162,6 +166,7 @@ impl Config {
             hooks: Hooks::read(&root)?,
             catalog: catalog::read(&root, environment)?,
             reload: Reload::read(&root)?,
+            guardrails: guardrails::read_all(&root)?,
             telemetry: Telemetry::read(&root)?,
         };
         if config.replay.is_some() {
@@ -216,6 +221,7 @@ const KEYS: &[&str] = &[
     "runtime",
     "hooks",
     "reload",
+    "guardrails",
     "record",
     "replay",
     "shared",

@@ -4,6 +4,7 @@ pub(crate) mod adaptive;
 pub(crate) mod breaker;
 pub(crate) mod budget;
 pub(crate) mod fair;
+pub(crate) mod guard;
 pub(crate) mod health;
 pub(crate) mod limit;
 pub(crate) mod pace;

@@ -1,0 +1,167 @@
+"""[[guardrails]]: what may not pass on a request's way out and an answer's way in, and what is done about it."""
+
+import json
+
+from llm import CONFIG, EVENT, Client, Queue, refused, submit_http
+from server import Server, turns
+from suite import config, test
+
+CARD, MAIL, KEY = "4111 1111 1111 1111", "jo.doe@mail.example.com", "sk-proj-" + "a1b2" * 8
+
+
+def guarded(server, *rules, **more):
+    return Client(config(server, guardrails=[{"name": f"g{number}", **rule} for number, rule in enumerate(rules)], **more))
+
+
+def asks(text):
+    return {"messages": [{"role": "user", "content": text}]}
+
+
+def flags(done):
+    return [(it["param"], it["action"], it["why"]) for it in done.last["dropped"]]
+
+
+def streams(*pieces):
+    """A stream of these pieces, each in a write of its own."""
+
+    def answer(exchange):
+        exchange.head()
+        for piece in pieces:
+            exchange.delta(piece)
+        exchange.finish()
+        exchange.end()
+
+    return answer
+
+
+@test("guardrails[].name", "guardrails[].pii", "guardrails[].action", says="a request with personal data is refused, and says which rule it was")
+def _():
+    server = Server()
+    client = guarded(server, {"pii": ["email", "card"]})
+    failed = client.ask("house/m", body=asks(f"write to {MAIL}")).fails("content_filter", "guardrail \"g0\": email in the request")
+    assert failed.status == "LLM_ERR_CONTENT_FILTER" and failed.last["param"] == "guardrails.g0" and not failed.last["retryable"]
+    assert MAIL not in json.dumps(failed.last) and not server.requests
+    client.ask("house/m", body=asks("call +44 20 7946 0958")).succeeds("ok")
+
+
+@test("guardrails[].action", "guardrails[].secrets", says="redact masks what is found in a request, wherever it was said, and reports it")
+def _():
+    server = Server()
+    client = guarded(server, {"pii": ["card", "phone", "iban"], "secrets": True, "action": "redact"})
+    parts = [{"type": "text", "text": f"key {KEY}"}, {"type": "text", "text": "IBAN DE89 3704 0044 0532 0130 00"}]
+    body = {"messages": [{"role": "system", "content": f"{CARD} and {CARD}"}, {"role": "user", "content": parts}], "seed": 7}
+    done = client.ask("house/m", body=body).succeeds("ok")
+    sent = server.only.json
+    assert sent["messages"][0]["content"] == "[CARD] and [CARD]" and sent["seed"] == 7
+    assert [part["text"] for part in sent["messages"][1]["content"]] == ["key [SECRET]", "IBAN [IBAN]"]
+    assert ("guardrails.g0", "redacted", "2 x card in the request") in flags(done), flags(done)
+
+
+@test("guardrails[].action", "guardrails[].on", says="redact masks what is found in a stream, however it is cut, and report lets it pass")
+def _():
+    text = f"Hi: {MAIL}, {CARD}; bye."
+    server = Server(streams(*text))
+    client = guarded(server, {"pii": ["email", "card"], "action": "redact", "on": "answer"})
+    done = client.ask("house/m", body=asks(MAIL)).succeeds("Hi: [EMAIL], [CARD]; bye.")
+    assert sorted(flags(done)) == [("guardrails.g0", "redacted", "1 x card in the answer"), ("guardrails.g0", "redacted", "1 x email in the answer")]
+    assert server.only.json["messages"][0]["content"] == MAIL
+    done = guarded(server, {"pii": ["email"], "action": "report"}).ask("house/m").succeeds(text)
+    assert flags(done) == [("guardrails.g0", "reported", "1 x email in the answer")]
+    guarded(server, {"pii": ["email"], "on": "request"}).ask("house/m").succeeds(text)
+
+
+@test("guardrails[].words", says="an answer is cut off before the first word that may not pass")
+def _():
+    server = Server(streams("so much for Proj", "ect ", "X, said she"))
+    failed = guarded(server, {"words": ["project x"]}).ask("house/m").fails("content_filter", "word in the answer")
+    assert "so much for ".startswith(failed.text) or failed.text == "so much for ", failed.text
+    assert b"X, said" not in b"".join(event.data for event in failed.events)
+    server.answer = streams("a projection xylophone")
+    guarded(server, {"words": ["project x"]}).ask("house/m").succeeds("a projection xylophone")
+
+
+@test("guardrails[].models_allow", "guardrails[].models_deny", says="models that may not be asked are left out, or the request is refused")
+def _():
+    server = Server()
+    models = {"a": {"targets": [{"model": "house/big"}, {"model": "house/small"}]}}
+    client = guarded(server, {"models_deny": ["house/b*"], "models_allow": ["house/*"]}, models=models)
+    client.ask("a").succeeds("ok")
+    assert server.only.json["model"] == "small"
+    client.ask("house/big").fails("content_filter", "model house/big may not be asked")
+    client.ask("mock/echo").fails("content_filter", "model mock/echo may not be asked")
+    done = guarded(server, {"models_deny": ["house/*"], "action": "report"}).ask("house/big").succeeds("ok")
+    assert flags(done) == [("guardrails.g0", "reported", "1 x model in the request")]
+
+
+@test("guardrails[].max_chars", says="bounds what is asked and what is answered")
+def _():
+    server = Server(streams("1234", "5678"))
+    client = guarded(server, {"max_chars": 6})
+    client.ask("house/m", body=asks("1234567")).fails("content_filter", "too many characters in the request")
+    failed = client.ask("house/m", body=asks("123456")).fails("content_filter", "too many characters in the answer")
+    assert failed.text == "1234"
+    done = guarded(server, {"max_chars": 6, "action": "report", "on": "answer"}).ask("house/m").succeeds("12345678")
+    assert flags(done) == [("guardrails.g0", "reported", "1 x too many characters in the answer")]
+
+
+SCHEMA = {"type": "object", "required": ["age"], "properties": {"age": {"type": "integer", "minimum": 0}}}
+
+
+@test("guardrails[].json_schema", says="an answer that is not of the schema is an error that says why")
+def _():
+    server = Server(streams('{"age"', ": -1}"))
+    client = guarded(server, {"json_schema": SCHEMA})
+    failed = client.ask("house/m").fails("content_filter", "the answer is not of the schema: age: -1 is out of bounds")
+    assert failed.text == '{"age": -1}'
+    server.answer = streams('{"age"', ": 1}")
+    client.ask("house/m").succeeds('{"age": 1}')
+    assert len(server.requests) == 2
+    server.answer = streams("no JSON")
+    client.ask("house/m").fails("content_filter", "is no JSON")
+    done = guarded(server, {"json_schema": SCHEMA, "action": "report"}).ask("house/m").succeeds("no JSON")
+    assert flags(done) == [("guardrails.g0", "reported", "1 x wrong JSON in the answer")]
+
+
+@test("guardrails[].repair", says="an answer that is not of the schema is asked for once more, and nothing of the first is seen")
+def _():
+    server = Server(turns(streams("well: ", "{}"), streams('{"age"', ": 2}")))
+    client = guarded(server, {"json_schema": SCHEMA, "repair": True})
+    done = client.ask("house/m", body=asks("how old?")).succeeds('{"age": 2}')
+    first, second = [request.json["messages"] for request in server.requests]
+    assert second[: len(first)] == first and second[1] == {"role": "assistant", "content": "well: {}"}
+    assert second[2]["role"] == "user" and "is no JSON" in second[2]["content"]
+    assert len(done.targets) == 2 and len(done.of("ROUTE")) == 1
+    server.requests.clear()
+    server.answer = streams("{}")
+    client.ask("house/m").fails("content_filter", "it: lacks age")
+    assert len(server.requests) == 2
+
+
+@test("guardrails[].action", says="a request in HTTP's words is guarded both ways, in its own format")
+def _():
+    answer = {"id": "m", "type": "message", "role": "assistant", "model": "m", "stop_reason": "end_turn",
+              "content": [{"type": "text", "text": f"to {MAIL}"}], "usage": {"input_tokens": 1, "output_tokens": 1}}
+    server = Server(lambda exchange: exchange.whole(200, answer))
+    client = guarded(server, {"pii": ["email"], "action": "redact"}, provider={"wire": "anthropic", "base_url": server.url})
+    queue = Queue()
+    body = {"model": "house/m", "max_tokens": 5, "system": f"I am {MAIL}", "messages": [{"role": "user", "content": "hi"}]}
+    submit_http(client, queue, "POST", "/v1/messages", body)
+    done = queue.answer().succeeds()
+    said = json.loads(b"".join(event.data for event in done.of("HTTP_BODY")))
+    assert said["content"][0]["text"] == "to [EMAIL]" and server.only.json["system"] == "I am [EMAIL]"
+    assert EVENT["HTTP_HEAD"] in [event.type for event in done.events]
+
+
+@test("guardrails[].name", says="rules that are none are refused where they stand")
+def _():
+    for rule, words in [
+        ({}, "name is missing"),
+        ({"name": "a", "pii": ["mail"]}, "guardrails[0].pii[0]: expected \"email\""),
+        ({"name": "a", "action": "redact"}, "there is nothing to redact"),
+        ({"name": "a", "repair": True}, "guardrails[0].repair: goes with json_schema"),
+        ({"name": "a", "json_schema": {"pattern": "x"}}, "/pattern is not checked here"),
+        ({"name": "a", "on": "way"}, "guardrails[0].on: expected \"both\""),
+        ({"name": "a", "max_chars": 0}, "expected a whole number in 1"),
+        ({"name": "a", "zz": 0}, "unknown key guardrails[0].zz"),
+    ]:
+        refused(lambda rule=rule: Client({"guardrails": [rule]}), CONFIG, words)
