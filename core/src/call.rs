@@ -31,6 +31,7 @@ use crate::policy::retry;
 use crate::queue::EventType;
 use crate::report::{self, Reason, Record};
 use crate::request::Request;
+use crate::route::Candidates;
 use crate::store::{Redis, cooldowns};
 use crate::ticket::Ticket;
 use crate::transport::Transport;
@@ -45,7 +46,7 @@ pub(crate) struct Job {
     /// The answer is told to whoever listens.
     pub(crate) captures: bool,
     pub(crate) asked: Asked,
-    pub(crate) candidates: Vec<Candidate>,
+    pub(crate) candidates: Candidates,
     pub(crate) stream: bool,
     pub(crate) retry: retry::Policy,
     pub(crate) funds: Arc<Funds>,
@@ -346,7 +347,7 @@ async fn admitted(
     let Some(pass) = &job.pass else {
         return Ok(None);
     };
-    let untried = current..job.candidates.len();
+    let untried = job.candidates.from(current);
     let admitted = pass.admit(&job.candidates, untried, &mut record.held, deadline);
     let asked = clock::now();
     let other = Box::pin(admitted).await?;
@@ -362,15 +363,14 @@ async fn commit(
     record: &mut Record,
     deadline: Option<Instant>,
 ) -> Result<(Box<Live>, Box<Candidate>)> {
-    let (mut current, mut attempt, mut here) = (0, 0, 0);
+    let (mut current, mut attempt, mut here, mut tried) = (0, 0, 0, 1);
     job.funds.request(clock::now());
     loop {
         if let Some(other) = admitted(job, current, record, deadline).await? {
-            (current, here) = (other, 0);
+            (current, here, tried) = (other, 0, tried | 1 << other);
         }
         let candidate = &job.candidates[current];
-        attempt += 1;
-        here += 1;
+        (attempt, here) = (attempt + 1, here + 1);
         ticket.set_attempt(attempt);
         let own = hooks::attempt(job, candidate, attempt, ticket, deadline).await?;
         let own = own.or_else(|| candidate.with_next_key(record.held.key(), clock::now()));
@@ -385,6 +385,7 @@ async fn commit(
                     ticket.route(route, live.at);
                 }
                 record.underway = Some(Phase::Stream);
+                job.candidates.answers(current);
                 return Ok((live, Box::new(candidate.clone())));
             }
             Err(error) => discreet(error, candidate),
@@ -395,11 +396,12 @@ async fn commit(
             record.reason = Reason::Retry;
             continue;
         }
+        let another = (job.candidates).another(current, tried, &error, &job.request);
         let state = retry::State {
             attempt,
             tries_here: here,
-            current,
-            candidates: job.candidates.len(),
+            another: another.is_some(),
+            meant: another.is_some_and(|another| another.meant),
             remaining: deadline.map(|deadline| deadline.saturating_duration_since(clock::now())),
         };
         let wait = match retry::next(&job.retry, &error, &state, fastrand::f64()) {
@@ -408,9 +410,10 @@ async fn commit(
                 record.reason = Reason::Retry;
                 after
             }
-            retry::Next::Fallback { after, target } => {
-                (current, here) = (target, 0);
-                record.reason = Reason::Fallback;
+            retry::Next::Fallback { after } => {
+                (current, record.cause) =
+                    another.map_or((current, None), |it| (it.target, it.cause));
+                (here, tried, record.reason) = (0, tried | 1 << current, Reason::Fallback);
                 after
             }
         };
@@ -457,8 +460,9 @@ impl Record {
         if self.response.has_parts() {
             self.response.set_provider(&candidate.provider.id);
         }
-        self.attempts
-            .push(report::attempt(&self.target, self.reason, error, took));
+        let mut attempt = report::attempt(&self.target, self.reason, error, took);
+        attempt.cause = self.cause;
+        self.attempts.push(attempt);
     }
 
     /// An error that came from outside, a cancel or the deadline, ends the attempt that is under way, too.
@@ -472,7 +476,8 @@ impl Record {
             let patient = error.kind() == ErrorKind::Timeout && took >= self.patience;
             turn.give_up(patient, self.begun + took);
         }
-        let attempt = report::attempt(&self.target, self.reason, Some(&error), took);
+        let mut attempt = report::attempt(&self.target, self.reason, Some(&error), took);
+        attempt.cause = self.cause;
         self.attempts.push(attempt);
         error
     }

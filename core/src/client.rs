@@ -24,12 +24,13 @@ use crate::metrics::{self, MetricsFormat};
 use crate::observe::{Account, Listeners};
 use crate::options::Options;
 use crate::outlet::Answer;
-use crate::plan::{self, Candidate};
+use crate::plan::{self, Candidate, Learnt};
 use crate::policy::retry;
 use crate::process::{self, Process};
 use crate::queue::Queue;
 use crate::reload::{self, Files, Seen};
 use crate::request::Request;
+use crate::route::Candidates;
 use crate::runtime::{self, Engine};
 use crate::store::{Redis, cooldowns};
 use crate::ticket::Ticket;
@@ -52,8 +53,8 @@ struct Inner {
     /// The way to those who issue credentials.
     control: Arc<dyn Transport>,
     scripts: Arc<dyn Transport>,
-    /// How every target does; outlives a reload.
-    roll: Arc<Roll>,
+    /// How every target does, and what routing counts; outlives a reload.
+    learnt: Learnt,
     /// What may be spent on trying again.
     funds: Arc<Funds>,
     /// Who may ask, and who waits for that; outlives a reload.
@@ -117,7 +118,7 @@ impl Client {
             sockets: Mutex::new(sockets),
             control: transport::control(engine.threads()),
             scripts: Arc::new(Scripts::default()),
-            roll,
+            learnt: Learnt::new(roll),
             funds: Arc::new(Funds::new(config.retry.budget, clock::now())),
             gates: Gates::new(process),
             shared: Mutex::new(shared),
@@ -160,12 +161,12 @@ impl Client {
             .process
             .memory
             .configure(config.memory.per_process, config.memory.per_queue)?;
-        self.inner.roll.configure(config.health.breaker);
+        self.inner.learnt.roll.configure(config.health.breaker);
         self.inner.funds.configure(config.retry.budget);
         *crate::lock(&self.inner.sockets) = sockets;
         // One that is named as before is kept, with its connection.
         if config.shared != self.config().shared {
-            let (process, roll) = (self.inner.process, &self.inner.roll);
+            let (process, roll) = (self.inner.process, &self.inner.learnt.roll);
             let shared = connected(&config, process, &self.inner.engine, roll);
             *crate::lock(&self.inner.shared) = shared;
         }
@@ -335,8 +336,8 @@ impl Client {
         request: &Request,
         options: &Options,
         stream: bool,
-    ) -> Result<Vec<Candidate>> {
-        plan::candidates(config, &self.inner.roll, request, options, stream)
+    ) -> Result<Candidates> {
+        plan::candidates(config, &self.inner.learnt, request, options, stream)
     }
 
     /// How a request is planned anew that the host replaces; nothing if it is never asked.
@@ -345,15 +346,15 @@ impl Client {
         config: &Arc<Config>,
         options: &Options,
         stream: bool,
-        placed: impl Fn(Vec<Candidate>) -> Vec<Candidate> + Send + Sync + 'static,
+        placed: impl Fn(Candidates) -> Candidates + Send + Sync + 'static,
     ) -> Option<Replan> {
         if !config.hooks.before {
             return None;
         }
         let (config, options) = (config.clone(), options.clone());
-        let roll = self.inner.roll.clone();
+        let learnt = self.inner.learnt.clone();
         Some(Box::new(move |request: &Request| {
-            plan::candidates(&config, &roll, request, &options, stream).map(&placed)
+            plan::candidates(&config, &learnt, request, &options, stream).map(&placed)
         }))
     }
 
@@ -367,7 +368,7 @@ impl Client {
         &self,
         config: &Config,
         request: Request,
-        candidates: Vec<Candidate>,
+        mut candidates: Candidates,
         errand: Errand<'_>,
         seen: impl FnOnce(u64),
     ) -> Result<u64> {
@@ -393,12 +394,10 @@ impl Client {
             began,
             counted: config.telemetry.prometheus,
             captures: account.as_ref().is_some_and(|account| account.capture),
-            request,
+            request: candidates.settle(request),
             candidates,
             stream,
-            retry: retry::Policy {
-                max_attempts: options.max_attempts.unwrap_or(config.retry.max_attempts),
-            },
+            retry: tries(config, options),
             limits: limits(config),
             asked: Asked::of(options, config),
             catalog: config.catalog.clone(),
@@ -510,6 +509,11 @@ fn connected(
     let heeded = cooldowns::heed(Arc::downgrade(&shared), roll.clone());
     engine.run(move || runtime::spawn_here(heeded));
     Some(shared)
+}
+
+fn tries(config: &Config, options: &Options) -> retry::Policy {
+    let max_attempts = options.max_attempts.unwrap_or(config.retry.max_attempts);
+    retry::Policy { max_attempts }
 }
 
 fn limits(config: &Config) -> Limits {

@@ -25,6 +25,7 @@ use crate::live::Live;
 use crate::plan::Candidate;
 use crate::report::{self, Record};
 use crate::request::Request;
+use crate::route::Candidates;
 use crate::secret::Secret;
 use crate::ticket::Ticket;
 
@@ -84,7 +85,7 @@ struct Said {
 }
 
 /// Plans anew, for a request that the host has replaced.
-pub(crate) type Replan = Box<dyn Fn(&Request) -> Result<Vec<Candidate>> + Send + Sync>;
+pub(crate) type Replan = Box<dyn Fn(&Request) -> Result<Candidates> + Send + Sync>;
 
 /// Why a call that shows no events is refused where its host is to be asked.
 pub(crate) const UNSEEN: &str =
@@ -302,7 +303,8 @@ pub(crate) async fn before(
             .map(|(request, caller)| (request, Some(caller)))
             .map_err(wrong)?,
     };
-    let candidates = replanned(&request)?;
+    let mut candidates = replanned(&request)?;
+    let request = candidates.settle(request);
     (job.request, job.caller, job.candidates) = (request, caller, candidates);
     Ok(())
 }

@@ -12,9 +12,9 @@ use crate::config::{Config, Key, MOCK, Provider, header_value, shown, split_mode
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::Options;
 use crate::outlet::Answer;
-use crate::plan::Candidate;
 use crate::queue::Queue;
 use crate::request::Request;
+use crate::route::Candidates;
 use crate::secret::Secret;
 
 /// A request in HTTP's words.
@@ -233,11 +233,11 @@ impl Client {
 }
 
 /// The provider whose format it is speaks it, whatever its row says first.
-fn at_home(mut candidates: Vec<Candidate>, face: &dyn Inbound) -> Vec<Candidate> {
+fn at_home(mut candidates: Candidates, face: &dyn Inbound) -> Candidates {
     let Some(wire) = wire::find(face.wire()) else {
         return candidates;
     };
-    for candidate in &mut candidates {
+    for candidate in &mut *candidates {
         if candidate.provider.id == face.home() {
             candidate.wire = wire;
         }
@@ -401,7 +401,7 @@ fn models(config: &Config) -> Vec<Model> {
     }
     let targets = config.aliases.values().flat_map(|alias| {
         let targets = alias.targets.iter().map(|target| &target.model);
-        targets.chain(&alias.fallbacks)
+        targets.chain(alias.fallbacks.names())
     });
     for name in targets.chain(&config.default_model) {
         match split_model(name) {

@@ -32,6 +32,7 @@ mod clock;
 pub mod config;
 mod contest;
 mod cost;
+mod earlier;
 mod estimate;
 #[cfg_attr(not(feature = "fault-injection"), path = "no_fault.rs")]
 #[doc(hidden)]
@@ -44,6 +45,7 @@ mod keys;
 mod lent;
 mod live;
 pub mod log;
+mod media;
 mod metrics;
 mod observe;
 mod options;
@@ -55,6 +57,7 @@ mod process;
 mod queue;
 mod reload;
 mod report;
+mod route;
 mod runtime;
 pub mod secret;
 mod source;
@@ -64,6 +67,7 @@ mod target;
 mod ticket;
 mod transport;
 mod vitals;
+mod wish;
 
 pub use libllm_proto as proto;
 pub use libllm_proto::{error, request, response};

@@ -1,4 +1,7 @@
-//! Who is asked: a request's model and options to an ordered list of candidates. Pure.
+//! Who may be asked: a request's model and options to candidates, each joined with everything that is said about it.
+
+mod groups;
+mod members;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,16 +11,18 @@ use libllm_proto::operation;
 use libllm_proto::provider::base_url;
 use libllm_proto::wire::{self, Operation, Unsupported, Wire};
 
-use crate::config::{
-    Config, Key, Limit, MOCK, Price, Provider, Timeouts, TimeoutsOverride, split_model,
-};
+use crate::config::{self, Config, Key, Limit, MOCK, Price, Provider, Timeouts, TimeoutsOverride};
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::Taken;
 use crate::options::Options;
+use crate::policy::route::{Rate, Side};
 use crate::request::Request;
+use crate::route::{Candidates, Routes};
 use crate::secret::Secret;
 use crate::target::Target;
 use crate::vitals::{Roll, Vitals};
+use crate::wish::{self, Wish};
+use groups::Groups;
 
 /// One target of a request, joined with everything that is said about it.
 #[derive(Clone, Debug)]
@@ -26,6 +31,8 @@ pub(crate) struct Candidate {
     pub(crate) provider: Arc<Provider>,
     /// Its name, and the model's name there; the script of `mock/SCRIPT`.
     pub(crate) target: Target,
+    /// What is said of it for the choice among others.
+    pub(crate) side: Side,
     /// The request's own headers.
     more_headers: Vec<(HeaderName, HeaderValue)>,
     /// The provider's wire, or its sibling that knows the operation.
@@ -67,115 +74,85 @@ impl Candidate {
     }
 }
 
-/// Who is asked, in order. Nothing is sent if one of them is unknown or lacks its key: a fallback that cannot work is found when it is
+/// Who may be asked. Nothing is sent if one of them is unknown or lacks its key: a fallback that cannot work is found when it is
 /// written, not when it is needed.
 pub(crate) fn candidates(
     config: &Config,
-    roll: &Roll,
+    learnt: &Learnt,
     request: &Request,
     options: &Options,
     stream: bool,
-) -> Result<Vec<Candidate>> {
+) -> Result<Candidates> {
     let operation = options.operation()?;
     operation.check(request)?;
+    let wish = Wish::read(request, options.provider.is_some())?;
+    let stripped = match wish.written {
+        true => Some(request.without(wish::MEMBERS)?),
+        false => None,
+    };
     let plan = Plan {
         operation,
         config,
-        roll,
-        request,
+        learnt,
+        wish,
+        request: stripped.as_ref().unwrap_or(request),
         options,
         stream,
     };
-    let mut candidates = Vec::with_capacity(1 + options.fallbacks.len());
-    let mut home = None;
-    plan.primary(&mut |named| {
-        let home = *home.get_or_insert(named.provider);
-        candidates.push(plan.candidate(&named, home)?);
-        Ok(())
-    })?;
-    let home = home.unwrap_or_default();
-    for name in &options.fallbacks {
-        let added = plan.targets(name, &mut |named| {
-            candidates.push(plan.candidate(&named, home)?);
-            Ok(())
-        });
-        added.map_err(|error| error.context("fallbacks"))?;
-    }
+    let mut candidates = Groups::of(&plan)?;
+    candidates.request = stripped;
     Ok(candidates)
 }
 
-/// A provider's id, a model there, and the target's own limits.
-struct Named<'p> {
-    provider: &'p str,
-    model: &'p str,
-    /// Both, where they were written together.
-    whole: Option<&'p str>,
-    timeouts: TimeoutsOverride,
-    price: Option<&'p Price>,
+/// What is known between calls; outlives a reload.
+#[derive(Clone, Default)]
+pub(crate) struct Learnt {
+    /// How every target does.
+    pub(crate) roll: Arc<Roll>,
+    /// What routing counts.
+    pub(crate) routes: Arc<Routes>,
 }
 
-/// What is done with each target.
-type Add<'a, 'p> = &'a mut dyn FnMut(Named<'p>) -> Result<()>;
+impl Learnt {
+    pub(crate) fn new(roll: Arc<Roll>) -> Learnt {
+        Learnt {
+            roll,
+            routes: Arc::default(),
+        }
+    }
+}
+
+/// A target of a request, and what is said of it where it is named.
+struct Named<'p> {
+    target: Target,
+    timeouts: TimeoutsOverride,
+    price: Option<&'p Price>,
+    side: Side,
+    /// Its figures, where they were looked up before.
+    vitals: Option<&'p Arc<Vitals>>,
+}
 
 struct Plan<'p> {
     operation: Operation,
     config: &'p Config,
-    roll: &'p Roll,
+    learnt: &'p Learnt,
+    wish: Wish,
     request: &'p Request,
     options: &'p Options,
     stream: bool,
 }
 
 impl<'p> Plan<'p> {
-    /// What the request itself names; an alias brings its fallbacks.
-    fn primary(&self, add: Add<'_, 'p>) -> Result<()> {
-        let model = self.request.model().filter(|model| !model.is_empty());
-        if let Some(provider) = self.options.provider.as_deref() {
-            let model = match self.operation.needs_model() {
-                true => model.ok_or_else(no_model)?,
-                false => model.unwrap_or_default(),
-            };
-            return add(Named::new(provider, model));
-        }
-        let model = model
-            .or(self.config.default_model.as_deref())
-            .ok_or_else(no_model)?;
-        self.targets(model, add)?;
-        if let Some(alias) = self.config.aliases.get(model) {
-            for fallback in &alias.fallbacks {
-                self.targets(fallback, add)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The targets of an alias, or the one target that a model names.
-    fn targets(&self, name: &'p str, add: Add<'_, 'p>) -> Result<()> {
-        let Some(alias) = self.config.aliases.get(name) else {
-            let named = Named::read(name);
-            return add(named.ok_or_else(|| wrong(self.config.no_such_model(name)))?);
-        };
-        for target in &alias.targets {
-            if let Some(named) = Named::read(&target.model) {
-                add(Named {
-                    timeouts: target.timeouts,
-                    price: target.price.as_ref(),
-                    ..named
-                })?;
-            }
-        }
-        Ok(())
-    }
-
-    fn candidate(&self, named: &Named<'p>, home: &str) -> Result<Candidate> {
-        let mock = named.provider == MOCK;
+    fn candidate(&self, named: &Named<'_>, home: &str) -> Result<Candidate> {
+        let id = named.target.provider();
+        let mock = id == MOCK;
         let mut provider = if mock {
             mock_provider(self.operation)?
         } else {
-            self.provider(named.provider)?
+            self.provider(id)?
         };
         // A key and a place that come with the request are for whom it names, not for whoever answers when that fails.
-        let own = !mock && named.provider == home && self.is_moved();
+        let own = !mock && id == home && self.is_moved();
         if own {
             provider = self.moved(provider)?;
         }
@@ -186,13 +163,14 @@ impl<'p> Plan<'p> {
         if let Some(key) = &self.options.idempotency_key {
             more_headers.push((HeaderName::from_static("idempotency-key"), key.clone()));
         }
-        let target = named.target();
-        let vitals = match own {
-            true => Arc::new(self.roll.stranger()),
-            false => self.roll.of(target.text()),
+        let vitals = match (own, named.vitals) {
+            (true, _) => Arc::new(self.learnt.roll.stranger()),
+            (false, Some(vitals)) => vitals.clone(),
+            (false, None) => self.learnt.roll.of(named.target.text()),
         };
         Ok(Candidate {
-            target,
+            target: named.target.clone(),
+            side: named.side,
             more_headers,
             timeouts: self.timeouts(&named.timeouts.or(&provider.timeouts)),
             price: named.price.cloned(),
@@ -203,6 +181,31 @@ impl<'p> Plan<'p> {
             vitals,
             taken: None,
         })
+    }
+
+    /// What the catalog says of a target.
+    fn rate(&self, target: &Target) -> Option<Rate> {
+        let known = self.config.catalog.model(target)?;
+        config::rate(&known.price)
+    }
+
+    /// Whether nothing of the request is lost on this target.
+    fn takes_all(&self, candidate: &Candidate) -> Result<bool> {
+        let target = wire::Target {
+            provider: &candidate.provider.id,
+            model: candidate.target.model(),
+            base_url: &candidate.provider.base_url,
+            stream: self.stream,
+            operation: self.operation,
+            quirks: &candidate.provider.quirks,
+            unsupported: Unsupported::Error,
+            extra_body: self.options.extra_body.as_deref().map(str::as_bytes),
+        };
+        match candidate.wire.encode(self.request, &target) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::Unsupported => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     fn provider(&self, id: &str) -> Result<Arc<Provider>> {
@@ -252,30 +255,14 @@ impl<'p> Plan<'p> {
     }
 }
 
-impl<'p> Named<'p> {
-    fn new(provider: &'p str, model: &'p str) -> Named<'p> {
+impl Named<'_> {
+    fn plain(target: Target) -> Named<'static> {
         Named {
-            provider,
-            model,
-            whole: None,
+            target,
             timeouts: TimeoutsOverride::default(),
             price: None,
-        }
-    }
-
-    /// Reads `provider/model`.
-    fn read(name: &'p str) -> Option<Named<'p>> {
-        let (provider, model) = split_model(name)?;
-        Some(Named {
-            whole: Some(name),
-            ..Named::new(provider, model)
-        })
-    }
-
-    fn target(&self) -> Target {
-        match self.whole {
-            Some(whole) => Target::written(whole, self.provider.len()),
-            None => Target::new(self.provider, self.model),
+            side: Side::PLAIN,
+            vitals: None,
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::cost::Cost;
 use crate::error::{Error, ErrorKind, Phase, Retry, Status};
 use crate::guard::Flag;
 use crate::metrics::Tally;
+use crate::policy::cause::Cause;
 use crate::secret::Secret;
 use crate::target::Target;
 use crate::vitals::Turn;
@@ -45,6 +46,8 @@ pub(crate) struct Record {
     /// How far it is; none between attempts.
     pub(crate) underway: Option<Phase>,
     pub(crate) attempts: Vec<Attempt>,
+    /// The list of fallbacks that the present attempt's target is from.
+    pub(crate) cause: Option<Cause>,
     pub(crate) target: Target,
     /// The name of the wire it speaks.
     pub(crate) wire: &'static str,
@@ -89,6 +92,7 @@ impl Record {
             underway: None,
             // Most calls need one.
             attempts: Vec::with_capacity(1),
+            cause: None,
             target: Target::default(),
             wire: "",
             dropped: Vec::new(),
@@ -133,6 +137,8 @@ impl Record {
 pub(crate) struct Attempt {
     pub(crate) target: Target,
     pub(crate) reason: Reason,
+    /// The list of fallbacks that the target is from.
+    pub(crate) cause: Option<Cause>,
     pub(crate) status: Status,
     pub(crate) kind: Option<&'static str>,
     pub(crate) http_status: Option<u16>,
@@ -206,7 +212,11 @@ pub(crate) fn route(record: &Record, attempt: u32) -> String {
             .text("provider", record.target.provider())
             .text("model", record.target.model())
             .count("attempt", Some(attempt.into()))
-            .text("reason", record.reason.name())
+            .text("reason", record.reason.name());
+        if let Some(cause) = record.cause {
+            route.text("cause", cause.name());
+        }
+        route
             .flag("voids", false)
             .list("tried", &record.attempts, tried);
     })
@@ -442,6 +452,7 @@ pub(crate) fn attempt(
     Attempt {
         target: target.clone(),
         reason,
+        cause: None,
         status: error.map_or(Status::Ok, Error::status),
         kind: error.map(|error| error.kind().name()),
         http_status: error.and_then(Error::http_status),
@@ -453,7 +464,11 @@ pub(crate) fn attempt(
 fn tried(object: &mut Object<'_>, attempt: &Attempt) {
     object
         .text("provider", attempt.target.provider())
-        .text("model", attempt.target.model())
+        .text("model", attempt.target.model());
+    if let Some(cause) = attempt.cause {
+        object.text("cause", cause.name());
+    }
+    object
         .text("status", attempt.status.name())
         .maybe("kind", attempt.kind)
         .count("http_status", attempt.http_status.map(u64::from))

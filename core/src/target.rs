@@ -29,6 +29,11 @@ impl Target {
         &self.text
     }
 
+    /// The same, to be kept.
+    pub(crate) fn shared(&self) -> &Arc<str> {
+        &self.text
+    }
+
     /// The provider's id.
     pub(crate) fn provider(&self) -> &str {
         self.text.get(..self.slash).unwrap_or_default()

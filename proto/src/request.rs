@@ -50,7 +50,6 @@ pub struct Request {
     close: usize,
     model: Model,
     has_messages: bool,
-    #[cfg_attr(not(feature = "openai"), allow(dead_code, reason = "see `splice`"))]
     has_earlier: bool,
 }
 
@@ -174,9 +173,15 @@ impl Request {
         Request::parse(splice.finish())
     }
 
+    /// The same request without these members of the top level.
+    pub fn without(&self, keys: &[&str]) -> Result<Request> {
+        let mut splice = Splice::new(self);
+        keys.iter().for_each(|key| splice.remove(key));
+        Request::parse(splice.finish())
+    }
+
     /// Whether a message carries reasoning or parts (`libllm_parts`) of an earlier answer.
-    #[cfg_attr(not(feature = "openai"), allow(dead_code, reason = "see `splice`"))]
-    pub(crate) fn has_earlier(&self) -> bool {
+    pub fn has_earlier(&self) -> bool {
         self.has_earlier
     }
 

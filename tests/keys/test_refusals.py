@@ -6,10 +6,7 @@ from suite import config, test
 
 # CONTRACTS: keys that belong to later versions.
 LATER = {
-    "rules": [], "cache": {},
-    "models.A.affinity": "off", "models.A.hedge": {}, "models.A.fallbacks.context_window": [],
-    "models.A.fallbacks.content_policy": [], "models.A.targets[].weight": 1, "models.A.targets[].priority": 1,
-    "models.A.targets[].tags": [],
+    "cache": {}, "models.A.hedge": {},
 }
 
 

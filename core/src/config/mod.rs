@@ -33,23 +33,29 @@ mod provider;
 mod providers;
 mod proxy;
 mod reload;
+mod rules;
 mod scope;
 mod shared;
+mod target;
 mod telemetry;
 mod timeouts;
 
 pub use crate::policy::route::Strategy;
+pub use crate::policy::route::{Rate, Side};
+pub use crate::policy::rule::When;
 pub use environment::{Environment, SystemEnvironment};
 pub use health::{Health, Hedge};
 pub use hooks::Hooks;
 pub use http2::{Http2, Speak};
 pub use limits::{Memory, PER_PROCESS_DEFAULT, Retry, Runtime};
-pub use models::{Alias, Target};
+pub use models::{Affinity, Alias, Branch, Fallbacks, Score};
 pub use price::Price;
 pub use provider::{Key, Provider, Tls};
 pub use proxy::Proxies;
 pub use reload::Reload;
+pub use rules::{Rule, Use};
 pub use shared::Shared;
+pub use target::Target;
 pub use telemetry::Telemetry;
 pub use timeouts::{Limit, Timeouts, TimeoutsOverride};
 
@@ -59,11 +65,12 @@ pub(crate) use guardrails::{Action, Guardrail};
 pub(crate) use headers::{header_value, request_header_name};
 pub(crate) use limits::{ON_PARTIAL, ON_PARTIAL_LATER, max_attempts, unsupported_word};
 pub(crate) use models::strategy;
-pub(crate) use models::{MOCK, split_model};
+pub(crate) use models::{Known, MOCK, split_model};
 pub(crate) use providers::clean as clean_key;
 pub(crate) use proxy::{Proxy, Scheme};
 pub(crate) use scope::{Item, Table, shown};
 pub(crate) use shared::RedisPlace;
+pub(crate) use target::{PRIORITIES, rate};
 
 /// Everything a client was told: providers with their keys, aliases, limits.
 #[derive(Clone, Debug)]
@@ -72,6 +79,10 @@ pub struct Config {
     pub default_model: Option<String>,
     /// Names for lists of targets.
     pub aliases: BTreeMap<String, Alias>,
+    /// What holds for some requests instead of what their alias says.
+    pub rules: Vec<Rule>,
+    /// Where this process is, in the words of the variable `LLM_REGION`.
+    pub region: Option<String>,
     /// Every service that can be named, built-in rows included, by id.
     pub providers: BTreeMap<String, Arc<Provider>>,
     /// Built-in rows that cannot be used, and why: their wire is not in this build, or a variable of theirs is unusable.
@@ -150,6 +161,8 @@ impl Config {
         let mut config = Config {
             default_model: None,
             aliases: BTreeMap::new(),
+            rules: Vec::new(),
+            region: environment.var("LLM_REGION"),
             providers,
             unusable,
             timeouts: TimeoutsOverride::read_in(&root)?,
@@ -230,5 +243,6 @@ const KEYS: &[&str] = &[
     "admission",
     "tenants",
     "budgets",
+    "rules",
 ];
-const LATER: &[&str] = &["rules", "cache"];
+const LATER: &[&str] = &["cache"];

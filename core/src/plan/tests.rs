@@ -44,18 +44,18 @@ const CONFIG: &str = r#"
     idle = 9
 "#;
 
-fn planned(model: &str, options: &Options) -> Result<Vec<Candidate>> {
+fn planned(model: &str, options: &Options) -> Result<Candidates> {
     let environment = Variables(&[("OPENAI_API_KEY", "canary-openai")]);
     let config = Config::parse(CONFIG, &environment).unwrap();
     let request = format!(r#"{{"model":{model:?},"messages":[{{"role":"user","content":"hi"}}]}}"#);
     let request = Request::parse(request).unwrap();
-    candidates(&config, &Roll::default(), &request, options, true)
+    candidates(&config, &Learnt::default(), &request, options, true)
 }
 
 fn names(model: &str, options: &Options) -> Vec<String> {
     planned(model, options)
         .unwrap()
-        .into_iter()
+        .iter()
         .map(|candidate| candidate.target.to_string())
         .collect()
 }
@@ -127,7 +127,7 @@ fn a_request_without_a_model_takes_the_default() {
     let config = Config::parse("default_model = \"mock/echo\"", &environment).unwrap();
     let planned = candidates(
         &config,
-        &Roll::default(),
+        &Learnt::default(),
         &request,
         &Options::default(),
         false,
@@ -140,7 +140,7 @@ fn a_request_without_a_model_takes_the_default() {
     let config = Config::parse("{}", &environment).unwrap();
     let error = candidates(
         &config,
-        &Roll::default(),
+        &Learnt::default(),
         &request,
         &Options::default(),
         false,
@@ -243,7 +243,7 @@ fn the_nearest_limit_wins() {
     assert_eq!(fast[0].timeouts.connect, seconds(2));
     assert_eq!(fast[0].timeouts.total, None);
     let said = options(r#"{"timeout_ms":1000,"idle_timeout_ms":5,"first_token_timeout_ms":-1}"#);
-    for candidate in planned("fast", &said).unwrap() {
+    for candidate in planned("fast", &said).unwrap().iter() {
         assert_eq!(candidate.timeouts.idle, Duration::from_millis(5));
         assert_eq!(candidate.timeouts.total, Some(seconds(1)));
         assert_eq!(candidate.timeouts.first_token, Limit::Never.duration());
@@ -259,7 +259,7 @@ fn a_request_for_reasoning_is_given_more_time_unless_someone_said_how_much() {
         let request = Request::parse(text).unwrap();
         let planned = candidates(
             &config,
-            &Roll::default(),
+            &Learnt::default(),
             &request,
             &Options::default(),
             stream,
@@ -285,7 +285,7 @@ fn a_request_for_reasoning_is_given_more_time_unless_someone_said_how_much() {
 #[test]
 fn options_reach_every_candidate() {
     let said = options(r#"{"headers":{"X-A":"1"},"idempotency_key":"i","unsupported":"error"}"#);
-    for candidate in planned("fast", &said).unwrap() {
+    for candidate in planned("fast", &said).unwrap().iter() {
         let header = |name: &str| {
             let found = candidate.headers().rfind(|(known, _)| known == name);
             found.map(|(_, value)| value.as_bytes())

@@ -21,10 +21,10 @@ pub(crate) struct State {
     pub(crate) attempt: u32,
     /// Of those, the ones on this target.
     pub(crate) tries_here: u32,
-    /// Which target, from 0.
-    pub(crate) current: usize,
-    /// How many targets there are.
-    pub(crate) candidates: usize,
+    /// Whether another target may be asked.
+    pub(crate) another: bool,
+    /// Whether it is there for just this error.
+    pub(crate) meant: bool,
     /// What is left of the request's time; `None` if it has no deadline.
     pub(crate) remaining: Option<Duration>,
 }
@@ -35,22 +35,21 @@ pub(crate) enum Next {
     /// Wait, then try the same target.
     Again { after: Duration },
     /// Wait, then try another target.
-    Fallback { after: Duration, target: usize },
+    Fallback { after: Duration },
     /// The error is the request's outcome.
     GiveUp,
 }
 
 /// Decides what follows `error`. `jitter` is a random number in 0..1, from a real generator.
 pub(crate) fn next(policy: &Policy, error: &Error, state: &State, jitter: f64) -> Next {
-    if state.attempt >= policy.max_attempts || error.retry() == Retry::Never {
+    let hopeless = error.retry() == Retry::Never && !state.meant;
+    if state.attempt >= policy.max_attempts || hopeless {
         return Next::GiveUp;
     }
     // Another target answers sooner than this one recovers.
-    if state.current + 1 < state.candidates {
-        return Next::Fallback {
-            after: Duration::ZERO,
-            target: state.current + 1,
-        };
+    if state.another {
+        let after = Duration::ZERO;
+        return Next::Fallback { after };
     }
     let wait = match error.retry() {
         Retry::Never | Retry::Elsewhere => None,
@@ -111,8 +110,8 @@ mod tests {
     const FIRST: State = State {
         attempt: 1,
         tries_here: 1,
-        current: 0,
-        candidates: 1,
+        another: false,
+        meant: false,
         remaining: None,
     };
 
@@ -126,10 +125,9 @@ mod tests {
         }
     }
 
-    fn over(target: usize) -> Next {
+    fn over() -> Next {
         Next::Fallback {
             after: Duration::ZERO,
-            target,
         }
     }
 
@@ -145,7 +143,7 @@ mod tests {
     #[test]
     fn decides_by_the_errors_own_word() {
         let two = State {
-            candidates: 2,
+            another: true,
             ..FIRST
         };
         let second = State {
@@ -157,20 +155,21 @@ mod tests {
         for (retry, state, expected) in [
             (Retry::Never, FIRST, Next::GiveUp),
             (Retry::Never, two, Next::GiveUp),
+            (Retry::Never, State { meant: true, ..two }, over()),
             (Retry::Elsewhere, FIRST, Next::GiveUp),
-            (Retry::Elsewhere, two, over(1)),
+            (Retry::Elsewhere, two, over()),
             (Retry::Backoff, FIRST, again(250)),
             (Retry::Backoff, second, again(500)),
-            (Retry::Backoff, two, over(1)),
+            (Retry::Backoff, two, over()),
             (Retry::Once, FIRST, again(250)),
             (Retry::Once, second, Next::GiveUp),
             (
                 Retry::Once,
                 State {
-                    candidates: 2,
+                    another: true,
                     ..second
                 },
-                over(1),
+                over(),
             ),
             (
                 Retry::Once,
@@ -181,8 +180,7 @@ mod tests {
                 again(250),
             ),
             (ten_s, FIRST, again(10_500)),
-            (ten_s, two, over(1)),
-            (ten_s, State { current: 1, ..two }, again(10_500)),
+            (ten_s, two, over()),
         ] {
             check(retry, state, expected);
         }
@@ -192,7 +190,7 @@ mod tests {
     fn counts_attempts_over_all_targets() {
         let last = State {
             attempt: 3,
-            candidates: 9,
+            another: true,
             ..FIRST
         };
         for retry in [
@@ -205,7 +203,7 @@ mod tests {
         }
         let once = Policy { max_attempts: 1 };
         let two = State {
-            candidates: 2,
+            another: true,
             ..FIRST
         };
         assert_eq!(next(&once, &error(Retry::Backoff), &two, 0.5), Next::GiveUp);
@@ -213,11 +211,10 @@ mod tests {
             Retry::Backoff,
             State {
                 attempt: 2,
-                current: 0,
-                candidates: 2,
+                another: true,
                 ..FIRST
             },
-            over(1),
+            over(),
         );
     }
 
@@ -263,10 +260,10 @@ mod tests {
         check(
             asked(60_001),
             State {
-                candidates: 2,
+                another: true,
                 ..FIRST
             },
-            over(1),
+            over(),
         );
     }
 
@@ -286,10 +283,10 @@ mod tests {
         check(
             Retry::Backoff,
             State {
-                candidates: 2,
+                another: true,
                 ..left(1)
             },
-            over(1),
+            over(),
         );
     }
 }

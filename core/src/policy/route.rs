@@ -1,16 +1,391 @@
-//! Who is asked first: one of the targets that a name stands for, by what is known of each.
+//! Who is asked: one of the targets that a name stands for, by what is known of each.
+//!
+//! Figures of a target are read when they are compared and not before, and of many targets only a few are compared: a choice costs
+//! the same among a thousand as among ten.
 
-/// How a target is chosen.
+use std::time::{Duration, Instant};
+
+use super::View;
+
+/// How a target is chosen. Of those with the smallest `priority` that can be asked:
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Strategy {
-    /// The first one.
+    /// The first.
     #[default]
     Order,
+    /// One after the other.
+    RoundRobin,
+    /// By chance, in proportion to their weights.
+    Weighted,
+    /// The better of two by their time to the first item and what waits there.
+    Latency,
+    /// The one that makes most tokens per second.
+    Throughput,
+    /// The cheapest for this request.
+    Cost,
+    /// The one with the fewest requests under way.
+    LeastBusy,
+    /// The one with the largest share left of its limits.
+    Headroom,
+    /// The least `latency_ms + cost_weight x cost`.
+    Score,
 }
 
 impl Strategy {
+    /// Every strategy, with its word.
+    pub const ALL: &'static [(&'static str, Strategy)] = &[
+        ("order", Strategy::Order),
+        ("round_robin", Strategy::RoundRobin),
+        ("weighted", Strategy::Weighted),
+        ("latency", Strategy::Latency),
+        ("throughput", Strategy::Throughput),
+        ("cost", Strategy::Cost),
+        ("least_busy", Strategy::LeastBusy),
+        ("headroom", Strategy::Headroom),
+        ("score", Strategy::Score),
+    ];
+
     /// A strategy by its word.
     pub fn find(word: &str) -> Option<Strategy> {
-        (word == "order").then_some(Strategy::Order)
+        let mut all = Strategy::ALL.iter();
+        all.find(|(known, _)| *known == word)
+            .map(|(_, strategy)| *strategy)
+    }
+
+    /// Its word.
+    pub fn name(self) -> &'static str {
+        let mut all = Strategy::ALL.iter();
+        all.find(|(_, strategy)| *strategy == self)
+            .map_or("", |(word, _)| word)
     }
 }
+
+/// What is said of a target and does not change from request to request.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Side {
+    /// Its share, or how much it is preferred; never 0.
+    pub weight: f64,
+    /// Targets of a larger number are asked when none of a smaller one can be.
+    pub priority: u32,
+    /// What it costs, if that is known.
+    pub price: Option<Rate>,
+}
+
+impl Side {
+    /// A target of which nothing is said.
+    pub const PLAIN: Side = Side {
+        weight: 1.0,
+        priority: 0,
+        price: None,
+    };
+}
+
+/// US dollars per million tokens, which is microdollars per token.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Rate {
+    /// Of what is sent.
+    pub input: f64,
+    /// Of what is answered.
+    pub output: f64,
+}
+
+/// What is known of a request before it is sent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Ask {
+    /// Tokens that are sent, about.
+    pub input: f64,
+    /// Tokens that may be answered, about.
+    pub output: f64,
+    /// What a microdollar is worth in milliseconds, for [`Strategy::Score`].
+    pub cost_weight: f64,
+    /// How many requests came before this one, for [`Strategy::RoundRobin`].
+    pub turn: u64,
+}
+
+impl Ask {
+    /// Microdollars that a target takes for it; infinitely many if it does not say.
+    pub(crate) fn cost(&self, side: &Side) -> f64 {
+        side.price.map_or(f64::INFINITY, |price| {
+            price.input * self.input + price.output * self.output
+        })
+    }
+}
+
+/// Targets that may be asked, in the order of their priorities.
+pub(crate) struct Field<'f, V, O> {
+    pub(crate) sides: &'f [Side],
+    /// A target's figures.
+    pub(crate) view: V,
+    /// Whether it may be chosen at all: it was not tried before.
+    pub(crate) open: O,
+    pub(crate) now: Instant,
+}
+
+impl<V: Fn(usize) -> View, O: Fn(usize) -> bool> Field<'_, V, O> {
+    /// Chooses; `None` if none is open. `chance` is a random number.
+    ///
+    /// One that wants to be probed is asked when its turn comes to be looked at; if none is healthy, all are asked as if they were.
+    pub(crate) fn pick(&self, strategy: Strategy, ask: &Ask, chance: u64) -> Option<usize> {
+        let mut dice = Dice(chance);
+        self.among(strategy, ask, &mut dice, false)
+            .or_else(|| self.among(strategy, ask, &mut dice, true))
+    }
+
+    fn among(&self, strategy: Strategy, ask: &Ask, dice: &mut Dice, anyone: bool) -> Option<usize> {
+        let mut start = 0;
+        while let Some(first) = self.sides.get(start) {
+            let tier = first.priority;
+            let end = start + self.sides[start..].partition_point(|side| side.priority <= tier);
+            let tier = Tier {
+                field: self,
+                start,
+                len: end - start,
+                anyone,
+            };
+            if let Some(found) = tier.pick(strategy, ask, dice) {
+                return Some(found);
+            }
+            start = end;
+        }
+        None
+    }
+}
+
+/// Targets of one priority.
+struct Tier<'t, 'f, V, O> {
+    field: &'t Field<'f, V, O>,
+    start: usize,
+    len: usize,
+    /// In spite of their health.
+    anyone: bool,
+}
+
+/// What a target is worth comparing for.
+enum Worth {
+    /// It cannot be asked.
+    Nothing,
+    /// It is asked, to see whether it has recovered.
+    Probe,
+    Healthy(View),
+}
+
+impl<V: Fn(usize) -> View, O: Fn(usize) -> bool> Tier<'_, '_, V, O> {
+    fn pick(&self, strategy: Strategy, ask: &Ask, dice: &mut Dice) -> Option<usize> {
+        match strategy {
+            Strategy::Order => self.from(0),
+            Strategy::RoundRobin => self.from((ask.turn % self.len as u64) as usize),
+            Strategy::Weighted => self.weighted(dice),
+            Strategy::Cost => self.cheapest(ask, dice),
+            Strategy::Latency => self.least(2, dice, |_, side, view| latency(view) / side.weight),
+            Strategy::Throughput => {
+                self.least(COMPARED, dice, |_, side, view| -speed(view) * side.weight)
+            }
+            Strategy::LeastBusy => self.least(COMPARED, dice, |_, side, view| {
+                f64::from(view.in_flight) / side.weight
+            }),
+            Strategy::Headroom => self.least(COMPARED, dice, |_, side, view| {
+                -headroom(view) * side.weight
+            }),
+            Strategy::Score => self.least(COMPARED, dice, |_, side, view| score(ask, side, view)),
+        }
+    }
+
+    fn worth(&self, index: usize) -> Worth {
+        if !(self.field.open)(index) {
+            return Worth::Nothing;
+        }
+        let view = (self.field.view)(index);
+        if self.anyone || view.is_healthy(self.field.now) {
+            return Worth::Healthy(view);
+        }
+        match view.wants_probe(self.field.now) {
+            true => Worth::Probe,
+            false => Worth::Nothing,
+        }
+    }
+
+    fn can(&self, index: usize) -> bool {
+        !matches!(self.worth(index), Worth::Nothing)
+    }
+
+    /// The first from here on, and round.
+    fn from(&self, offset: usize) -> Option<usize> {
+        let mut all = (0..self.len).map(|step| self.start + (offset + step) % self.len);
+        all.find(|index| self.can(*index))
+    }
+
+    fn weighted(&self, dice: &mut Dice) -> Option<usize> {
+        let sides = &self.field.sides[self.start..self.start + self.len];
+        let all: f64 = sides.iter().map(|side| side.weight).sum();
+        // Whoever is found first is nearly always fit; only then are the others looked at.
+        let found = self.drawn(dice.part() * all, |_| true)?;
+        if self.can(found) {
+            return Some(found);
+        }
+        let fit = |index: usize| self.can(index);
+        let weights = (self.start..self.start + self.len).filter(|index| fit(*index));
+        let all: f64 = weights.map(|index| self.field.sides[index].weight).sum();
+        self.drawn(dice.part() * all, fit)
+    }
+
+    fn drawn(&self, mut left: f64, fit: impl Fn(usize) -> bool) -> Option<usize> {
+        let mut last = None;
+        for index in (self.start..self.start + self.len).filter(|index| fit(*index)) {
+            last = Some(index);
+            left -= self.field.sides[index].weight;
+            if left < 0.0 {
+                break;
+            }
+        }
+        last
+    }
+
+    fn cheapest(&self, ask: &Ask, dice: &mut Dice) -> Option<usize> {
+        let mut best = None;
+        let mut least = f64::INFINITY;
+        let mut same = 0;
+        for index in self.start..self.start + self.len {
+            let cost = ask.cost(&self.field.sides[index]);
+            if best.is_some() && cost > least || !self.can(index) {
+                continue;
+            }
+            // Of those that cost the same each is as likely.
+            same = if best.is_some() && cost == least {
+                same + 1
+            } else {
+                1
+            };
+            if same == 1 || dice.below(same) == 0 {
+                (best, least) = (Some(index), cost);
+            }
+        }
+        best
+    }
+
+    /// The best of so many that are drawn, or of all if there are no more. Of equals the one drawn first.
+    fn least(
+        &self,
+        compared: usize,
+        dice: &mut Dice,
+        worth: impl Fn(usize, &Side, &View) -> f64,
+    ) -> Option<usize> {
+        let mut best: Option<(usize, f64)> = None;
+        let mut seen = 0;
+        let offset = dice.below(self.len);
+        // Each draw is another: a step that has no divisor in common with the length reaches all before it comes round.
+        let step = dice.step(self.len);
+        for drawn in 0..self.len {
+            let index = self.start + (offset + drawn * step) % self.len;
+            let view = match self.worth(index) {
+                Worth::Nothing => continue,
+                Worth::Probe => return Some(index),
+                Worth::Healthy(view) => view,
+            };
+            let worth = worth(index, &self.field.sides[index], &view);
+            if best.is_none_or(|(_, least)| worth < least) {
+                best = Some((index, worth));
+            }
+            seen += 1;
+            if seen == compared {
+                break;
+            }
+        }
+        best.map(|(index, _)| index)
+    }
+}
+
+/// Seconds until a request that joins those there has its first item: the peak EWMA times the length of the queue with it.
+fn latency(view: &View) -> f64 {
+    let queue = f64::from(view.in_flight) + 1.0;
+    match (view.ttft, view.in_flight) {
+        (Some(ttft), _) => ttft.as_secs_f64() * queue,
+        // Nobody knows: one finds out, and the others do not follow until it has.
+        (None, 0) => 0.0,
+        (None, _) => UNKNOWN.as_secs_f64() * queue,
+    }
+}
+
+/// Tokens per second.
+fn speed(view: &View) -> f64 {
+    match view.tokens_per_s {
+        Some(speed) => f64::from(speed),
+        None if view.in_flight == 0 && view.failures == 0 => f64::MAX,
+        None => 0.0,
+    }
+}
+
+/// The share that is left of the limit that is nearest; what is under way may not be counted there yet.
+fn headroom(view: &View) -> f64 {
+    let requests = view.requests.map_or(1.0, |quota| {
+        share(
+            quota.remaining.saturating_sub(view.in_flight.into()),
+            quota.limit,
+        )
+    });
+    let tokens = view
+        .tokens
+        .map_or(1.0, |quota| share(quota.remaining, quota.limit));
+    requests.min(tokens)
+}
+
+fn share(remaining: u64, limit: u64) -> f64 {
+    match limit {
+        0 => f64::from(u8::from(remaining > 0)),
+        limit => remaining as f64 / limit as f64,
+    }
+}
+
+/// Milliseconds, and what its money is worth in them.
+pub(crate) fn score(ask: &Ask, side: &Side, view: &View) -> f64 {
+    let cost = ask.cost(side);
+    // Where nothing is said of a price, nothing can be saved by going there.
+    let cost = if cost.is_finite() { cost } else { UNPRICED };
+    latency(view) * 1_000.0 + ask.cost_weight * cost
+}
+
+/// A generator that is seeded once: SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
+struct Dice(u64);
+
+impl Dice {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        ((u128::from(self.next()) * end as u128) >> 64) as usize
+    }
+
+    /// 0 to 1, without 1.
+    fn part(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    fn step(&mut self, len: usize) -> usize {
+        if len <= 2 {
+            return 1;
+        }
+        let mut step = 1 + self.below(len - 1);
+        while common(step, len) != 1 {
+            step -= 1;
+        }
+        step
+    }
+}
+
+fn common(mut one: usize, mut other: usize) -> usize {
+    while other != 0 {
+        (one, other) = (other, one % other);
+    }
+    one
+}
+
+// Two would do for balance ("The power of two choices in randomized load balancing", Mitzenmacher 2001); what is best in another
+// way than by being free is found more often among eight.
+const COMPARED: usize = 8;
+// What an answer's first item takes of hosted models, about: for whoever has not been heard of while somebody asks there.
+const UNKNOWN: Duration = Duration::from_secs(1);
+// Ten dollars: more than a request costs anywhere.
+const UNPRICED: f64 = 1e7;

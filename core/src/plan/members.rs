@@ -1,0 +1,171 @@
+//! An alias's targets as far as they are for one request, and the order in which they are asked.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Plan;
+use crate::config::{self, Alias, Known};
+use crate::policy::View;
+use crate::policy::route::{Ask, Field, Side, Strategy};
+use crate::target::Target;
+use crate::vitals::Vitals;
+use crate::wish::Wish;
+
+/// What is said of a request's targets beside their alias.
+pub(super) struct Wanted<'w> {
+    /// They have all of these.
+    pub(super) tags: &'w [String],
+    pub(super) tenant: Option<&'w str>,
+    pub(super) wish: &'w Wish,
+}
+
+pub(super) struct Members<'m> {
+    alias: &'m Alias,
+    known: &'m Known,
+    /// Of all, or of those that are left.
+    sides: &'m [Side],
+    left: Option<Left>,
+}
+
+/// Some of an alias's targets, in the order of their priorities.
+struct Left {
+    indices: Vec<usize>,
+    sides: Vec<Side>,
+}
+
+impl<'m> Members<'m> {
+    pub(super) fn of(
+        plan: &Plan<'_>,
+        alias: &'m Alias,
+        strategy: Strategy,
+        wanted: &Wanted<'_>,
+    ) -> Members<'m> {
+        let known = alias.known.get_or_init(|| known(plan, alias));
+        let by_price = matches!(strategy, Strategy::Cost | Strategy::Score);
+        let sides = match by_price || wanted.wish.has_max_price() {
+            true => known.priced.get_or_init(|| priced(plan, alias)),
+            false => &known.sides,
+        };
+        Members {
+            alias,
+            known,
+            sides,
+            left: left(alias, sides, wanted),
+        }
+    }
+
+    pub(super) fn vitals(&self, index: usize) -> Option<&'m Arc<Vitals>> {
+        self.known.vitals.get(index)
+    }
+
+    /// A target that is well and of which this is true.
+    pub(super) fn healthy(&self, now: Instant, is: impl Fn(&Target) -> bool) -> Option<usize> {
+        let mut all = 0..self.sides().len();
+        all.find(|at| {
+            is(&self.alias.targets[self.index(*at)].name) && self.view(*at, now).is_healthy(now)
+        })
+    }
+
+    /// The one that is asked first, and then others: as they are written, or, of many, as many as can be needed.
+    pub(super) fn order(
+        &self,
+        strategy: Strategy,
+        ask: &Ask,
+        first: Option<usize>,
+        now: Instant,
+    ) -> Vec<(usize, Side)> {
+        let sides = self.sides();
+        let needed = sides.len().min(NEEDED);
+        let mut order: Vec<usize> = Vec::with_capacity(needed);
+        order.extend(first);
+        while order.len() < needed {
+            if sides.len() <= NEEDED && !order.is_empty() {
+                let rest = (0..sides.len()).filter(|at| *at != order[0]);
+                order = order.iter().copied().take(1).chain(rest).collect();
+                break;
+            }
+            let field = Field {
+                sides,
+                view: |at: usize| self.view(at, now),
+                open: |at: usize| !order.contains(&at),
+                now,
+            };
+            match field.pick(strategy, ask, fastrand::u64(..)) {
+                Some(found) => order.push(found),
+                None => break,
+            }
+        }
+        let named = |at: usize| (self.index(at), sides[at]);
+        order.into_iter().map(named).collect()
+    }
+
+    fn sides(&self) -> &[Side] {
+        self.left.as_ref().map_or(self.sides, |left| &left.sides)
+    }
+
+    fn index(&self, at: usize) -> usize {
+        self.left.as_ref().map_or(at, |left| left.indices[at])
+    }
+
+    fn view(&self, at: usize, now: Instant) -> View {
+        let vitals = self.vitals(self.index(at));
+        vitals.map_or(View::NEW, |vitals| vitals.view(now))
+    }
+}
+
+fn left(alias: &Alias, sides: &[Side], wanted: &Wanted<'_>) -> Option<Left> {
+    let named = |target: &config::Target| match wanted.tenant {
+        Some(tenant) => target.tenants.iter().any(|known| known == tenant),
+        None => false,
+    };
+    let pools = alias
+        .targets
+        .iter()
+        .any(|target| !target.tenants.is_empty());
+    if !pools && wanted.tags.is_empty() && !wanted.wish.chooses() {
+        return None;
+    }
+    // Who has targets of their own is asked there, and nowhere else.
+    let own = pools && alias.targets.iter().any(named);
+    let mut left: Vec<(usize, Side)> = Vec::new();
+    for (index, (target, side)) in alias.targets.iter().zip(sides).enumerate() {
+        let pool = match own {
+            true => named(target),
+            false => target.tenants.is_empty(),
+        };
+        let tagged = wanted.tags.iter().all(|tag| target.tags.contains(tag));
+        if let (true, true, Some(rank)) = (
+            pool,
+            tagged,
+            wanted.wish.rank(target.name.provider(), side.price),
+        ) {
+            let priority = rank.saturating_mul(config::PRIORITIES) + side.priority;
+            left.push((index, Side { priority, ..*side }));
+        }
+    }
+    left.sort_by_key(|(_, side)| side.priority);
+    let (indices, sides) = left.into_iter().unzip();
+    Some(Left { indices, sides })
+}
+
+fn known(plan: &Plan<'_>, alias: &Alias) -> Known {
+    let targets = alias.targets.iter();
+    let vitals = |target: &config::Target| plan.learnt.roll.of(target.name.text());
+    Known {
+        sides: targets.clone().map(|target| target.side).collect(),
+        vitals: targets.map(vitals).collect(),
+        ..Known::default()
+    }
+}
+
+/// The same with prices of the catalog for those that say none.
+fn priced(plan: &Plan<'_>, alias: &Alias) -> Box<[Side]> {
+    let side = |target: &config::Target| Side {
+        price: target.side.price.or_else(|| plan.rate(&target.name)),
+        ..target.side
+    };
+    alias.targets.iter().map(side).collect()
+}
+
+// A request is tried ten times at most, and two more may be under way beside that.
+const NEEDED: usize = 12;
