@@ -188,7 +188,6 @@ impl Client {
         let wanted = move || held.strong_count() > 0 && loads.load(Ordering::Acquire) == mine;
         let load = move || {
             if let Some(inner) = inner.upgrade() {
-                // What is wrong has been logged and counted; the next change is another chance.
                 let _ = Client { inner }.reload(&text);
             }
         };

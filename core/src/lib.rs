@@ -60,6 +60,8 @@ mod report;
 mod route;
 mod runtime;
 pub mod secret;
+#[doc(hidden)]
+pub mod simulate;
 mod source;
 mod store;
 mod sync;

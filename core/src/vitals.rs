@@ -313,6 +313,12 @@ impl Turn {
             Verdict::Locked => state.locked_until = now.checked_add(LOCKED),
             Verdict::Neither if self.first.is_none() && error.is_none() => {
                 state.ttft.missed(took, now);
+                // A loser's time is at least what it was waited for. Left out, the slow ones would be missing among those that
+                // say when the next one is late, and ever more would be.
+                let median = state.times.at(50.0, 1);
+                if median.is_some_and(|median| took > median) {
+                    state.times.observe(took);
+                }
             }
             Verdict::Neither => {}
         }

@@ -5,6 +5,7 @@ mod arguments;
 mod mock;
 mod models;
 mod providers;
+mod simulate;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -42,6 +43,10 @@ fn run(mut arguments: Arguments) -> Result<(), Failed> {
             Some(options) => say(&models::listing(&options).map_err(Failed::Run)?),
             None => say(models::HELP),
         },
+        Some("simulate") => match simulate::Options::parse(arguments)? {
+            Some(options) => say(&simulate::report(&options).map_err(Failed::Run)?),
+            None => say(simulate::HELP),
+        },
         Some("help" | "--help" | "-h") => say(HELP),
         Some("--version" | "-V") => say(concat!("libllm ", env!("CARGO_PKG_VERSION"), "\n")),
         Some(other) => {
@@ -77,7 +82,7 @@ fn complain(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
-const COMMANDS: &[&str] = &["mock", "providers", "models", "help"];
+const COMMANDS: &[&str] = &["mock", "providers", "models", "simulate", "help"];
 
 const HELP: &str = "\
 usage: libllm COMMAND [OPTIONS]
@@ -86,6 +91,7 @@ commands:
   mock       serve a scripted provider on loopback, for tests
   providers  list the services this build knows
   models     list the models of its catalog, with windows and prices
+  simulate   run a scenario of made-up targets through the real policies
   help       this text
 
 libllm COMMAND --help tells a command's options.

@@ -99,7 +99,8 @@ def _():
     client = guarded(server, {"max_chars": 6})
     client.ask("house/m", body=asks("1234567")).fails("content_filter", "too many characters in the request")
     failed = client.ask("house/m", body=asks("123456")).fails("content_filter", "too many characters in the answer")
-    assert failed.text == "1234"
+    # Both pieces may have come in one read.
+    assert failed.text in ("", "1234")
     done = guarded(server, {"max_chars": 6, "action": "report", "on": "answer"}).ask("house/m").succeeds("12345678")
     assert flags(done) == [("guardrails.g0", "reported", "1 x too many characters in the answer")]
 
