@@ -332,7 +332,7 @@ export interface MessageParam {
 }
 
 /** What happens to an answer that is cut after its first item. */
-export type OnPartial = Open<'error'>;
+export type OnPartial = Open<'error' | 'restart'>;
 
 /** Wishes for one request. What is not said is left to the target, the provider and the client. */
 export interface Options {

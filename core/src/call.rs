@@ -1,5 +1,7 @@
 //! The loop: one call from plan to terminal event, top to bottom. Before the first item everything may be tried again;
 //! after it nothing is, and the two are different functions with a type between them.
+//!
+//! Long: a call is read from top to bottom, in one place.
 
 use std::future::{Future as _, poll_fn};
 use std::sync::{Arc, Mutex};
@@ -14,7 +16,8 @@ use crate::admit::Pass;
 use crate::attempt::{Live, connect, discreet, open, pump};
 use crate::catalog::Catalog;
 use crate::clock::{self, Alarm};
-use crate::config::{Config, Guardrail, Hooks};
+use crate::config::{Config, Guardrail, Hooks, OnPartial};
+use crate::contest::{self, Lineup, Score};
 use crate::cost::Meter;
 use crate::error::{Error, ErrorKind, Phase, Result, Status};
 use crate::estimate;
@@ -50,6 +53,7 @@ pub(crate) struct Job {
     pub(crate) stream: bool,
     pub(crate) retry: retry::Policy,
     pub(crate) funds: Arc<Funds>,
+    pub(crate) on_partial: OnPartial,
     pub(crate) limits: Limits,
     pub(crate) sockets: Arc<dyn Transport>,
     /// What is known of models.
@@ -73,6 +77,11 @@ pub(crate) struct Job {
 }
 
 impl Job {
+    /// Whether it is asked again when it is cut. What left over HTTP cannot be made void.
+    fn restarts(&self) -> bool {
+        self.on_partial == OnPartial::Restart && self.caller.is_none()
+    }
+
     pub(crate) fn keeps_text(&self) -> bool {
         let asked = self.asked.message || self.answer.is_some() || self.captures;
         asked || guard::needs_text(&self.rules)
@@ -277,18 +286,34 @@ async fn drive(
     if estimate::is_due(&job) {
         return Box::pin(estimate::tell(&job, ticket, record)).await;
     }
-    let (live, target) = match Box::pin(commit(&job, ticket, record, deadline)).await {
-        Ok(committed) => committed,
-        Err(error) => return Box::pin(refused(job, error, ticket, record)).await,
-    };
-    // A stream may last for hours: what was asked is not kept for it.
-    drop(job);
-    let begun = record.begun;
-    let (provider, stall) = (&target.provider.id, target.timeouts.consumer_stall);
-    let outcome = pump(live, provider, stall, ticket, record).await;
-    let outcome = outcome.map_err(|error| discreet(error, &target));
-    record.end(&target, outcome.as_ref().err(), clock::now() - begun);
-    outcome
+    job.funds.request(clock::now());
+    let mut course = Course::new(&job.candidates);
+    loop {
+        let committed = Box::pin(commit(&job, &mut course, ticket, record, deadline)).await;
+        let (live, target) = match committed {
+            Ok(committed) => committed,
+            Err(error) => return Box::pin(refused(job, error, ticket, record)).await,
+        };
+        // A stream may last for hours: what was asked is not kept for it, unless it may be asked again.
+        let kept = match job.restarts() {
+            true => Some(job),
+            false => {
+                drop(job);
+                None
+            }
+        };
+        let begun = record.begun;
+        let (provider, stall) = (&target.provider.id, target.timeouts.consumer_stall);
+        let outcome = pump(live, provider, stall, ticket, record).await;
+        let outcome = outcome.map_err(|error| discreet(error, &target));
+        record.end(&target, outcome.as_ref().err(), clock::now() - begun);
+        let (Err(error), Some(kept)) = (&outcome, kept) else {
+            return outcome;
+        };
+        course.voids = true;
+        follow(&kept, &mut course, error.clone(), ticket, record, deadline).await?;
+        job = kept;
+    }
 }
 
 // To a caller who speaks HTTP a provider's refusal is an answer.
@@ -356,74 +381,191 @@ async fn admitted(
     Ok(other.filter(|other| *other != current))
 }
 
+// Where a request stands among its candidates.
+struct Course {
+    current: usize,
+    /// Attempts made, and of those the ones at the current target.
+    attempt: u32,
+    here: u32,
+    /// A bit for each candidate that was asked.
+    tried: u64,
+    reason: Reason,
+    /// Something was delivered, and is void.
+    voids: bool,
+}
+
+impl Course {
+    fn new(candidates: &Candidates) -> Course {
+        let current = candidates.start();
+        Course {
+            current,
+            attempt: 0,
+            here: 0,
+            tried: 1 << current,
+            reason: Reason::First,
+            voids: false,
+        }
+    }
+
+    /// Who is asked beside the current target, if anybody is.
+    fn lineup(&self, job: &Job) -> Option<Lineup> {
+        if self.attempt > 1 || self.voids || job.candidates.len() < 2 {
+            return None;
+        }
+        let first = job.candidates.racers(self.current);
+        let hedge = job.candidates.hedge.filter(|_| first.len() == 1);
+        let hedge = hedge.and_then(|hedge| {
+            let vitals = &job.candidates[self.current].vitals;
+            Some(contest::Hedge {
+                after: vitals.usual(hedge.percentile)?.max(hedge.min_delay),
+                target: job.candidates.beside(self.current, self.tried)?,
+                max_extra: hedge.max_extra,
+            })
+        });
+        (first.len() > 1 || hedge.is_some()).then_some(Lineup { first, hedge })
+    }
+}
+
 // Attempts until one commits, or none may follow; says which target it was.
 async fn commit(
     job: &Job,
+    course: &mut Course,
     ticket: &mut Ticket,
     record: &mut Record,
     deadline: Option<Instant>,
 ) -> Result<(Box<Live>, Box<Candidate>)> {
-    let (mut current, mut attempt, mut here, mut tried) = (0, 0, 0, 1);
-    job.funds.request(clock::now());
     loop {
-        if let Some(other) = admitted(job, current, record, deadline).await? {
-            (current, here, tried) = (other, 0, tried | 1 << other);
+        if let Some(other) = admitted(job, course.current, record, deadline).await? {
+            (course.current, course.here) = (other, 0);
+            course.tried |= 1 << other;
         }
-        let candidate = &job.candidates[current];
-        (attempt, here) = (attempt + 1, here + 1);
-        ticket.set_attempt(attempt);
-        let own = hooks::attempt(job, candidate, attempt, ticket, deadline).await?;
-        let own = own.or_else(|| candidate.with_next_key(record.held.key(), clock::now()));
-        let candidate = own.as_ref().unwrap_or(candidate);
-        record.begin(candidate, job.keeps_text());
-        ticket.process().counters.attempted();
-        let error = match open(job, candidate, ticket, record).await {
+        let (outcome, candidate) = attempt(job, course, ticket, record, deadline).await?;
+        let error = match outcome {
             Ok(live) => {
-                job.funds.earn(candidate);
+                job.funds.earn(&candidate);
                 if job.caller.is_none() {
-                    let route = report::route(record, attempt);
+                    let route = report::route(record, course.attempt);
                     ticket.route(route, live.at);
                 }
                 record.underway = Some(Phase::Stream);
-                job.candidates.answers(current);
-                return Ok((live, Box::new(candidate.clone())));
+                job.candidates.answers(course.current);
+                return Ok((live, Box::new(candidate)));
             }
-            Err(error) => discreet(error, candidate),
+            Err(error) => error,
         };
-        record.end(candidate, Some(&error), clock::now() - record.begun);
-        tell_others(job, candidate, &error);
-        if keys::another(candidate, &error, ticket).await && attempt < job.retry.max_attempts {
-            record.reason = Reason::Retry;
+        tell_others(job, &candidate, &error);
+        let other_key = keys::another(&candidate, &error, ticket).await;
+        if other_key && course.attempt < job.retry.max_attempts {
+            course.reason = course.because(Reason::Retry);
             continue;
         }
-        let another = (job.candidates).another(current, tried, &error, &job.request);
-        let state = retry::State {
-            attempt,
-            tries_here: here,
-            another: another.is_some(),
-            meant: another.is_some_and(|another| another.meant),
-            remaining: deadline.map(|deadline| deadline.saturating_duration_since(clock::now())),
+        follow(job, course, error, ticket, record, deadline).await?;
+    }
+}
+
+// One attempt, or several beside each other.
+async fn attempt(
+    job: &Job,
+    course: &mut Course,
+    ticket: &mut Ticket,
+    record: &mut Record,
+    deadline: Option<Instant>,
+) -> Result<(Result<Box<Live>>, Candidate)> {
+    let candidate = &job.candidates[course.current];
+    course.attempt += 1;
+    course.here += 1;
+    ticket.set_attempt(course.attempt);
+    record.reason = course.reason;
+    let own = hooks::attempt(job, candidate, course.attempt, ticket, deadline).await?;
+    if own.is_none()
+        && let Some(lineup) = course.lineup(job)
+    {
+        let running = contest::run(job, &lineup, ticket, record, course.attempt, deadline);
+        let score = Box::pin(running).await;
+        course.note(&lineup, &score);
+        let attempt = match &score.outcome {
+            Ok(_) => score.attempt,
+            Err(_) => score.last,
         };
-        let wait = match retry::next(&job.retry, &error, &state, fastrand::f64()) {
-            retry::Next::GiveUp => return Err(error),
-            retry::Next::Again { after } => {
-                record.reason = Reason::Retry;
-                after
-            }
-            retry::Next::Fallback { after } => {
-                (current, record.cause) =
-                    another.map_or((current, None), |it| (it.target, it.cause));
-                (here, tried, record.reason) = (0, tried | 1 << current, Reason::Fallback);
-                after
-            }
-        };
-        let tries = &ticket.process().counters.tries;
-        let next = &job.candidates[current];
-        job.funds.pay(next, &error, tries, clock::now())?;
-        tracing::info!(target: "libllm", request = ticket.id(), from = %candidate.target, kind = error.kind().name(),
-            wait_ms = wait.as_millis() as u64, "{error}; trying again");
-        if !wait.is_zero() {
-            clock::sleep(wait).await;
+        (course.current, course.attempt) = (score.target, attempt);
+        ticket.set_attempt(attempt);
+        return Ok((score.outcome, score.candidate));
+    }
+    let own = own.or_else(|| candidate.with_next_key(record.held.key(), clock::now()));
+    let candidate = own.unwrap_or_else(|| candidate.clone());
+    record.begin(&candidate, job.keeps_text());
+    ticket.process().counters.attempted();
+    let outcome = open(job, &candidate, ticket, record).await;
+    let outcome = outcome.map_err(|error| discreet(error, &candidate));
+    if let Err(error) = &outcome {
+        record.end(&candidate, Some(error), clock::now() - record.begun);
+    }
+    Ok((outcome, candidate))
+}
+
+// What follows a failure: the course is set for another attempt, which is waited for and paid, or the error is the request's.
+async fn follow(
+    job: &Job,
+    course: &mut Course,
+    error: Error,
+    ticket: &Ticket,
+    record: &mut Record,
+    deadline: Option<Instant>,
+) -> Result<()> {
+    let another = (job.candidates).another(course.current, course.tried, &error, &job.request);
+    let state = retry::State {
+        attempt: course.attempt,
+        tries_here: course.here,
+        another: another.is_some(),
+        meant: another.is_some_and(|another| another.meant),
+        remaining: deadline.map(|deadline| deadline.saturating_duration_since(clock::now())),
+    };
+    let wait = match retry::next(&job.retry, &error, &state, fastrand::f64()) {
+        retry::Next::GiveUp => return Err(error),
+        retry::Next::Again { after } => {
+            course.reason = course.because(Reason::Retry);
+            after
+        }
+        retry::Next::Fallback { after } => {
+            (course.current, record.cause) =
+                another.map_or((course.current, None), |it| (it.target, it.cause));
+            course.reason = course.because(Reason::Fallback);
+            course.here = 0;
+            course.tried |= 1 << course.current;
+            after
+        }
+    };
+    let tries = &ticket.process().counters.tries;
+    let next = &job.candidates[course.current];
+    job.funds.pay(next, &error, tries, clock::now())?;
+    tracing::info!(target: "libllm", request = ticket.id(), to = %next.target, kind = error.kind().name(),
+        wait_ms = wait.as_millis() as u64, "{error}; trying again");
+    if !wait.is_zero() {
+        clock::sleep(wait).await;
+    }
+    Ok(())
+}
+
+impl Course {
+    /// Why another attempt is made: what is void stays so, whatever else happened since.
+    fn because(&self, reason: Reason) -> Reason {
+        match self.voids {
+            true => Reason::Restart,
+            false => reason,
+        }
+    }
+
+    /// What came of several attempts beside each other.
+    fn note(&mut self, lineup: &Lineup, score: &Score) {
+        let others = lineup
+            .hedge
+            .filter(|_| score.last > lineup.first.len() as u32);
+        let asked = lineup.first.iter().copied();
+        for index in asked.chain(others.map(|hedge| hedge.target)) {
+            self.tried |= 1 << index;
+        }
+        if score.hedged {
+            self.reason = Reason::Hedge;
         }
     }
 }

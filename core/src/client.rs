@@ -1,4 +1,6 @@
 //! The client: configuration, transports, and the one place that spawns calls.
+//!
+//! Long: what a client owns is put together in one place.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -401,6 +403,7 @@ impl Client {
             asked: Asked::of(options, config),
             catalog: config.catalog.clone(),
             funds: self.inner.funds.clone(),
+            on_partial: options.on_partial.unwrap_or(config.retry.on_partial),
             sockets: crate::lock(&self.inner.sockets).clone(),
             control: self.inner.control.clone(),
             scripts: self.inner.scripts.clone(),

@@ -1,16 +1,17 @@
 //! Attempts beside each other, of which the first to begin its answer wins: a race from the start, or a second one beside a first that is
 //! slow. Nothing of those that lose reaches the consumer; their connections close with them.
-#![allow(dead_code, reason = "routes read this")]
 
 use std::future::poll_fn;
-use std::pin::pin;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use crate::admit::Held;
 use crate::attempt::{Live, discreet, open};
 use crate::call::Job;
 use crate::clock::{self, Alarm};
 use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::plan::Candidate;
 use crate::report::{self, Reason, Record};
 use crate::ticket::Ticket;
 use crate::transport::BoxFuture;
@@ -36,7 +37,8 @@ pub(crate) struct Hedge {
 /// How it went.
 pub(crate) struct Score {
     pub(crate) outcome: Result<Box<Live>>,
-    /// Whose outcome it is.
+    /// Whose outcome it is, with the key it was asked with.
+    pub(crate) candidate: Candidate,
     pub(crate) target: usize,
     /// Which attempt that was.
     pub(crate) attempt: u32,
@@ -52,8 +54,10 @@ struct Runner<'j> {
     attempt: u32,
     hedge: bool,
     begun: Instant,
-    run: BoxFuture<'j, (Box<Record>, Result<Box<Live>>)>,
+    run: BoxFuture<'j, Ran>,
 }
+
+type Ran = (Box<Record>, Candidate, Result<Box<Live>>);
 
 /// A runner that has ended.
 struct Ended {
@@ -61,6 +65,7 @@ struct Ended {
     attempt: u32,
     hedge: bool,
     record: Box<Record>,
+    candidate: Candidate,
     outcome: Result<Box<Live>>,
 }
 
@@ -72,14 +77,20 @@ pub(crate) async fn run(
     ticket: &Ticket,
     record: &mut Record,
     attempt: u32,
+    deadline: Option<Instant>,
 ) -> Score {
     let mut field = Field {
         job,
         ticket,
         runners: Vec::with_capacity(lineup.first.len() + 1),
         last: attempt - 1,
+        deadline,
     };
-    lineup.first.iter().for_each(|one| field.start(*one, false));
+    let mut held = Some(record.held.split());
+    for one in &lineup.first {
+        // The first one was let in before.
+        field.start(*one, false, held.take());
+    }
     if let Some(first) = lineup.first.first() {
         // What is told of a call that is interrupted meanwhile.
         record.target = job.candidates[*first].target.clone();
@@ -87,7 +98,7 @@ pub(crate) async fn run(
     }
     let mut hedge = lineup.hedge;
     let at = hedge.and_then(|hedge| clock::now().checked_add(hedge.after));
-    let mut alarm = pin!(Alarm::default());
+    let mut alarm = Alarm::default();
     loop {
         let ended = poll_fn(|cx| match field.poll(cx) {
             Poll::Ready(ended) => Poll::Ready(Some(ended)),
@@ -103,8 +114,13 @@ pub(crate) async fn run(
         field.note(ended.record, record);
         if over {
             field.losers(record);
+            if ended.hedge && ended.outcome.is_ok() {
+                let counts = &ticket.process().counters.tries;
+                counts.hedges_won.fetch_add(1, Ordering::Relaxed);
+            }
             return Score {
                 outcome: ended.outcome,
+                candidate: ended.candidate,
                 target: ended.target,
                 attempt: ended.attempt,
                 last: field.last,
@@ -119,31 +135,46 @@ struct Field<'j> {
     ticket: &'j Ticket,
     runners: Vec<Runner<'j>>,
     last: u32,
+    deadline: Option<Instant>,
 }
 
 impl<'j> Field<'j> {
-    fn start(&mut self, target: usize, hedge: bool) {
-        let (job, ticket) = (self.job, self.ticket);
+    /// Begins one; whoever holds no place for it yet waits for one.
+    fn start(&mut self, target: usize, hedge: bool, held: Option<Held>) {
+        let (job, ticket, deadline) = (self.job, self.ticket, self.deadline);
         let candidate = &job.candidates[target];
         let mut record = Box::new(Record::new(ticket.started()));
-        record.begin(candidate, job.keeps_text());
         record.reason = reason(hedge);
-        ticket.process().counters.attempted();
         self.last += 1;
-        let begun = record.begun;
         let run = Box::pin(async move {
-            let outcome = open(job, candidate, ticket, &mut record).await;
-            let outcome = outcome.map_err(|error| discreet(error, candidate));
-            if let Err(error) = &outcome {
-                record.end(candidate, Some(error), clock::now() - begun);
+            match (held, &job.pass) {
+                (Some(held), _) => record.held = held,
+                (None, None) => {}
+                (None, Some(pass)) => {
+                    let held = &mut record.held;
+                    let admitted = pass.admit_beside(&job.candidates, target, held, deadline);
+                    if let Err(full) = Box::pin(admitted).await {
+                        return (record, candidate.clone(), Err(full));
+                    }
+                }
             }
-            (record, outcome)
+            let own = candidate.with_next_key(record.held.key(), clock::now());
+            let candidate = own.unwrap_or_else(|| candidate.clone());
+            record.begin(&candidate, job.keeps_text());
+            ticket.process().counters.attempted();
+            let begun = record.begun;
+            let outcome = open(job, &candidate, ticket, &mut record).await;
+            let outcome = outcome.map_err(|error| discreet(error, &candidate));
+            if let Err(error) = &outcome {
+                record.end(&candidate, Some(error), clock::now() - begun);
+            }
+            (record, candidate, outcome)
         });
         self.runners.push(Runner {
             target,
             attempt: self.last,
             hedge,
-            begun,
+            begun: clock::now(),
             run,
         });
     }
@@ -153,20 +184,25 @@ impl<'j> Field<'j> {
         let Some(hedge) = hedge else { return };
         let (candidate, now) = (&self.job.candidates[hedge.target], clock::now());
         let well = candidate.vitals.view(now).is_healthy(now);
+        let counts = &self.ticket.process().counters.tries;
         if well && self.job.funds.hedge(candidate, hedge.max_extra, now) {
-            self.start(hedge.target, true);
+            counts.hedged.fetch_add(1, Ordering::Relaxed);
+            self.start(hedge.target, true, None);
         }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
         for place in 0..self.runners.len() {
-            if let Poll::Ready((record, outcome)) = self.runners[place].run.as_mut().poll(cx) {
+            if let Poll::Ready((record, candidate, outcome)) =
+                self.runners[place].run.as_mut().poll(cx)
+            {
                 let runner = self.runners.remove(place);
                 return Poll::Ready(Ended {
                     target: runner.target,
                     attempt: runner.attempt,
                     hedge: runner.hedge,
                     record,
+                    candidate,
                     outcome,
                 });
             }

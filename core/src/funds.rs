@@ -1,5 +1,4 @@
 //! What may be spent on attempts beyond the first: the purses of hosts and the client's share, between calls.
-#![allow(dead_code, reason = "routes read this")]
 
 use std::collections::HashMap;
 use std::fmt;

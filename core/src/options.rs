@@ -4,7 +4,7 @@ use http::header::{HeaderName, HeaderValue};
 use libllm_proto::provider;
 use libllm_proto::wire::{Operation, Unsupported};
 
-use crate::config::{self, Document, Item, Limit, Strategy, Table, shown};
+use crate::config::{self, Document, Item, Limit, OnPartial, Strategy, Table, shown};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 
@@ -40,6 +40,8 @@ pub struct Options {
     pub message: bool,
     /// Attempts in total, over all targets.
     pub max_attempts: Option<u32>,
+    /// What happens to an answer that is cut after its first item.
+    pub on_partial: Option<OnPartial>,
     /// What to ask when the request's own targets fail: models or aliases, in this order.
     pub fallbacks: Vec<String>,
     /// What happens to a parameter that a provider cannot take.
@@ -85,6 +87,7 @@ impl Options {
             first_token_timeout: own.first_token_timeout.or(read.first_token_timeout),
             idle_timeout: own.idle_timeout.or(read.idle_timeout),
             max_attempts: own.max_attempts.or(read.max_attempts),
+            on_partial: own.on_partial.or(read.on_partial),
             fallbacks: first_of(own.fallbacks, read.fallbacks),
             unsupported: own.unsupported.or(read.unsupported),
             check_limits: own.check_limits.or(read.check_limits),
@@ -135,12 +138,12 @@ fn read(table: &Table<'_>) -> Result<Options> {
             .milliseconds(key)
             .map(|ms| ms.and_then(Limit::from_ms))
     };
-    table.word("on_partial", config::ON_PARTIAL, config::ON_PARTIAL_LATER)?;
     let mut options = Options {
         timeout: limit("timeout_ms")?,
         first_token_timeout: limit("first_token_timeout_ms")?,
         idle_timeout: limit("idle_timeout_ms")?,
         max_attempts: config::max_attempts(table)?,
+        on_partial: config::on_partial(table)?,
         unsupported: config::unsupported_word(table)?,
         check_limits: table.flag("check_limits")?,
         api_key: table.text("api_key")?.map(Secret::from),
@@ -312,9 +315,9 @@ mod tests {
                 "key cache is not in this build",
             ),
             (
-                r#"{"on_partial":"restart"}"#,
+                r#"{"on_partial":"continue"}"#,
                 InvalidArgument,
-                "\"restart\" is not in this build",
+                "\"continue\" is not in this build",
             ),
             (
                 r#"{"timeout_ms":"1"}"#,

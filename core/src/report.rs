@@ -120,6 +120,7 @@ impl Record {
         self.counted = call.counted;
         self.queued = call.queued;
         self.sent = call.sent.or(self.sent);
+        self.held.inherit(&mut call.held);
     }
 
     /// A piece of the answer came.
@@ -155,16 +156,20 @@ pub(crate) enum Reason {
     First,
     Retry,
     Fallback,
+    /// The one before it was slow.
     Hedge,
+    /// What was delivered was cut, and is void.
+    Restart,
 }
 
 impl Reason {
     /// All of them, in their order.
-    pub(crate) const ALL: [Reason; 4] = [
+    pub(crate) const ALL: [Reason; 5] = [
         Reason::First,
         Reason::Retry,
         Reason::Fallback,
         Reason::Hedge,
+        Reason::Restart,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -173,6 +178,7 @@ impl Reason {
             Reason::Retry => "retry",
             Reason::Fallback => "fallback",
             Reason::Hedge => "hedge",
+            Reason::Restart => "restart",
         }
     }
 }
@@ -216,9 +222,11 @@ pub(crate) fn route(record: &Record, attempt: u32) -> String {
         if let Some(cause) = record.cause {
             route.text("cause", cause.name());
         }
-        route
-            .flag("voids", false)
-            .list("tried", &record.attempts, tried);
+        route.flag("voids", record.reason == Reason::Restart).list(
+            "tried",
+            &record.attempts,
+            tried,
+        );
     })
 }
 

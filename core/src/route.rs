@@ -10,7 +10,7 @@ use std::time::Instant;
 use libllm_proto::error::{Error, Retry};
 
 use crate::clock;
-use crate::config::Score;
+use crate::config::{Hedge, RACE, Score};
 use crate::media;
 use crate::plan::Candidate;
 use crate::policy::affinity::Pins;
@@ -34,6 +34,10 @@ pub(crate) struct Candidates {
     pub(crate) notes: Notes,
     /// The request as it is sent, if words in it were meant for us.
     pub(crate) request: Option<Request>,
+    /// When a second one is asked because the first is slow.
+    pub(crate) hedge: Option<Hedge>,
+    /// How many are asked at once, where the strategy is a race.
+    pub(crate) race: usize,
 }
 
 /// Who is asked after a failure.
@@ -106,6 +110,8 @@ impl Candidates {
             tally: None,
             notes: Notes::default(),
             request: None,
+            hedge: None,
+            race: RACE,
         }
     }
 
@@ -146,7 +152,58 @@ impl Candidates {
         }
     }
 
-    /// Who is asked after `current` failed so, if anybody else may be. `tried` has a bit for each that was.
+    /// Who is asked first: of those that need no cause, or any, the first that is well; if none is, the first.
+    pub(crate) fn start(&self) -> usize {
+        let now = clock::now();
+        let is_well = |index: &usize| {
+            let view = self.all[*index].vitals.view(now);
+            view.is_healthy(now) || view.wants_probe(now)
+        };
+        if self.all.len() < 2 || is_well(&0) {
+            return 0;
+        }
+        let groups = self.groups.iter();
+        let mut groups = groups.filter(|it| matches!(it.after, None | Some(Cause::Any)));
+        let well = |group: &Group| {
+            let first = group.range.start == 0;
+            // The strategy has chosen the first of its group, of which none is well then.
+            if first && group.strategy != Strategy::Order {
+                return None;
+            }
+            group.range.clone().find(is_well)
+        };
+        groups.find_map(well).unwrap_or(0)
+    }
+
+    /// Who may be asked beside `current`, of its own group and well.
+    pub(crate) fn beside(&self, current: usize, tried: u64) -> Option<usize> {
+        let now = clock::now();
+        let mut groups = self.groups.iter();
+        let group = groups.find(|group| group.range.contains(&current))?;
+        let tried = tried | 1 << current;
+        let found = self.pick(group, tried, now)?;
+        let view = self.all[found].vitals.view(now);
+        view.is_healthy(now).then_some(found)
+    }
+
+    /// The first one and those that race it.
+    pub(crate) fn racers(&self, current: usize) -> Vec<usize> {
+        let mut groups = self.groups.iter();
+        let group = groups.find(|group| group.range.contains(&current));
+        let mut racers = vec![current];
+        let mut tried = 1 << current;
+        if group.is_some_and(|group| group.strategy == Strategy::Race) {
+            while racers.len() < self.race
+                && let Some(other) = self.beside(current, tried)
+            {
+                tried |= 1 << other;
+                racers.push(other);
+            }
+        }
+        racers
+    }
+
+    /// Who is asked after `current` failed so, if anybody else may be, and because of what. `tried` has a bit for each that was.
     pub(crate) fn another(
         &self,
         current: usize,

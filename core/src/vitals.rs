@@ -1,7 +1,6 @@
 //! How a target does, between calls: what every attempt at it adds to, and what every decision about it reads.
 //!
 //! A writer holds a small lock for nanoseconds and never across I/O; readers take copies of what writers published and no lock.
-#![allow(dead_code, reason = "strategies read what is written here")]
 
 use std::collections::HashMap;
 use std::fmt;
@@ -181,8 +180,7 @@ impl Vitals {
     /// It asked to be left alone until then.
     pub(crate) fn leave_until(&self, until: Instant, now: Instant) {
         let mut state = crate::lock(&self.state);
-        let until = state.unavailable_until.map_or(until, |old| old.max(until));
-        state.unavailable_until = Some(until);
+        leave(&mut state, until);
         self.publish(&state, now);
     }
 
@@ -408,6 +406,7 @@ impl Roll {
     }
 
     /// Every target that was asked, by name.
+    #[cfg(test)]
     pub(crate) fn all(&self) -> Vec<(Box<str>, Arc<Vitals>)> {
         let all = self.read();
         let mut all: Vec<_> = all

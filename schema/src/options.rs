@@ -73,6 +73,8 @@ words! {
     OnPartial {
         /// The request fails, and the error says what came.
         Error = "error",
+        /// What came is void, as a ROUTE event says, and the request is made again.
+        Restart = "restart",
     }
 }
 

@@ -61,7 +61,7 @@ def _():
     field = Field(say, say, alias={"strategy": "order"})
     assert field.firsts(6) == "aaaaaa"
     assert field.firsts(4, json={"strategy": "round_robin"}) == "abab"
-    refused(lambda: field.ask(json={"strategy": "race"}), INVALID, "strategy", "not in this build")
+    refused(lambda: field.ask(json={"strategy": "random"}), INVALID, "strategy", 'expected "order"')
     for word in WORDS:
         Field(say, say, alias={"strategy": word}).client.ask("m").succeeds("ok")
 

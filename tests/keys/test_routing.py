@@ -54,12 +54,12 @@ def _():
     assert server.only.json["model"] == "org/model:tag"
 
 
-@test("models.A.strategy", says="order is what holds where nothing is said; race is for later")
+@test("models.A.strategy", says="order is what holds where nothing is said")
 def _():
     client, _ = three(models={"a": {**asked("first/x", "third/z"), "strategy": "order"}})
     assert client.ask("a").succeeds("ok").targets == ["first/x", "third/z"]
-    for word, words in ("race", "not in this build"), ("random", 'expected "order"'):
-        refused(lambda: Client({"models": {"a": {**asked("mock/echo"), "strategy": word}}}), CONFIG, "models.a.strategy", words)
+    text = {"models": {"a": {**asked("mock/echo"), "strategy": "random"}}}
+    refused(lambda: Client(text), CONFIG, "models.a.strategy", 'expected "order"')
 
 
 @test("models.A.fallbacks", "models.A.fallbacks.any", says="are asked after all targets; an alias stands for its targets")
@@ -116,13 +116,6 @@ def _():
     client = Client(config(server, retry={"on_partial": "error", "max_attempts": 3}))
     answer = client.ask("house/m").fails("connection_lost")
     assert (answer.text, len(server.requests)) == ("half", 1)
-
-
-@test("retry.on_partial", says="what a later version can do is refused")
-def _():
-    for word in "restart", "continue":
-        refused(lambda: Client({"retry": {"on_partial": word}}), CONFIG, "retry.on_partial", word, "not in this build")
-    refused(lambda: Client({"retry": {"on_partial": "resume"}}), CONFIG, "retry.on_partial", 'expected "error"')
 
 
 @test("params.unsupported", says="drop leaves out and reports, error refuses, pass sends")

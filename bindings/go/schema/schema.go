@@ -486,6 +486,8 @@ type OnPartial string
 const (
 	// The request fails, and the error says what came.
 	OnPartialError OnPartial = "error"
+	// What came is void, as a ROUTE event says, and the request is made again.
+	OnPartialRestart OnPartial = "restart"
 )
 
 // Options: Wishes for one request. What is not said is left to the target, the provider and the client.

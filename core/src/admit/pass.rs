@@ -100,13 +100,7 @@ impl Pass {
         deadline: Option<Instant>,
     ) -> Result<Option<usize>> {
         let held = held.0.get_or_insert_default();
-        let patience = clock::now() + self.admission.wait;
-        let ask = Ask {
-            admission: &self.admission,
-            store: self.store.as_ref(),
-            tenant: &self.tenant,
-            until: deadline.map_or(patience, |deadline| deadline.min(patience)),
-        };
+        let ask = self.ask(deadline);
         if held.call.is_none() {
             let scopes = [(Scope::Tenant, &*self.tenant), (Scope::Model, &*self.model)];
             let wants = scopes.map(|(scope, name)| self.gates.want(&self.admission, scope, name));
@@ -127,13 +121,47 @@ impl Pass {
                 held.call = Some(self.gates.enter(&ask, vec![choice]).await?.permit);
             }
         }
+        self.admit_one(&ask, candidates, order, held).await
+    }
+
+    /// The same for an attempt beside another of its call, whose tenant and model have let the call in.
+    pub(crate) async fn admit_beside(
+        &self,
+        candidates: &[Candidate],
+        at: usize,
+        held: &mut Held,
+        deadline: Option<Instant>,
+    ) -> Result<()> {
+        let held = held.0.get_or_insert_default();
+        let only = std::iter::once(at);
+        let ask = self.ask(deadline);
+        self.admit_one(&ask, candidates, only, held).await.map(drop)
+    }
+
+    fn ask(&self, deadline: Option<Instant>) -> Ask<'_> {
+        let patience = clock::now() + self.admission.wait;
+        Ask {
+            admission: &self.admission,
+            store: self.store.as_ref(),
+            tenant: &self.tenant,
+            until: deadline.map_or(patience, |deadline| deadline.min(patience)),
+        }
+    }
+
+    async fn admit_one(
+        &self,
+        ask: &Ask<'_>,
+        candidates: &[Candidate],
+        order: impl Iterator<Item = usize>,
+        held: &mut Holding,
+    ) -> Result<Option<usize>> {
         let choices = order.flat_map(|at| self.choices(at, &candidates[at]));
         let choices: Vec<Choice> = choices.collect();
         // The first that nothing limits needs no gate, but those before it go first.
         held.key = None;
         let candidate = match choices.first() {
             Some(first) if !first.wants.is_empty() => {
-                let entered = self.gates.enter(&ask, choices).await?;
+                let entered = self.gates.enter(ask, choices).await?;
                 held.key = entered.key;
                 held.attempt = Some(entered.permit);
                 entered.candidate
@@ -201,6 +229,24 @@ impl Pass {
 }
 
 impl Held {
+    /// What is held for the attempt alone, for one of several beside each other.
+    pub(crate) fn split(&mut self) -> Held {
+        let attempt = |held: &mut Box<Holding>| {
+            let call = held.call.take();
+            let attempt = std::mem::take(&mut **held);
+            held.call = call;
+            Box::new(attempt)
+        };
+        Held(self.0.as_mut().map(attempt))
+    }
+
+    /// Takes over what the call holds.
+    pub(crate) fn inherit(&mut self, call: &mut Held) {
+        if let Some(permit) = call.0.as_mut().and_then(|call| call.call.take()) {
+            self.0.get_or_insert_default().call = Some(permit);
+        }
+    }
+
     /// The key that the attempt is made with, if it matters here.
     pub(crate) fn key(&self) -> Option<usize> {
         self.0.as_ref()?.key

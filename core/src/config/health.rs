@@ -1,5 +1,4 @@
 //! When a target is left alone, and what may be spent on trying again: `[health]`, `retry.budget` and a model's `hedge`.
-#![allow(dead_code, reason = "routes read this")]
 
 use std::time::Duration;
 
@@ -8,21 +7,10 @@ use crate::error::Result;
 use crate::policy::{breaker, budget};
 
 /// When targets are left alone.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Health {
     /// When a breaker opens and closes.
     pub(crate) breaker: breaker::Settings,
-    /// At most this share of equal targets is left out.
-    pub max_ejected: f64,
-}
-
-impl Default for Health {
-    fn default() -> Health {
-        Health {
-            breaker: breaker::Settings::default(),
-            max_ejected: MAX_EJECTED,
-        }
-    }
 }
 
 impl Health {
@@ -31,10 +19,7 @@ impl Health {
         let Some(table) = root.table("health")? else {
             return Ok(health);
         };
-        table.check(&["breaker", "max_ejected"], &[])?;
-        if let Some(share) = fraction(&table, "max_ejected")? {
-            health.max_ejected = share;
-        }
+        table.check(&["breaker"], &[])?;
         let Some(table) = table.table("breaker")? else {
             return Ok(health);
         };
@@ -129,8 +114,7 @@ const BREAKER_KEYS: &[&str] = &[
     "probe_timeout",
 ];
 
-// BEHAVIOUR.md sections 5 and 6: half of equal targets; the 95th percentile, half a second, one in twenty ("The Tail at Scale", CACM 2013).
-const MAX_EJECTED: f64 = 0.5;
+// BEHAVIOUR.md section 6: the 95th percentile, half a second, one in twenty ("The Tail at Scale", CACM 2013).
 const PERCENTILE: f64 = 95.0;
 const MIN_DELAY: Duration = Duration::from_millis(500);
 const MAX_EXTRA: f64 = 0.05;

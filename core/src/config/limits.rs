@@ -12,6 +12,8 @@ use libllm_proto::wire::Unsupported;
 pub struct Retry {
     /// Attempts in total, over all targets.
     pub max_attempts: u32,
+    /// What happens to an answer that is cut after its first item.
+    pub on_partial: OnPartial,
     /// What may be spent on attempts beyond the first.
     pub(crate) budget: budget::Settings,
 }
@@ -20,6 +22,7 @@ impl Default for Retry {
     fn default() -> Retry {
         Retry {
             max_attempts: ATTEMPTS_DEFAULT,
+            on_partial: OnPartial::Error,
             budget: budget::Settings::default(),
         }
     }
@@ -31,10 +34,10 @@ impl Retry {
             return Ok(Retry::default());
         };
         table.check(&["max_attempts", "on_partial", "budget"], &[])?;
-        table.word("on_partial", ON_PARTIAL, ON_PARTIAL_LATER)?;
         let max_attempts = max_attempts(&table)?.unwrap_or(ATTEMPTS_DEFAULT);
         Ok(Retry {
             max_attempts,
+            on_partial: on_partial(&table)?.unwrap_or_default(),
             budget: super::health::budget(&table)?,
         })
     }
@@ -156,10 +159,24 @@ pub(crate) fn unsupported_word(table: &Table<'_>) -> Result<Option<Unsupported>>
     }))
 }
 
-/// What `on_partial` may be.
-pub(crate) const ON_PARTIAL: &[&str] = &["error"];
-/// What it may be later.
-pub(crate) const ON_PARTIAL_LATER: &[&str] = &["restart", "continue"];
+/// What happens to an answer that is cut after its first item.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnPartial {
+    /// It is an error.
+    #[default]
+    Error,
+    /// It is void, and asked for again.
+    Restart,
+}
+
+/// Reads `on_partial`, which options may hold too.
+pub(crate) fn on_partial(table: &Table<'_>) -> Result<Option<OnPartial>> {
+    let word = table.word("on_partial", &["error", "restart"], &["continue"])?;
+    Ok(word.map(|word| match word {
+        "restart" => OnPartial::Restart,
+        _ => OnPartial::Error,
+    }))
+}
 
 /// Bytes that may wait in all queues of a process (BEHAVIOUR.md section 9).
 pub const PER_PROCESS_DEFAULT: usize = 512 << 20;

@@ -47,7 +47,7 @@ pub use environment::{Environment, SystemEnvironment};
 pub use health::{Health, Hedge};
 pub use hooks::Hooks;
 pub use http2::{Http2, Speak};
-pub use limits::{Memory, PER_PROCESS_DEFAULT, Retry, Runtime};
+pub use limits::{Memory, OnPartial, PER_PROCESS_DEFAULT, Retry, Runtime};
 pub use models::{Affinity, Alias, Branch, Fallbacks, Score};
 pub use price::Price;
 pub use provider::{Key, Provider, Tls};
@@ -63,9 +63,9 @@ pub(crate) use admission::{Admission, Caps, InFlight, Scope};
 pub(crate) use document::Document;
 pub(crate) use guardrails::{Action, Guardrail};
 pub(crate) use headers::{header_value, request_header_name};
-pub(crate) use limits::{ON_PARTIAL, ON_PARTIAL_LATER, max_attempts, unsupported_word};
+pub(crate) use limits::{max_attempts, on_partial, unsupported_word};
 pub(crate) use models::strategy;
-pub(crate) use models::{Known, MOCK, split_model};
+pub(crate) use models::{Known, MOCK, RACE, split_model};
 pub(crate) use providers::clean as clean_key;
 pub(crate) use proxy::{Proxy, Scheme};
 pub(crate) use scope::{Item, Table, shown};
@@ -229,6 +229,7 @@ const KEYS: &[&str] = &[
     "providers",
     "timeouts",
     "retry",
+    "health",
     "params",
     "memory",
     "runtime",

@@ -5,10 +5,10 @@ use std::sync::{Arc, OnceLock};
 
 use libllm_proto::provider::closest;
 
-use super::Config;
 use super::rules;
 use super::scope::{Item, Table, shown};
 use super::target::{self, Target};
+use super::{Config, Hedge};
 use crate::error::Result;
 use crate::policy::route::{Side, Strategy};
 use crate::vitals::Vitals;
@@ -28,6 +28,10 @@ pub struct Alias {
     pub split: Vec<Branch>,
     /// Asked when all targets have failed.
     pub fallbacks: Fallbacks,
+    /// When a second target is asked because the first is slow.
+    pub hedge: Option<Hedge>,
+    /// How many are asked at once, for [`Strategy::Race`].
+    pub race: usize,
     /// What is looked up when it is asked for the first time.
     pub(crate) known: OnceLock<Known>,
 }
@@ -213,7 +217,7 @@ struct Reader<'r, 'd> {
 impl<'d> Reader<'_, 'd> {
     fn read(&mut self, item: &Item<'d>) -> Result<Alias> {
         let table = item.table()?;
-        table.check(KEYS, &["hedge"])?;
+        table.check(KEYS, &[])?;
         let affinity = table.word("affinity", &["off", "session", "prefix"], &[])?;
         let (targets, split) = match (table.get("targets"), table.get("split")) {
             (None, None) => {
@@ -235,6 +239,10 @@ impl<'d> Reader<'_, 'd> {
             },
             split,
             fallbacks: self.fallbacks(&table)?,
+            hedge: Hedge::read(&table)?,
+            race: table
+                .integer("race", 2..=RACE_MAX)?
+                .map_or(RACE, |racers| racers as usize),
             known: OnceLock::new(),
         })
     }
@@ -318,7 +326,7 @@ fn score(table: &Table<'_>) -> Result<Score> {
 /// Reads `strategy`, which options and rules may hold too.
 pub(crate) fn strategy(table: &Table<'_>) -> Result<Option<Strategy>> {
     let words: Vec<&'static str> = Strategy::ALL.iter().map(|(word, _)| *word).collect();
-    let word = table.word("strategy", &words, &["race"])?;
+    let word = table.word("strategy", &words, &[])?;
     Ok(word.and_then(Strategy::find))
 }
 
@@ -333,6 +341,11 @@ const KEYS: &[&str] = &[
     "split",
     "fallbacks",
     "limits",
+    "hedge",
+    "race",
 ];
+/// Asked at once in a race: more are paid for, and the second is most of the gain.
+pub(crate) const RACE: usize = 2;
+const RACE_MAX: u64 = 8;
 // A usual answer costs some hundred microdollars and begins within some hundred milliseconds: so they weigh about the same.
 const COST_WEIGHT: f64 = 1.0;

@@ -186,6 +186,9 @@ impl<'g, 'p> Groups<'g, 'p> {
             None => self.strategy.unwrap_or(own),
             Some(_) => own,
         };
+        if after.is_none() {
+            (self.made.hedge, self.made.race) = (alias.hedge, alias.race);
+        }
         self.alias(name, alias, strategy, after)
     }
 

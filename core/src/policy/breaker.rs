@@ -1,7 +1,6 @@
 //! When a target is left alone, for how long, and how it comes back: by time alone, and by one probe at a time.
 //!
 //! BEHAVIOUR.md section 5. The numbers are resilience4j's (window and share) and Envoy's (consecutive failures).
-#![allow(dead_code, reason = "strategies read what is written here")]
 
 use std::time::{Duration, Instant};
 

@@ -3,7 +3,6 @@
 //! Two rules, and both must agree (BEHAVIOUR.md section 3). A purse per host, with the constants of botocore's retry quota: it empties while
 //! attempts fail, and only success fills it. And a share of all requests with a floor, as Finagle's and tower's budgets: who asks little
 //! may try again, who asks much not more than a part of it.
-#![allow(dead_code, reason = "routes read this")]
 
 use std::time::{Duration, Instant};
 

@@ -1,24 +1,21 @@
 //! Which of several targets are asked at all: never so few that those who are left drown, and never none.
 //!
-//! BEHAVIOUR.md section 5: at most half of equal targets are left out; if none is healthy, all are asked as if nothing were known.
-#![allow(dead_code, reason = "routes read this")]
+//! BEHAVIOUR.md section 5: at most half of equal targets are left out. Where none is healthy, that is for the caller to see: others may be.
 
 use std::time::Instant;
 
 use super::view::{Gate, View};
 
 /// Marks the targets that may be asked. Healthy ones are, and those that wait for a probe. Of the others those that fail least are, until no
-/// more than the share `max_ejected` is left out; what asked to be left alone is not, while another can be asked.
-pub(crate) fn mark(views: &[View], now: Instant, max_ejected: f64, asked: &mut [bool]) {
-    let mut out = 0;
-    for (view, asked) in views.iter().zip(asked.iter_mut()) {
-        *asked = view.is_healthy(now) || view.wants_probe(now);
-        out += usize::from(!*asked);
-    }
-    if out == 0 {
-        return;
-    }
-    let most = (views.len() as f64 * max_ejected.clamp(0.0, 1.0)) as usize;
+/// more than half is left out; what asked to be left alone is not.
+pub(crate) fn mark(views: &[View], now: Instant) -> Vec<bool> {
+    let fit = |view: &View| view.is_healthy(now) || view.wants_probe(now);
+    let mut asked: Vec<bool> = views.iter().map(fit).collect();
+    let out = asked.iter().filter(|asked| !**asked).count();
+    let most = match out == views.len() {
+        true => out,
+        false => views.len() / 2,
+    };
     for _ in most.min(out)..out {
         let failing = views.iter().zip(asked.iter()).enumerate();
         let least = failing
@@ -30,9 +27,7 @@ pub(crate) fn mark(views: &[View], now: Instant, max_ejected: f64, asked: &mut [
             None => break,
         }
     }
-    if !asked.contains(&true) {
-        asked.fill(true);
-    }
+    asked
 }
 
 /// Left out for its failures alone.
@@ -47,12 +42,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-
-    fn marked(views: &[View], now: Instant) -> Vec<bool> {
-        let mut asked = vec![false; views.len()];
-        mark(views, now, 0.5, &mut asked);
-        asked
-    }
 
     #[test]
     fn no_more_than_half_are_left_out_and_the_least_bad_stay() {
@@ -86,13 +75,12 @@ mod tests {
             ),
             (vec![away, open(5), well], vec![false, true, true]),
             (vec![probe, open(5)], vec![true, false]),
-            (vec![open(5)], vec![true]),
-            (vec![away], vec![true]),
-            (vec![away, away], vec![true, true]),
+            (vec![open(5)], vec![false]),
+            (vec![away, open(5)], vec![false, false]),
             (vec![], vec![]),
         ] {
-            assert_eq!(marked(&views, now), asked, "{views:?}");
+            assert_eq!(mark(&views, now), asked, "{views:?}");
         }
-        assert_eq!(marked(&[open(1), away], until), [true, true]);
+        assert_eq!(mark(&[open(1), away], until), [true, true]);
     }
 }

@@ -1,5 +1,4 @@
 //! How fast a target is, from how fast it was: peaks count at once, and fade.
-#![allow(dead_code, reason = "strategies read what is written here")]
 
 use std::time::{Duration, Instant};
 
@@ -65,6 +64,7 @@ impl Peak {
     }
 
     /// What to expect now.
+    #[cfg(test)]
     pub(crate) fn now(&self, now: Instant) -> Option<Duration> {
         let idle = now.saturating_duration_since(self.at);
         self.value.map(|value| faded(value, idle))

@@ -3,9 +3,11 @@
 //! Figures of a target are read when they are compared and not before, and of many targets only a few are compared: a choice costs
 //! the same among a thousand as among ten.
 
+use std::cell::OnceCell;
 use std::time::{Duration, Instant};
 
 use super::View;
+use super::health;
 
 /// How a target is chosen. Of those with the smallest `priority` that can be asked:
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -29,6 +31,8 @@ pub enum Strategy {
     Headroom,
     /// The least `latency_ms + cost_weight x cost`.
     Score,
+    /// The first ones at once, of which the first to answer wins.
+    Race,
 }
 
 impl Strategy {
@@ -43,6 +47,7 @@ impl Strategy {
         ("least_busy", Strategy::LeastBusy),
         ("headroom", Strategy::Headroom),
         ("score", Strategy::Score),
+        ("race", Strategy::Race),
     ];
 
     /// A strategy by its word.
@@ -141,6 +146,8 @@ impl<V: Fn(usize) -> View, O: Fn(usize) -> bool> Field<'_, V, O> {
                 start,
                 len: end - start,
                 anyone,
+                equal: !matches!(strategy, Strategy::Order | Strategy::Race),
+                asked: OnceCell::new(),
             };
             if let Some(found) = tier.pick(strategy, ask, dice) {
                 return Some(found);
@@ -158,6 +165,9 @@ struct Tier<'t, 'f, V, O> {
     len: usize,
     /// In spite of their health.
     anyone: bool,
+    /// Each is as good as another: never are more than half of them left out.
+    equal: bool,
+    asked: OnceCell<Vec<bool>>,
 }
 
 /// What a target is worth comparing for.
@@ -172,7 +182,7 @@ enum Worth {
 impl<V: Fn(usize) -> View, O: Fn(usize) -> bool> Tier<'_, '_, V, O> {
     fn pick(&self, strategy: Strategy, ask: &Ask, dice: &mut Dice) -> Option<usize> {
         match strategy {
-            Strategy::Order => self.from(0),
+            Strategy::Order | Strategy::Race => self.from(0),
             Strategy::RoundRobin => self.from((ask.turn % self.len as u64) as usize),
             Strategy::Weighted => self.weighted(dice),
             Strategy::Cost => self.cheapest(ask, dice),
@@ -200,8 +210,19 @@ impl<V: Fn(usize) -> View, O: Fn(usize) -> bool> Tier<'_, '_, V, O> {
         }
         match view.wants_probe(self.field.now) {
             true => Worth::Probe,
+            false if self.equal && self.spares(index) => Worth::Healthy(view),
             false => Worth::Nothing,
         }
+    }
+
+    /// Whether one that is not well is asked all the same, because too few others are.
+    fn spares(&self, index: usize) -> bool {
+        let asked = self.asked.get_or_init(|| {
+            let all = self.start..self.start + self.len;
+            let views: Vec<View> = all.map(&self.field.view).collect();
+            health::mark(&views, self.field.now)
+        });
+        asked[index - self.start]
     }
 
     fn can(&self, index: usize) -> bool {

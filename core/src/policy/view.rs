@@ -1,5 +1,4 @@
 //! What a decision sees of a target: a snapshot that is copied, so that a route is chosen on figures that do not move meanwhile.
-#![allow(dead_code, reason = "strategies read what is written here")]
 
 use std::time::{Duration, Instant};
 
