@@ -410,3 +410,7 @@ const COMPARED: usize = 8;
 const UNKNOWN: Duration = Duration::from_secs(1);
 // Ten dollars: more than a request costs anywhere.
 const UNPRICED: f64 = 1e7;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
