@@ -209,6 +209,12 @@ const (
 	MetricAdmissionRefusedTotal = "admission_refused_total"
 	// Requests that wait for room under a limit.
 	MetricAdmissionWaiting = "admission_waiting"
+	// Breakers of targets, now: 0 closed, 1 half open, 2 open.
+	MetricTargetBreakerState = "target_breaker_state"
+	// Attempts under way at targets, now.
+	MetricTargetInFlight = "target_in_flight"
+	// For how long targets asked not to be asked, from now on.
+	MetricTargetUnavailableSeconds = "target_unavailable_seconds"
 	// Requests between their start and their last event, now.
 	MetricRequestsLive = "requests_live"
 	// Bytes that wait in queues for their consumer, now.

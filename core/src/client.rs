@@ -279,7 +279,10 @@ impl Client {
     /// Counters as text.
     pub fn metrics(&self, format: MetricsFormat) -> Result<String> {
         self.inner.process.check("client")?;
-        Ok(metrics::text(&self.inner.process.families(), format))
+        let mut all = self.inner.process.families();
+        let targets = self.inner.roll.all();
+        all.extend(metrics::health::families(&targets, clock::now()));
+        Ok(metrics::text(&all, format))
     }
 
     /// Whether this client was made before a fork: nothing of it may be touched, not even to free it.

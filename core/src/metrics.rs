@@ -11,6 +11,7 @@ use libllm_proto::event::Usage;
 use crate::error::Status;
 
 mod admission;
+pub(crate) mod health;
 mod page;
 mod shared;
 mod spread;

@@ -216,6 +216,9 @@ pub const METRICS: &[Metric] = &[
     counter("admission_waited_total", &[], "Times that a request waited for room under a limit."),
     counter("admission_refused_total", &[], "Requests that a limit or a budget refused."),
     gauge("admission_waiting", &[], "Requests that wait for room under a limit."),
+    gauge("target_breaker_state", &["provider", "model"], "Breakers of targets, now: 0 closed, 1 half open, 2 open."),
+    gauge("target_in_flight", &["provider", "model"], "Attempts under way at targets, now."),
+    gauge("target_unavailable_seconds", &["provider", "model"], "For how long targets asked not to be asked, from now on."),
     gauge("requests_live", &[], "Requests between their start and their last event, now."),
     gauge("queue_waiting_bytes", &[], "Bytes that wait in queues for their consumer, now."),
 ];

@@ -73,7 +73,7 @@ def _():
     client.ask("house/m").succeeds("ok")
     told = exposition.parse(client.metrics("prometheus"))
     assert told["libllm_requests_total"].value() == 1
-    assert not any(family.samples for name, family in told.items() if "target_" in name or name.endswith("_seconds"))
+    assert not any(family.samples for name, family in told.items() if family.kind != "gauge" and ("target_" in name or name.endswith("_seconds")))
     refused(lambda: Client({"telemetry": {"prometheus": "yes"}}), CONFIG, "telemetry.prometheus: expected true or false")
 
 
@@ -131,3 +131,18 @@ def _():
     client, queue = Client(config(server)), Queue()
     client.submit(queue, chat("house/m", {}))
     assert exposition.parse(client.metrics("prometheus"))["libllm_requests_live"].value() == 1
+
+
+@test("llm_client_metrics", says="a breaker that opens is told, and for how long a target is away")
+def _():
+    server = Server(lambda exchange: exchange.fail(500))
+    limited = Server(lambda exchange: exchange.fail(429, "retry-after: 30"))
+    client = Client({"providers": {"down": house(server), "busy": house(limited)}, "retry": {"max_attempts": 1}})
+    for _ in range(5):
+        client.ask("down/m").fails("server_error")
+    client.ask("busy/m").fails("rate_limited")
+    told = exposition.parse(client.metrics("prometheus"))
+    state, away = told["libllm_target_breaker_state"], told["libllm_target_unavailable_seconds"]
+    assert (state.value(provider="down", model="m"), state.value(provider="busy", model="m")) == (2, 0)
+    assert 20 < away.value(provider="busy") <= 33 and away.value(provider="down") == 0
+    assert told["libllm_target_in_flight"].value(provider="down") == 0

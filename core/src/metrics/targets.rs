@@ -52,6 +52,15 @@ impl Known {
 impl Targets {
     /// The place of a target and an operation.
     pub(crate) fn of(&self, target: &Target, operation: &'static str) -> Arc<Series> {
+        if target.text().len() > LABEL_MAX {
+            // Names that are alike as far as labels go are one.
+            let (provider, model) = (label(target.provider()), label(target.model()));
+            return self.named(&Target::new(&provider, &model), operation);
+        }
+        self.named(target, operation)
+    }
+
+    fn named(&self, target: &Target, operation: &'static str) -> Arc<Series> {
         let read = self.0.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(series) = read.find(target.text(), operation) {
             return series;
@@ -142,11 +151,11 @@ impl Series {
     }
 
     pub(crate) fn provider(&self) -> String {
-        label(self.target.provider())
+        self.target.provider().to_owned()
     }
 
     pub(crate) fn model(&self) -> String {
-        label(self.target.model())
+        self.target.model().to_owned()
     }
 
     /// A call ended.
@@ -222,7 +231,8 @@ fn ns(duration: Duration) -> u64 {
     duration.as_nanos() as u64
 }
 
-fn label(text: &str) -> String {
+/// A name as far as a label goes.
+pub(super) fn label(text: &str) -> String {
     text[..text.floor_char_boundary(LABEL_MAX)].to_owned()
 }
 
@@ -386,5 +396,9 @@ mod tests {
     #[test]
     fn a_long_name_is_cut_between_characters() {
         assert_eq!(label(&"é".repeat(100)).len(), LABEL_MAX);
+        let targets = Targets::default();
+        let long = |end| Target::new("house", &format!("{}{end}", "x".repeat(LABEL_MAX)));
+        let (one, other) = (targets.of(&long(1), "chat"), targets.of(&long(2), "chat"));
+        assert!(Arc::ptr_eq(&one, &other) && one.model().len() == LABEL_MAX);
     }
 }

@@ -153,6 +153,9 @@ METRICS = frozenset(
         "admission_waited_total",
         "admission_refused_total",
         "admission_waiting",
+        "target_breaker_state",
+        "target_in_flight",
+        "target_unavailable_seconds",
         "requests_live",
         "queue_waiting_bytes",
     )
