@@ -279,10 +279,7 @@ impl Client {
     /// Counters as text.
     pub fn metrics(&self, format: MetricsFormat) -> Result<String> {
         self.inner.process.check("client")?;
-        let mut all = self.inner.process.families();
-        let targets = self.inner.roll.all();
-        all.extend(metrics::health::families(&targets, clock::now()));
-        Ok(metrics::text(&all, format))
+        Ok(metrics::of(self.inner.process, &self.inner.learnt.roll, format))
     }
 
     /// Whether this client was made before a fork: nothing of it may be touched, not even to free it.

@@ -8,10 +8,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use libllm_proto::event::Usage;
 
+use crate::clock;
 use crate::error::Status;
+use crate::process::Process;
+use crate::vitals::Roll;
 
 mod admission;
-pub(crate) mod health;
+mod health;
 mod page;
 mod shared;
 mod spread;
@@ -183,10 +186,12 @@ impl Counters {
     }
 }
 
-/// Numbers as text.
-pub(crate) fn text(families: &[Family], format: MetricsFormat) -> String {
+/// All numbers of a process, and of the targets that one client has asked, as text.
+pub(crate) fn of(process: &Process, roll: &Roll, format: MetricsFormat) -> String {
+    let mut families = process.families();
+    families.extend(health::families(&roll.all(), clock::now()));
     match format {
-        MetricsFormat::Json => page::json(families),
-        MetricsFormat::Prometheus => page::prometheus(families),
+        MetricsFormat::Json => page::json(&families),
+        MetricsFormat::Prometheus => page::prometheus(&families),
     }
 }
