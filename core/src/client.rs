@@ -279,7 +279,11 @@ impl Client {
     /// Counters as text.
     pub fn metrics(&self, format: MetricsFormat) -> Result<String> {
         self.inner.process.check("client")?;
-        Ok(metrics::of(self.inner.process, &self.inner.learnt.roll, format))
+        Ok(metrics::of(
+            self.inner.process,
+            &self.inner.learnt.roll,
+            format,
+        ))
     }
 
     /// Whether this client was made before a fork: nothing of it may be touched, not even to free it.
