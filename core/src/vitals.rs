@@ -406,7 +406,6 @@ impl Roll {
     }
 
     /// Every target that was asked, by name.
-    #[cfg(test)]
     pub(crate) fn all(&self) -> Vec<(Box<str>, Arc<Vitals>)> {
         let all = self.read();
         let mut all: Vec<_> = all
