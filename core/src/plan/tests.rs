@@ -297,12 +297,3 @@ fn options_reach_every_candidate() {
         assert_eq!(candidate.unsupported, Unsupported::Error);
     }
 }
-
-#[test]
-fn what_is_not_in_this_build_is_refused_before_anything_else() {
-    let asks = Options {
-        operation: Some("rerank".into()),
-        ..Options::default()
-    };
-    assert_eq!(refused("fast", &asks).0, ErrorKind::Unsupported);
-}
