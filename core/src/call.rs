@@ -287,7 +287,7 @@ async fn drive(
         return Box::pin(estimate::tell(&job, ticket, record)).await;
     }
     job.funds.request(clock::now());
-    let mut course = Course::new(&job.candidates);
+    let mut course = Box::new(Course::new(&job.candidates));
     loop {
         let committed = Box::pin(commit(&job, &mut course, ticket, record, deadline)).await;
         let (live, target) = match committed {
@@ -311,7 +311,8 @@ async fn drive(
             return outcome;
         };
         course.voids = true;
-        follow(&kept, &mut course, error.clone(), ticket, record, deadline).await?;
+        let next = follow(&kept, &mut course, error.clone(), ticket, record, deadline);
+        Box::pin(next).await?;
         job = kept;
     }
 }
