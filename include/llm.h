@@ -262,7 +262,7 @@ typedef struct llm_options {
   int64_t first_token_timeout_ms;
   /**
    * NUL-terminated; NULL is "chat". "warm" sends nothing and has a connection stand for the
-   * request that follows it. Others: "completion", "responses", "embeddings", "rerank" ...
+   * request that follows it; "explain" sends nothing and says who would be asked. Others: "completion", "responses", "embeddings", "rerank" ...
    */
   const char *operation;
   /**

@@ -21,6 +21,7 @@ use crate::contest::{self, Lineup, Score};
 use crate::cost::Meter;
 use crate::error::{Error, ErrorKind, Phase, Result, Status};
 use crate::estimate;
+use crate::explain;
 use crate::funds::Funds;
 use crate::guard;
 use crate::hooks::{self, Replan};
@@ -118,6 +119,8 @@ pub(crate) struct Asked {
     pub(crate) operation: Operation,
     /// Open a connection, and ask nothing.
     pub(crate) warms: bool,
+    /// Say who would be asked, and ask nobody.
+    pub(crate) explains: bool,
     /// Deliver the provider's own chunks too.
     pub(crate) raw: bool,
     /// Give the whole text in the last event.
@@ -137,6 +140,7 @@ impl Asked {
             // The plan has refused what is unknown.
             operation: options.operation().unwrap_or_default(),
             warms: options.warms(),
+            explains: options.explains(),
             raw: options.raw,
             message: options.message,
             first_token: options.first_token_timeout.is_some(),
@@ -251,7 +255,8 @@ async fn attended(
     record: &mut Record,
     deadline: Option<Instant>,
 ) -> Result<()> {
-    let (hooks, with_text, warms) = (job.hooks, job.asked.message, job.asked.warms);
+    let (hooks, with_text) = (job.hooks, job.asked.message);
+    let asks_nobody = job.asked.warms || job.asked.explains;
     let again = job.again();
     let mut outcome = drive(job, ticket, record, deadline).await;
     if let (Err(error), Some(mut job)) = (&outcome, again) {
@@ -261,7 +266,7 @@ async fn attended(
             outcome = Box::pin(drive(job, ticket, record, deadline)).await;
         }
     }
-    if !hooks.after || warms {
+    if !hooks.after || asks_nobody {
         return outcome;
     }
     Box::pin(hooks::after(
@@ -279,10 +284,13 @@ async fn drive(
     if job.asked.warms {
         return Box::pin(warm(&job, ticket, record)).await;
     }
-    if job.hooks.before {
+    if job.hooks.before && !job.asked.explains {
         Box::pin(hooks::before(&mut job, ticket, deadline)).await?;
     }
     guard::request(&mut job, record)?;
+    if job.asked.explains {
+        return Box::pin(explain::tell(&job, ticket, record)).await;
+    }
     if estimate::is_due(&job) {
         return Box::pin(estimate::tell(&job, ticket, record)).await;
     }

@@ -34,6 +34,7 @@ mod contest;
 mod cost;
 mod earlier;
 mod estimate;
+mod explain;
 #[cfg_attr(not(feature = "fault-injection"), path = "no_fault.rs")]
 #[doc(hidden)]
 pub mod fault;

@@ -88,9 +88,10 @@ impl Account {
             listeners: listeners.clone(),
             request: 0,
             began,
-            operation: match options.warms() {
-                true => "warm",
-                false => options.operation().unwrap_or_default().name(),
+            operation: match (options.warms(), options.explains()) {
+                (true, _) => "warm",
+                (_, true) => "explain",
+                _ => options.operation().unwrap_or_default().name(),
             },
             stream,
             model: request.model().map(str::to_owned),

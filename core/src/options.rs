@@ -111,16 +111,21 @@ impl Options {
         self.operation.as_deref() == Some(WARM)
     }
 
+    /// Whether it is only asked who would be asked.
+    pub(crate) fn explains(&self) -> bool {
+        self.operation.as_deref() == Some(EXPLAIN)
+    }
+
     /// Whether the answer may come in pieces.
     pub(crate) fn streams(&self) -> bool {
-        self.operation().is_ok_and(Operation::streams)
+        !self.explains() && self.operation().is_ok_and(Operation::streams)
     }
 
     /// What is asked, if it is in this build.
     pub(crate) fn operation(&self) -> Result<Operation> {
         match self.operation.as_deref() {
             None | Some("") => Ok(Operation::Chat),
-            Some(WARM) => Ok(Operation::Chat),
+            Some(WARM | EXPLAIN) => Ok(Operation::Chat),
             Some(name) => Operation::find(name).ok_or_else(|| {
                 let message = format!("operation {:?} is not in this build", shown(name));
                 Error::new(ErrorKind::Unsupported, message)
@@ -131,6 +136,8 @@ impl Options {
 
 /// The operation that opens a connection to where a chat would go, and sends nothing.
 const WARM: &str = "warm";
+/// The operation that says who a chat would go to, and sends nothing.
+const EXPLAIN: &str = "explain";
 
 fn read(table: &Table<'_>) -> Result<Options> {
     let limit = |key| {

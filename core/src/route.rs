@@ -122,6 +122,16 @@ impl Candidates {
         self.groups[0].range = 0..1;
     }
 
+    /// Leaves out those of which this is not true.
+    pub(crate) fn retain(&mut self, fits: impl Fn(&Candidate) -> bool) {
+        let kept: Vec<bool> = self.all.iter().map(&fits).collect();
+        let count = |end: usize| kept[..end].iter().filter(|kept| **kept).count();
+        for Group { range, .. } in &mut self.groups {
+            *range = count(range.start)..count(range.end);
+        }
+        self.all.retain(fits);
+    }
+
     /// What was planned is going to be done; returns the request as it is sent.
     pub(crate) fn settle(&mut self, request: Request) -> Request {
         if let (Some((tally, score)), Some(first)) = (&self.tally, self.all.first()) {
@@ -173,6 +183,34 @@ impl Candidates {
             group.range.clone().find(is_well)
         };
         groups.find_map(well).unwrap_or(0)
+    }
+
+    /// The group that a candidate is of.
+    pub(crate) fn group(&self, index: usize) -> Option<&Group> {
+        let mut groups = self.groups.iter();
+        groups.find(|group| group.range.contains(&index))
+    }
+
+    /// All in the order in which they would be asked if one after the other failed now. Last come those that need another cause
+    /// than just any.
+    pub(crate) fn ranked(&self) -> Vec<usize> {
+        let now = clock::now();
+        let first = self.start();
+        let begins = self.group(first).and_then(|group| group.after);
+        let (mut ranked, mut tried) = (vec![first], 1 << first);
+        let mut groups: Vec<&Group> = self.groups.iter().collect();
+        groups.sort_by_key(|group| match group.after {
+            after if after == begins => 0,
+            Some(Cause::Any) => 1,
+            _ => 2,
+        });
+        for group in groups {
+            while let Some(next) = self.pick(group, tried, now) {
+                tried |= 1 << next;
+                ranked.push(next);
+            }
+        }
+        ranked
     }
 
     /// Who may be asked beside `current`, of its own group and well.
@@ -293,6 +331,11 @@ impl Tally {
     /// What a microdollar is worth in milliseconds now.
     pub(crate) fn cost_weight(&self, score: &Score) -> f64 {
         crate::lock(&self.dial).weight(score.cost_weight)
+    }
+
+    /// How many requests came so far.
+    pub(crate) fn turns(&self) -> u64 {
+        self.turn.load(Ordering::Relaxed)
     }
 
     /// How many requests came before this one.

@@ -108,6 +108,14 @@ def _():
 SCHEMA = {"type": "object", "required": ["age"], "properties": {"age": {"type": "integer", "minimum": 0}}}
 
 
+@test("guardrails[].models_deny", says="those that are left are followed by one another")
+def _():
+    server = Server(turns(lambda exchange: exchange.unavailable(), lambda exchange: exchange.say("ok")))
+    models = {"a": {"targets": [{"model": f"house/{name}"} for name in ("big", "c", "d")]}}
+    done = guarded(server, {"models_deny": ["house/b*"]}, models=models, retry={"max_attempts": 2}).ask("a").succeeds("ok")
+    assert done.targets == ["house/c", "house/d"], done.targets
+
+
 @test("guardrails[].json_schema", says="an answer that is not of the schema is an error that says why")
 def _():
     server = Server(streams('{"age"', ": -1}"))

@@ -1,6 +1,7 @@
 """How one of a model's targets is chosen. Servers count what reaches them; what is compared is who was asked, never how long it took."""
 
 import collections
+import json
 
 from llm import CONFIG, INVALID, Client, Queue, chat, refused
 from server import Server, turns
@@ -386,3 +387,55 @@ def _():
     field = Field(turns(fails, say), turns(fails, say), turns(fails, say), alias={"strategy": "weighted"})
     answer = field.client.ask("m", json={"max_attempts": 3})
     assert sorted(target[0] for target in answer.targets) == ["a", "b", "c"], answer.targets
+
+
+def explained(field, model="m", **more):
+    """The route that a request would take, by `explain`; nothing else comes of asking for it."""
+    answer = field.client.ask(model, operation="explain", **more).succeeds("")
+    events = answer.of("RESULT")
+    assert len(events) == 1 and answer.targets == [] and not answer.of("ROUTE"), answer.events
+    return json.loads(events[0].data)
+
+
+def ranks(route):
+    return [(it["target"], it["because"], it["after"]) for it in route["candidates"]]
+
+
+@test("llm_options.operation", "models.A.strategy", says="explain: who would be asked, and why; nothing is sent or counted")
+def _():
+    price = {"input": 2, "output": 8}
+    field = Field(say, say, say, alias={"strategy": "round_robin", "fallbacks": {"any": ["c/x"], "context_window": ["b/long"]}},
+                  targets=[{"weight": 2, "price": price}, {}])
+    field.config["models"]["m"]["targets"].pop()
+    field.client.reload(field.config)
+    for _ in range(3):
+        route = explained(field)
+        assert (route["object"], route["model"], route["rule"], route["branch"]) == ("route", "m", None, None), route
+        assert ranks(route) == [("a/x", "strategy", None), ("b/x", "strategy", None), ("c/x", "fallback", "any"),
+                                ("b/long", "fallback", "context_window")], route
+    first, second = route["candidates"][:2]
+    assert (first["provider"], first["model"], first["strategy"], first["weight"]) == ("a", "x", "round_robin", 2), first
+    assert first["price"] == price and first["cost_microusd"] > 0, first
+    assert (second["price"], second["cost_microusd"]) == (None, None), second
+    assert (first["well"], first["breaker"], first["in_flight"], first["ttft_ms"], first["answers"]) == (True, "closed", 0, None, 0)
+    whole = field.client.complete("m", operation="explain")
+    assert whole["candidates"][0]["target"] == "a/x" and whole["libllm"]["attempts"] == [], whole
+    assert field.counts() == {"a": 0, "b": 0, "c": 0}
+    assert field.firsts(2) == "ab", "no turn was taken"
+    first = explained(field)["candidates"][0]
+    assert first["target"] == "a/x" and first["answers"] == 1 and first["ttft_ms"] > 0, first
+    assert field.client.figures()["attempts_total"] == 2, field.client.figures()
+
+
+@test("llm_options.operation", "rules[].use.model", "models.A.split", says="explain: the rule, the branch, and who is not well")
+def _():
+    field = Field(lambda exchange: exchange.fail(429, "retry-after: 60"), say, rules=[{"when": {"tenant": "t"}, "use": {"model": "s"}}],
+                  models={"s": {"split": [{"to": "m", "percent": 100}]}, "one": {"targets": [{"model": "a/x"}], "fallbacks": {"any": ["b/y"]}}})
+    assert explained(field, json={"tenant": "t"}).items() >= {"rule": 0, "branch": "m"}.items()
+    assert ranks(explained(field)) == [("a/x", "strategy", None), ("b/x", "strategy", None)]
+    field.ask(1)
+    route = explained(field)
+    assert ranks(route) == [("b/x", "strategy", None), ("a/x", "strategy", None)], route
+    away = route["candidates"][1]
+    assert ranks(explained(field, "one")) == [("b/y", "instead", "any"), ("a/x", "passed_by", None)]
+    assert not away["well"] and 0 < away["unavailable_ms"] <= 60_000, away

@@ -228,7 +228,9 @@ impl<'g, 'p> Groups<'g, 'p> {
             None => self.favourite(&members),
             Some(_) => (None, First::Chosen),
         };
-        self.made.notes.first = how;
+        if after.is_none() {
+            self.made.notes.first = how;
+        }
         let order = members.order(strategy, &self.made.ask, first, self.now);
         for (index, side) in order {
             let target = &alias.targets[index];
@@ -248,12 +250,18 @@ impl<'g, 'p> Groups<'g, 'p> {
     fn prepare(&mut self, name: &str, alias: &Alias, strategy: Strategy) {
         let plan = self.plan;
         if strategy == Strategy::RoundRobin {
-            self.made.ask.turn = plan.learnt.routes.of(name).turn();
+            let tally = plan.learnt.routes.of(name);
+            self.made.ask.turn = match plan.options.explains() {
+                true => tally.turns(),
+                false => tally.turn(),
+            };
         }
         if strategy == Strategy::Score {
             let tally = plan.learnt.routes.of(name);
             self.made.ask.cost_weight = tally.cost_weight(&alias.score);
-            self.made.tally = Some((tally, alias.score));
+            if !plan.options.explains() {
+                self.made.tally = Some((tally, alias.score));
+            }
         }
         let key = match alias.affinity {
             Affinity::Off => None,
