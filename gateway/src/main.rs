@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod explain;
 mod mock;
 mod models;
 mod providers;
@@ -47,6 +48,10 @@ fn run(mut arguments: Arguments) -> Result<(), Failed> {
             Some(options) => say(&simulate::report(&options).map_err(Failed::Run)?),
             None => say(simulate::HELP),
         },
+        Some("explain") => match explain::Options::parse(arguments)? {
+            Some(options) => say(&explain::report(&options).map_err(Failed::Run)?),
+            None => say(explain::HELP),
+        },
         Some("help" | "--help" | "-h") => say(HELP),
         Some("--version" | "-V") => say(concat!("libllm ", env!("CARGO_PKG_VERSION"), "\n")),
         Some(other) => {
@@ -82,7 +87,7 @@ fn complain(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
-const COMMANDS: &[&str] = &["mock", "providers", "models", "simulate", "help"];
+const COMMANDS: &[&str] = &["mock", "providers", "models", "simulate", "explain", "help"];
 
 const HELP: &str = "\
 usage: libllm COMMAND [OPTIONS]
@@ -92,6 +97,7 @@ commands:
   providers  list the services this build knows
   models     list the models of its catalog, with windows and prices
   simulate   run a scenario of made-up targets through the real policies
+  explain    say who a request would go to, and why, without sending it
   help       this text
 
 libllm COMMAND --help tells a command's options.
