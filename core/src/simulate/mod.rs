@@ -3,11 +3,13 @@
 //!
 //! Targets, weather and chance are made up; choices, breakers, retries, budgets and hedges are not. One seed gives one outcome.
 
+mod choice;
 mod engine;
 mod outcome;
 mod scenario;
 mod weather;
 
+pub use choice::Choice;
 pub use outcome::{Outcome, Second, Share};
 pub use scenario::{Run, Scenario};
 
