@@ -141,6 +141,8 @@ inline constexpr std::string_view first = "first";
 inline constexpr std::string_view retry = "retry";
 /// Another target.
 inline constexpr std::string_view fallback = "fallback";
+/// Nobody is asked: the answer is from the cache, or another request's that is on its way.
+inline constexpr std::string_view cache = "cache";
 } // namespace words::route_reason
 
 /// Who says a number. Words that are known; others may come.
@@ -151,6 +153,8 @@ inline constexpr std::string_view reported = "reported";
 inline constexpr std::string_view provider = "provider";
 /// Tokens at the prices of the catalog, or of the target.
 inline constexpr std::string_view catalog = "catalog";
+/// Nothing: another request has paid for it.
+inline constexpr std::string_view cache = "cache";
 /// Nobody.
 inline constexpr std::string_view unknown = "unknown";
 } // namespace words::source

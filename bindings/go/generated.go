@@ -219,6 +219,16 @@ const (
 	MetricRequestsLive = "requests_live"
 	// Bytes that wait in queues for their consumer, now.
 	MetricQueueWaitingBytes = "queue_waiting_bytes"
+	// Requests answered from the cache.
+	MetricCacheHitsTotal = "cache_hits_total"
+	// Requests that the cache might have answered, and whose answer was asked for.
+	MetricCacheMissesTotal = "cache_misses_total"
+	// Requests that waited for the answer to another one that was on its way.
+	MetricCacheJoinsTotal = "cache_joins_total"
+	// Bytes of answers that are kept.
+	MetricCacheBytes = "cache_bytes"
+	// Answers that are kept.
+	MetricCacheEntries = "cache_entries"
 )
 
 // Keys that WithOption takes.
@@ -249,6 +259,8 @@ const (
 	OptionIdempotencyKey = "idempotency_key"
 	// OptionExtraBody is the key extra_body of options_json.
 	OptionExtraBody = "extra_body"
+	// OptionCache is the key cache of options_json.
+	OptionCache = "cache"
 	// OptionStrategy is the key strategy of options_json.
 	OptionStrategy = "strategy"
 	// OptionTags is the key tags of options_json.

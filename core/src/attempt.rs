@@ -11,6 +11,7 @@ use libllm_proto::operation;
 use libllm_proto::wire::{Ending, Exchange, Head, Target, Unsupported};
 
 use crate::auth;
+use crate::cached::Lead;
 use crate::call::Job;
 use crate::check::{self, Checked, check};
 use crate::clock;
@@ -37,6 +38,45 @@ pub(crate) struct Live {
     pub(crate) at: Instant,
     /// How the answer ended, if it has; an error is told after the batch.
     ended: Option<Result<Ending>>,
+    /// The way to others who wait for the same answer, and to what is kept.
+    lead: Option<Box<Lead>>,
+}
+
+impl Live {
+    /// What comes is for others, too.
+    pub(crate) fn share(&mut self, lead: Box<Lead>) {
+        self.lead = Some(lead);
+    }
+
+    /// Whether others may wait for it.
+    pub(crate) fn is_led(&self) -> bool {
+        self.lead.is_some()
+    }
+
+    pub(crate) fn lead(&self) -> Option<&Lead> {
+        self.lead.as_deref()
+    }
+
+    /// It is over.
+    pub(crate) fn take_lead(&mut self) -> Option<Box<Lead>> {
+        self.lead.take()
+    }
+
+    /// Another request reads on from here; what was read so far it has got already.
+    pub(crate) fn inherit(&mut self, outlet: Outlet) {
+        self.outlet = outlet;
+        self.batch.clear();
+        self.source.inherit();
+    }
+}
+
+/// How far a pump came.
+pub(crate) enum Pumped {
+    /// To the end.
+    Over,
+    /// Others wait for what follows, and this request's consumer does not take what is here: the events that it still has to get, from
+    /// this one on.
+    Behind(Batch, usize),
 }
 
 // Everything that may be retried or fallen back from ends here, before the first item.
@@ -71,6 +111,7 @@ pub(crate) async fn open(
         screen: Screen::of(&job.rules, ticket.joins()),
         batch: spare::take(ticket.joins()),
         ended: None,
+        lead: None,
     });
     loop {
         let Live {
@@ -161,7 +202,20 @@ pub(crate) async fn pump(
     ticket: &mut Ticket,
     record: &mut Record,
 ) -> Result<()> {
-    let outcome = flow(&mut live, provider, stall, ticket, record).await;
+    pump_on(&mut live, provider, stall, ticket, record)
+        .await
+        .map(drop)
+}
+
+/// The same of an answer that others may wait for: it may be given up to them.
+pub(crate) async fn pump_on(
+    live: &mut Live,
+    provider: &str,
+    stall: Duration,
+    ticket: &mut Ticket,
+    record: &mut Record,
+) -> Result<Pumped> {
+    let outcome = flow(live, provider, stall, ticket, record).await;
     if let Err(error) = &outcome {
         live.outlet.broken(error, ticket, stall).await;
     }
@@ -174,7 +228,7 @@ async fn flow(
     stall: Duration,
     ticket: &mut Ticket,
     record: &mut Record,
-) -> Result<()> {
+) -> Result<Pumped> {
     let Live {
         source,
         decoder,
@@ -183,6 +237,7 @@ async fn flow(
         batch,
         at,
         ended,
+        lead,
     } = live;
     let mut flowing = None;
     loop {
@@ -190,15 +245,32 @@ async fn flow(
             screen.pass(batch, ended.is_some(), record)?;
         }
         record.response.absorb(batch);
-        match screen.as_mut().filter(|screen| screen.holds()) {
-            Some(screen) => screen.held.push(std::mem::take(batch)),
-            None => {
-                outlet
-                    .deliver(batch, source, provider, *at, ticket, stall)
-                    .await?;
-                spare::give(std::mem::take(batch));
-            }
+        if let Some(lead) = lead {
+            lead.publish(batch);
         }
+        match lead {
+            Some(lead) if outlet.is_events() => {
+                let mut done = 0;
+                let waited = {
+                    let delivering = ticket.deliver_from(batch, &mut done, provider, *at, stall);
+                    let delivering = std::pin::pin!(delivering);
+                    let waiting = std::pin::pin!(lead.unless_followed(delivering));
+                    source.meanwhile(waiting).await
+                };
+                match waited {
+                    Some(delivered) => delivered?,
+                    None => return Ok(Pumped::Behind(std::mem::take(batch), done)),
+                }
+            }
+            _ => match screen.as_mut().filter(|screen| screen.holds()) {
+                Some(screen) => screen.held.push(std::mem::take(batch)),
+                None => {
+                    let delivering = outlet.deliver(batch, source, provider, *at, ticket, stall);
+                    delivering.await?;
+                }
+            },
+        }
+        spare::give(std::mem::take(batch));
         if let Some(ended) = ended.take() {
             let ending = ended.map_err(|error| error.with_phase(Phase::Stream))?;
             record.incomplete = ending.incomplete;
@@ -212,14 +284,24 @@ async fn flow(
                 }
             }
             record.last_bytes = Some(*at);
-            return outlet.finish(*at, ticket, stall).await;
+            outlet.finish(*at, ticket, stall).await?;
+            return Ok(Pumped::Over);
         }
         flowing.get_or_insert_with(Flowing::new);
         crate::fault::point("pump");
         let read = loop {
             if ticket.live().is_paused() {
                 let waiting = std::pin::pin!(ticket.wait_while_paused(stall));
-                source.meanwhile(waiting).await?;
+                match lead {
+                    Some(lead) if outlet.is_events() => {
+                        let waiting = std::pin::pin!(lead.unless_followed(waiting));
+                        match source.meanwhile(waiting).await {
+                            Some(resumed) => resumed?,
+                            None => return Ok(Pumped::Behind(Batch::new(), 0)),
+                        }
+                    }
+                    _ => source.meanwhile(waiting).await?,
+                }
                 source.touch();
             }
             let read = source.read(ticket.live()).await;

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
+use crate::cached::invalidate;
 use crate::call::Answered;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result, Status};
@@ -40,6 +41,11 @@ impl Client {
     /// Sends a request that is JSON text and waits for the whole answer.
     pub fn complete_json(&self, request: &[u8], options: &Options) -> Result<Answer> {
         self.check()?;
+        if invalidate::is_asked(options) {
+            return self.whole(|queue, place| {
+                self.invalidate(queue, request, options, 0, Some(place), |_| {})
+            });
+        }
         let request = Request::parse_any(Bytes::copy_from_slice(request))?;
         self.complete(request, options)
     }
@@ -47,8 +53,14 @@ impl Client {
     /// Sends a request and waits for the whole answer.
     pub(crate) fn complete(&self, request: Request, options: &Options) -> Result<Answer> {
         let stream = request.stream().unwrap_or(false);
-        let place = Arc::new(Mutex::new(None));
-        self.wait(request, options, stream, Some(place.clone()), &mut |_| true)?;
+        self.whole(|queue, place| {
+            self.start(queue, request, options, 0, stream, Some(place), |_| {})
+        })
+    }
+
+    fn whole(&self, begin: impl FnOnce(&Queue, Place) -> Result<u64>) -> Result<Answer> {
+        let place = Place::default();
+        wait(|queue| begin(queue, place.clone()), &mut |_| true)?;
         let answered = crate::lock(&place).take();
         answered
             .map(Answer)
@@ -67,44 +79,48 @@ impl Client {
         on_event: &mut dyn FnMut(&Delivered) -> bool,
     ) -> Result<()> {
         self.check()?;
+        if invalidate::is_asked(options) {
+            let begin = |queue: &_| self.invalidate(queue, request, options, 0, None, |_| {});
+            return wait(begin, on_event);
+        }
         let request = Request::parse_any(Bytes::copy_from_slice(request))?;
         let stream = request.stream().unwrap_or(true);
-        self.wait(request, options, stream, None, on_event)
+        let begin = |queue: &_| self.start(queue, request, options, 0, stream, None, |_| {});
+        wait(begin, on_event)
     }
+}
 
-    fn wait(
-        &self,
-        request: Request,
-        options: &Options,
-        stream: bool,
-        place: Option<Arc<Mutex<Option<Answered>>>>,
-        on_event: &mut dyn FnMut(&Delivered) -> bool,
-    ) -> Result<()> {
-        runtime::refuse_blocking("a call that waits")?;
-        let queue = Released(Queue::new(0)?);
-        let id = self.start(&queue.0, request, options, 0, stream, place, |_| {})?;
-        let mut outcome = None;
-        while outcome.is_none() {
-            queue.0.poll(EVENTS, None, &mut |event| {
-                if outcome.is_some() {
-                    return;
-                }
-                let go_on = on_event(event);
-                outcome = match event.kind {
-                    EventType::Done => Some(Ok(())),
-                    EventType::Error => Some(Err(failure(event))),
-                    _ if go_on => None,
-                    _ => Some(Err(Error::new(
-                        ErrorKind::Canceled,
-                        "canceled by the callback",
-                    ))),
-                };
-            })?;
-        }
-        // Harmless when it has ended.
-        let _ = crate::cancel(id);
-        outcome.unwrap_or(Ok(()))
+/// Where a whole answer is put.
+type Place = Arc<Mutex<Option<Answered>>>;
+
+fn wait(
+    begin: impl FnOnce(&Queue) -> Result<u64>,
+    on_event: &mut dyn FnMut(&Delivered) -> bool,
+) -> Result<()> {
+    runtime::refuse_blocking("a call that waits")?;
+    let queue = Released(Queue::new(0)?);
+    let id = begin(&queue.0)?;
+    let mut outcome = None;
+    while outcome.is_none() {
+        queue.0.poll(EVENTS, None, &mut |event| {
+            if outcome.is_some() {
+                return;
+            }
+            let go_on = on_event(event);
+            outcome = match event.kind {
+                EventType::Done => Some(Ok(())),
+                EventType::Error => Some(Err(failure(event))),
+                _ if go_on => None,
+                _ => Some(Err(Error::new(
+                    ErrorKind::Canceled,
+                    "canceled by the callback",
+                ))),
+            };
+        })?;
     }
+    // Harmless when it has ended.
+    let _ = crate::cancel(id);
+    outcome.unwrap_or(Ok(()))
 }
 
 /// Asks `provider` (`None`: by model), hands the answer's text to `on_text`, returns when it is over. Uses one client of the

@@ -14,11 +14,12 @@ use libllm_proto::wire::Operation;
 
 use crate::admit::Pass;
 use crate::attempt::{Live, connect, discreet, open, pump};
+use crate::cached::{self, Found, Question};
 use crate::catalog::Catalog;
 use crate::clock::{self, Alarm};
 use crate::config::{Config, Guardrail, Hooks, OnPartial};
 use crate::contest::{self, Lineup, Score};
-use crate::cost::Meter;
+use crate::cost::{Cost, Meter};
 use crate::error::{Error, ErrorKind, Phase, Result, Status};
 use crate::estimate;
 use crate::explain;
@@ -72,6 +73,8 @@ pub(crate) struct Job {
     pub(crate) shared: Option<Arc<Redis>>,
     /// What the host is asked, and who is asked should it replace the request.
     pub(crate) hooks: Hooks,
+    /// What the cache is asked first.
+    pub(crate) question: Option<Box<Question>>,
     pub(crate) replan: Option<Replan>,
     /// What may not pass.
     pub(crate) rules: Arc<[Guardrail]>,
@@ -106,6 +109,7 @@ impl Job {
                 pass: None,
                 shared: self.shared.clone(),
                 replan: None,
+                question: None,
                 rules: self.rules.clone(),
                 ..*self
             })
@@ -188,11 +192,13 @@ pub(crate) async fn run(job: Box<Job>, mut ticket: Ticket) {
     };
     let outcome = outcome.map_err(|error| record.interrupted(error));
     record.tell_flags();
-    record
-        .held
-        .over(outcome.as_ref().err(), record.response.usage());
+    let spent = record.response.usage().filter(|_| !record.cached);
+    record.held.over(outcome.as_ref().err(), spent);
     let usage = record.response.usage();
-    record.cost = meter.cost(usage, &record.target, record.price.as_ref());
+    record.cost = match record.cached {
+        true => Cost::nothing(),
+        false => meter.cost(usage, &record.target, record.price.as_ref()),
+    };
     let ended = Ended::of(&record, outcome.as_ref().err(), ticket.hosted, clock::now());
     ended.count(ticket.process());
     let took = ended.at - ticket.started();
@@ -294,16 +300,31 @@ async fn drive(
     if estimate::is_due(&job) {
         return Box::pin(estimate::tell(&job, ticket, record)).await;
     }
+    let mut found = match job.question.take() {
+        None => Ok(Found::Nothing),
+        Some(question) => Box::pin(cached::look(question, &job, ticket, record)).await,
+    };
     job.funds.request(clock::now());
     let mut course = Box::new(Course::new(&job.candidates));
     loop {
-        let committed = Box::pin(commit(&job, &mut course, ticket, record, deadline)).await;
+        let committed = match std::mem::replace(&mut found, Ok(Found::Nothing)) {
+            Ok(Found::Told) => return Ok(()),
+            Ok(Found::Heir(heir)) => Ok((heir.live, Box::new(heir.target))),
+            Ok(Found::Lead(lead)) => {
+                let committed = Box::pin(commit(&job, &mut course, ticket, record, deadline)).await;
+                cached::led(lead, committed, record)
+            }
+            Ok(Found::Nothing) => {
+                Box::pin(commit(&job, &mut course, ticket, record, deadline)).await
+            }
+            Err(error) => Err(error),
+        };
         let (live, target) = match committed {
             Ok(committed) => committed,
             Err(error) => return Box::pin(refused(job, error, ticket, record)).await,
         };
         // A stream may last for hours: what was asked is not kept for it, unless it may be asked again.
-        let kept = match job.restarts() {
+        let kept = match job.restarts() && !live.is_led() {
             true => Some(job),
             false => {
                 drop(job);
@@ -312,7 +333,10 @@ async fn drive(
         };
         let begun = record.begun;
         let (provider, stall) = (&target.provider.id, target.timeouts.consumer_stall);
-        let outcome = pump(live, provider, stall, ticket, record).await;
+        let outcome = match live.is_led() {
+            true => Box::pin(cached::carry(live, &target, ticket, record)).await,
+            false => pump(live, provider, stall, ticket, record).await,
+        };
         let outcome = outcome.map_err(|error| discreet(error, &target));
         record.end(&target, outcome.as_ref().err(), clock::now() - begun);
         let (Err(error), Some(kept)) = (&outcome, kept) else {

@@ -2,6 +2,7 @@
 //!
 //! Long: what a client owns is put together in one place.
 
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,6 +15,7 @@ use tracing::Instrument;
 use zeroize::Zeroizing;
 
 use crate::admit::{Gates, Pass};
+use crate::cached::{Cache, Question, invalidate};
 use crate::call::{self, Answered, Asked, Job};
 use crate::chat::Chat;
 use crate::clock;
@@ -57,6 +59,8 @@ struct Inner {
     scripts: Arc<dyn Transport>,
     /// How every target does, and what routing counts; outlives a reload.
     learnt: Learnt,
+    /// What is kept of answers; outlives a reload.
+    cache: Mutex<Arc<Cache>>,
     /// What may be spent on trying again.
     funds: Arc<Funds>,
     /// Who may ask, and who waits for that; outlives a reload.
@@ -123,6 +127,7 @@ impl Client {
             learnt: Learnt::new(roll),
             funds: Arc::new(Funds::new(config.retry.budget, clock::now())),
             gates: Gates::new(process),
+            cache: Mutex::new(Arc::new(Cache::new(config.cache.max_bytes, process))),
             shared: Mutex::new(shared),
             engine,
             config: Mutex::new(Arc::new(config)),
@@ -166,6 +171,9 @@ impl Client {
         self.inner.learnt.roll.configure(config.health.breaker);
         self.inner.funds.configure(config.retry.budget);
         *crate::lock(&self.inner.sockets) = sockets;
+        let mut cache = crate::lock(&self.inner.cache);
+        *cache = cache.resized(config.cache.max_bytes);
+        drop(cache);
         // One that is named as before is kept, with its connection.
         if config.shared != self.config().shared {
             let (process, roll) = (self.inner.process, &self.inner.learnt.roll);
@@ -236,6 +244,9 @@ impl Client {
         seen: impl FnOnce(u64),
     ) -> Result<u64> {
         self.check()?;
+        if invalidate::is_asked(options) {
+            return self.invalidate(queue, request, options, user_data, None, seen);
+        }
         let request = Request::parse_any(Bytes::copy_from_slice(request))?;
         let stream = request.stream().unwrap_or(true);
         self.start(queue, request, options, user_data, stream, None, seen)
@@ -279,6 +290,7 @@ impl Client {
     /// Counters as text.
     pub fn metrics(&self, format: MetricsFormat) -> Result<String> {
         self.inner.process.check("client")?;
+        crate::lock(&self.inner.cache).measure();
         Ok(metrics::of(
             self.inner.process,
             &self.inner.learnt.roll,
@@ -391,6 +403,7 @@ impl Client {
             refuse_unseen(config, &candidates)?;
         }
         let account = self.account(&request, options, stream, began);
+        let question = Question::of(&self.inner.cache, config, options, caller.as_deref());
         let mut ticket = self.ticket(queue, user_data, options, config)?;
         let id = ticket.id();
         let shared = crate::lock(&self.inner.shared).clone();
@@ -414,6 +427,7 @@ impl Client {
             answer,
             caller,
             hooks: config.hooks,
+            question,
             replan,
             rules: config.guardrails.clone(),
             pass,
@@ -475,6 +489,24 @@ impl Client {
         answer: Answer,
         seen: impl FnOnce(u64),
     ) -> Result<u64> {
+        self.begin(queue, user_data, seen, |ticket, stall| {
+            call::tell(answer, ticket, stall)
+        })
+    }
+
+    /// What is kept of answers.
+    pub(crate) fn cache(&self) -> Arc<Cache> {
+        crate::lock(&self.inner.cache).clone()
+    }
+
+    /// Begins what no provider is needed for.
+    pub(crate) fn begin<F: Future<Output = ()> + Send + 'static>(
+        &self,
+        queue: &Queue,
+        user_data: usize,
+        seen: impl FnOnce(u64),
+        work: impl FnOnce(Ticket, Duration) -> F + Send + 'static,
+    ) -> Result<u64> {
         let config = self.config();
         let stall = config.timeouts.resolve(false).consumer_stall;
         let ticket = Ticket::issue(
@@ -488,7 +520,7 @@ impl Client {
         self.inner.process.counters.submitted();
         seen(id);
         self.inner.engine.run(move || {
-            runtime::spawn_here(call::tell(answer, ticket, stall));
+            runtime::spawn_here(work(ticket, stall));
         });
         Ok(id)
     }

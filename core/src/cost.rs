@@ -23,6 +23,8 @@ pub(crate) enum Source {
     Provider,
     /// The catalog, or the target's own `price`.
     Catalog,
+    /// It was there already.
+    Cache,
     #[default]
     Unknown,
 }
@@ -32,7 +34,18 @@ impl Source {
         match self {
             Source::Provider => "provider",
             Source::Catalog => "catalog",
+            Source::Cache => "cache",
             Source::Unknown => "unknown",
+        }
+    }
+}
+
+impl Cost {
+    /// Of an answer that another request has paid for.
+    pub(crate) fn nothing() -> Cost {
+        Cost {
+            microusd: Some(0),
+            source: Source::Cache,
         }
     }
 }

@@ -77,6 +77,22 @@ impl Caller {
         self.face.wire() == wire.name()
     }
 
+    /// The request's text, if it is not in the words in which this library is asked anyway.
+    pub(crate) fn own_words(&self) -> Option<&[u8]> {
+        (!self.is_ours()).then_some(&*self.body)
+    }
+
+    /// What makes another question of the same text.
+    pub(crate) fn scope(&self, mut tell: impl FnMut(&[u8])) {
+        if !self.is_ours() {
+            tell(self.face.wire().as_bytes());
+        }
+        for (name, value) in &self.headers {
+            tell(name.as_str().as_bytes());
+            tell(value.as_bytes());
+        }
+    }
+
     /// Says the request for a target.
     pub(crate) fn encode(
         &self,

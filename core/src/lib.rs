@@ -23,6 +23,7 @@ mod attempt;
 mod auth;
 mod bell;
 mod blocking;
+mod cached;
 mod call;
 mod catalog;
 mod chat;
@@ -76,6 +77,8 @@ pub use libllm_proto as proto;
 pub use libllm_proto::{error, request, response};
 
 pub use blocking::{Answer, invoke};
+#[doc(hidden)]
+pub use cached::probe::Probe as CacheProbe;
 pub use chat::{Chat, Events, OwnedEvent};
 pub use client::{Client, Drain, shutdown};
 pub use error::{Error, ErrorKind, Status};

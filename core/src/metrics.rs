@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use libllm_proto::event::Usage;
 
+use crate::cached;
 use crate::clock;
 use crate::error::Status;
 use crate::process::Process;
@@ -82,6 +83,8 @@ pub(crate) struct Counters {
     pub(crate) shared: SharedCounters,
     pub(crate) tries: TryCounters,
     pub(crate) admission: AdmissionCounters,
+    /// What the cache did.
+    pub(crate) cache: cached::Counters,
 }
 
 /// What is counted of attempts beyond a request's first.
@@ -179,6 +182,7 @@ impl Counters {
         targets::families(&self.targets, &mut all);
         self.shared.families(&mut all);
         self.admission.families(&mut all);
+        self.cache.families(&mut all);
         for (name, help, count) in self.tries.sums() {
             all.push(Family::counter(name, help, &[]).with(Figure::Count(count)));
         }

@@ -177,7 +177,7 @@ impl<'c> Ended<'c> {
             record, error, at, ..
         } = *self;
         let status = self.status();
-        let usage = record.response.usage();
+        let usage = record.spent();
         process.counters.finished(status, usage);
         let Some(operation) = record.counted.filter(|_| !record.attempts.is_empty()) else {
             return;

@@ -6,6 +6,7 @@ use libllm_proto::wire::{Operation, Unsupported};
 
 use crate::config::{self, Document, Item, Limit, OnPartial, Strategy, Table, shown};
 use crate::error::{Error, ErrorKind, Result};
+use crate::policy::cache::Wish;
 use crate::secret::Secret;
 
 /// Per-request options; the default leaves everything to the client.
@@ -48,6 +49,8 @@ pub struct Options {
     pub unsupported: Option<Unsupported>,
     /// Whether a request is held against what is known of the model before it is sent.
     pub check_limits: Option<bool>,
+    /// What it wants of the cache; `None` leaves it to the client.
+    pub cache: Option<Wish>,
     /// Headers of every attempt.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Another place for the first target's provider. Its key and configured headers are not sent there.
@@ -96,6 +99,7 @@ impl Options {
             api_key: own.api_key.or(read.api_key),
             idempotency_key: own.idempotency_key.or(read.idempotency_key),
             extra_body: own.extra_body.or(read.extra_body),
+            cache: own.cache.or(read.cache),
             strategy: own.strategy.or(read.strategy),
             tags: first_of(own.tags, read.tags),
             session: own.session.or(read.session),
@@ -180,6 +184,7 @@ fn read(table: &Table<'_>) -> Result<Options> {
         item.table()?;
         options.extra_body = Some(item.source().to_owned());
     }
+    options.cache = config::wish(table)?;
     options.strategy = config::strategy(table)?;
     for item in table
         .get("tags")
@@ -198,7 +203,7 @@ fn read(table: &Table<'_>) -> Result<Options> {
 }
 
 /// A word that requests are told apart by; it is kept beside what is counted, so it is short.
-fn label(item: &Item<'_>) -> Result<String> {
+pub(crate) fn label(item: &Item<'_>) -> Result<String> {
     let text = item.text()?;
     match (1..=LABEL_MAX).contains(&text.len()) {
         true => Ok(text.to_owned()),
@@ -227,13 +232,14 @@ const KEYS: &[&str] = &[
     "api_key",
     "idempotency_key",
     "extra_body",
+    "cache",
     "strategy",
     "tags",
     "session",
     "tenant",
     "metadata",
 ];
-const LATER: &[&str] = &["cache"];
+const LATER: &[&str] = &[];
 // What OpenAI's API takes in a user's or a conversation's name is of this size.
 const LABEL_MAX: usize = 256;
 
@@ -317,9 +323,20 @@ mod tests {
             ),
             (r#"{"timeout":1}"#, Config, "closest: timeout_ms"),
             (
-                r#"{"cache":true}"#,
-                Config,
-                "key cache is not in this build",
+                r#"{"cache":1}"#,
+                InvalidArgument,
+                "cache: expected true, false, \"refresh\" or a table",
+            ),
+            (r#"{"cache":{"tag":"a"}}"#, Config, "unknown key cache.tag"),
+            (
+                r#"{"cache":{"tags":"a"}}"#,
+                InvalidArgument,
+                "cache.tags: expected a list",
+            ),
+            (
+                r#"{"cache":{"key":""}}"#,
+                InvalidArgument,
+                "cache.key: expected 1 to 256 bytes, got 0",
             ),
             (
                 r#"{"on_partial":"continue"}"#,

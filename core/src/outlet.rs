@@ -14,6 +14,7 @@ use crate::plan::Candidate;
 use crate::queue::EventType;
 use crate::report::Record;
 use crate::source::{self, Source};
+use crate::target::Target;
 use crate::ticket::Ticket;
 
 /// Where one answer goes.
@@ -67,7 +68,7 @@ impl Outlet {
                 end_to_end(&head.headers).map(owned).collect(),
             ),
             false => (
-                writing(caller, candidate, ticket),
+                writing(caller, &candidate.target, ticket),
                 own_headers(caller, record),
             ),
         };
@@ -79,6 +80,50 @@ impl Outlet {
             voice,
             out: Vec::new(),
         }))
+    }
+
+    /// For an answer that is known by its events alone.
+    pub(crate) fn anew(
+        caller: Option<&Caller>,
+        target: &Target,
+        ticket: &Ticket,
+        record: &Record,
+    ) -> Outlet {
+        let Some(caller) = caller else {
+            return Outlet::Events;
+        };
+        Outlet::Http(Box::new(Http {
+            face: caller.face,
+            stream: caller.outline.stream,
+            head: Some(head_json(200, own_headers(caller, record), record)),
+            voice: writing(caller, target, ticket),
+            out: Vec::new(),
+        }))
+    }
+
+    /// Hands over events of such an answer.
+    pub(crate) async fn hand(
+        &mut self,
+        batch: &Batch,
+        provider: &str,
+        at: Instant,
+        ticket: &mut Ticket,
+        stall: Duration,
+    ) -> Result<()> {
+        match self {
+            Outlet::Events => ticket.deliver(batch, provider, at, stall).await,
+            Outlet::Http(http) => {
+                if let Voice::Writing(writer) = &mut http.voice {
+                    writer.write(batch, &mut http.out);
+                }
+                Box::pin(http.send(at, ticket, stall)).await
+            }
+        }
+    }
+
+    /// Whether it goes to a consumer of events.
+    pub(crate) fn is_events(&self) -> bool {
+        matches!(self, Outlet::Events)
     }
 
     /// Whether the provider's bytes are wanted as they came.
@@ -173,15 +218,15 @@ fn passing(caller: &Caller, candidate: &Candidate, head: &Head) -> Voice {
     Voice::Passing(streams.then(|| Events::new(asked_by_us)))
 }
 
-fn writing(caller: &Caller, candidate: &Candidate, ticket: &Ticket) -> Voice {
+fn writing(caller: &Caller, target: &Target, ticket: &Ticket) -> Voice {
     let created = clock::wall().duration_since(UNIX_EPOCH).unwrap_or_default();
     let facts = Facts {
         stream: caller.outline.stream,
         include_usage: caller.outline.include_usage,
         number: ticket.id(),
         created: created.as_secs(),
-        model: candidate.target.model().into(),
-        provider: candidate.provider.id.as_str().into(),
+        model: target.model().into(),
+        provider: target.provider().into(),
         echo: caller.echo.clone(),
     };
     Voice::Writing(caller.face.writer(facts))

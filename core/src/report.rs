@@ -73,6 +73,8 @@ pub(crate) struct Record {
     pub(crate) held: Held,
     /// How long the present attempt may wait for its first item.
     pub(crate) patience: Duration,
+    /// It was asked for by another request, which pays for it.
+    pub(crate) cached: bool,
 }
 
 impl Record {
@@ -108,6 +110,7 @@ impl Record {
             cost: Cost::default(),
             turn: None,
             patience: Duration::ZERO,
+            cached: false,
         }
     }
 
@@ -160,16 +163,18 @@ pub(crate) enum Reason {
     Hedge,
     /// What was delivered was cut, and is void.
     Restart,
+    Cache,
 }
 
 impl Reason {
     /// All of them, in their order.
-    pub(crate) const ALL: [Reason; 5] = [
+    pub(crate) const ALL: [Reason; 6] = [
         Reason::First,
         Reason::Retry,
         Reason::Fallback,
         Reason::Hedge,
         Reason::Restart,
+        Reason::Cache,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -179,6 +184,7 @@ impl Reason {
             Reason::Fallback => "fallback",
             Reason::Hedge => "hedge",
             Reason::Restart => "restart",
+            Reason::Cache => "cache",
         }
     }
 }
@@ -298,7 +304,7 @@ fn done_with(
                     .thousandths("ttft_ms", record.first_item.map(us))
                     .thousandths("total_ms", Some(us(total)));
             })
-            .flag("cached", false);
+            .flag("cached", record.cached);
     })
 }
 

@@ -183,6 +183,12 @@ impl Source {
         }
     }
 
+    /// Another task reads on: nothing wakes it yet.
+    pub(crate) fn inherit(&mut self) {
+        self.dry = false;
+        self.tap = None;
+    }
+
     /// Time in which nobody read does not count against the provider.
     pub(crate) fn touch(&mut self) {
         self.last_bytes = clock::now();

@@ -106,16 +106,27 @@ impl Ticket {
         at: Instant,
         stall: Duration,
     ) -> Result<()> {
-        let mut done = 0;
+        self.deliver_from(batch, &mut 0, provider, at, stall).await
+    }
+
+    /// The same of what has not been handed over yet: from the event of this number on, which is moved on.
+    pub(crate) async fn deliver_from(
+        &mut self,
+        batch: &Batch,
+        done: &mut usize,
+        provider: &str,
+        at: Instant,
+        stall: Duration,
+    ) -> Result<()> {
         let mut until = None;
         loop {
-            let before = done;
-            self.push_from(batch, provider, &mut done, at);
+            let before = *done;
+            self.push_from(batch, provider, done, at);
             bell::mark(&self.queue, batch.bytes(), at);
-            if done == batch.len() {
+            if *done == batch.len() {
                 return Ok(());
             }
-            if done > before {
+            if *done > before {
                 until = None;
             }
             self.wait_for_room(&mut until, stall).await?;
@@ -143,6 +154,11 @@ impl Ticket {
         }
         bell::mark(&self.queue, data.len(), at);
         Ok(())
+    }
+
+    /// Hands over the answer of an operation of our own: so little that there is room for it, for nothing came before it.
+    pub(crate) fn result(&mut self, json: &str) {
+        self.push_free(EventType::Result, Status::Ok, json, clock::now());
     }
 
     /// Opens an attempt for the consumer, who is told of it with the next event.

@@ -104,6 +104,7 @@ fn options_are_those_that_the_library_takes() {
         idempotency_key: Some("i".into()),
         extra_body: Some(Default::default()),
         check_limits: Some(true),
+        cache: Some(true.into()),
         strategy: Some("order".into()),
         tags: Some(Vec::new()),
         session: Some("s".into()),

@@ -45,6 +45,8 @@ words! {
         Retry = "retry",
         /// Another target.
         Fallback = "fallback",
+        /// Nobody is asked: the answer is from the cache, or another request's that is on its way.
+        Cache = "cache",
     }
 }
 
@@ -226,6 +228,8 @@ words! {
         Provider = "provider",
         /// Tokens at the prices of the catalog, or of the target.
         Catalog = "catalog",
+        /// Nothing: another request has paid for it.
+        Cache = "cache",
         /// Nobody.
         Unknown = "unknown",
     }

@@ -221,4 +221,9 @@ pub const METRICS: &[Metric] = &[
     gauge("target_unavailable_seconds", &["provider", "model"], "For how long targets asked not to be asked, from now on."),
     gauge("requests_live", &[], "Requests between their start and their last event, now."),
     gauge("queue_waiting_bytes", &[], "Bytes that wait in queues for their consumer, now."),
+    counter("cache_hits_total", &[], "Requests answered from the cache."),
+    counter("cache_misses_total", &[], "Requests that the cache might have answered, and whose answer was asked for."),
+    counter("cache_joins_total", &[], "Requests that waited for the answer to another one that was on its way."),
+    gauge("cache_bytes", &[], "Bytes of answers that are kept."),
+    gauge("cache_entries", &[], "Answers that are kept."),
 ];

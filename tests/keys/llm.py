@@ -160,7 +160,11 @@ class Client:
 
     def complete(self, model=None, **fields):
         """llm_complete(): the answer's JSON."""
-        text, response, error = json.dumps(chat(model, fields.pop("body", {}))).encode(), c_void_p(), c_void_p()
+        return self.complete_raw(chat(model, fields.pop("body", {})), **fields)
+
+    def complete_raw(self, request, **fields):
+        """The same of a request that is here."""
+        text, response, error = json.dumps(request).encode(), c_void_p(), c_void_p()
         made = options(fields)
         status = library().llm_complete(self.handle, text, len(text), ctypes.byref(made), ctypes.byref(response),
                                         ctypes.byref(error))

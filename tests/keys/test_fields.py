@@ -102,7 +102,6 @@ def _():
     ]:
         refused(lambda: client.ask("mock/echo", json=text), status, *words)
     client.ask("mock/text=ok", json="{}").succeeds("ok")
-    refused(lambda: client.ask("mock/echo", json={"cache": None}), CONFIG, "key cache is not in this build")
 
 
 @test("llm_options.options_json", says="counts for the whole answer at once, too")
@@ -170,15 +169,6 @@ def _():
     message = client.ask("house/m", flags=FLAG["MESSAGE"]).succeeds().last["message"]
     assert message["content"] == "one two three" and message["role"] == "assistant", message
     assert "three" not in str(client.ask("house/m").succeeds().last["message"])
-
-
-@test("LLM_OPT_NO_CACHE", says="is accepted; there is no cache yet, so that every request is asked")
-def _():
-    server = Server()
-    client = Client(config(server))
-    for flags in 0, FLAG["NO_CACHE"]:
-        assert client.ask("house/m", flags=flags).succeeds("ok").last["cached"] is False
-    assert len(server.requests) == 2
 
 
 @test("llm_options", says="is, like llm_event, declared here as in the header")

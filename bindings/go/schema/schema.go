@@ -518,6 +518,8 @@ type Options struct {
 	IdempotencyKey *string `json:"idempotency_key,omitempty"`
 	// Merged into the request's body last.
 	ExtraBody map[string]any `json:"extra_body,omitempty"`
+	// What the cache is to it: true, false, "refresh", or an object of `refresh`, `ttl`, `tags` and `key`.
+	Cache json.RawMessage `json:"cache,omitempty"`
 	// How the model's targets are chosen among, this once; words as `models.A.strategy`.
 	Strategy *string `json:"strategy,omitempty"`
 	// Words that rules look at.
@@ -642,6 +644,8 @@ const (
 	RouteReasonRetry RouteReason = "retry"
 	// Another target.
 	RouteReasonFallback RouteReason = "fallback"
+	// Nobody is asked: the answer is from the cache, or another request's that is on its way.
+	RouteReasonCache RouteReason = "cache"
 )
 
 // Source: Who says a number.
@@ -655,6 +659,8 @@ const (
 	SourceProvider Source = "provider"
 	// Tokens at the prices of the catalog, or of the target.
 	SourceCatalog Source = "catalog"
+	// Nothing: another request has paid for it.
+	SourceCache Source = "cache"
 	// Nobody.
 	SourceUnknown Source = "unknown"
 )

@@ -58,6 +58,7 @@ module.exports = {
     'api_key',
     'idempotency_key',
     'extra_body',
+    'cache',
     'strategy',
     'tags',
     'session',

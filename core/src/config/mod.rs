@@ -17,6 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use libllm_proto::wire::Unsupported;
 
 mod admission;
+mod cache;
 mod catalog;
 mod document;
 mod environment;
@@ -43,6 +44,7 @@ mod timeouts;
 pub use crate::policy::route::Strategy;
 pub use crate::policy::route::{Rate, Side};
 pub use crate::policy::rule::When;
+pub use cache::Cache;
 pub use environment::{Environment, SystemEnvironment};
 pub use health::{Health, Hedge};
 pub use hooks::Hooks;
@@ -60,6 +62,7 @@ pub use telemetry::Telemetry;
 pub use timeouts::{Limit, Timeouts, TimeoutsOverride};
 
 pub(crate) use admission::{Admission, Caps, InFlight, Scope};
+pub(crate) use cache::wish;
 pub(crate) use document::Document;
 pub(crate) use guardrails::{Action, Guardrail};
 pub(crate) use headers::{header_value, request_header_name};
@@ -105,6 +108,8 @@ pub struct Config {
     pub replay: Option<PathBuf>,
     /// The engine's threads and their turns.
     pub runtime: Runtime,
+    /// What is kept of answers.
+    pub cache: Cache,
     /// What several processes have in common.
     pub shared: Shared,
     /// What is limited, if anything is.
@@ -174,6 +179,7 @@ impl Config {
             record: folder(&root, "record")?,
             replay: folder(&root, "replay")?,
             runtime: Runtime::read(&root)?,
+            cache: Cache::read(&root)?,
             shared: Shared::read(&root, environment)?,
             admission: None,
             hooks: Hooks::read(&root)?,
@@ -199,6 +205,7 @@ impl Config {
         }
         models::read_all(&root, &mut config)?;
         config.admission = Admission::read(&root, config.shared.share)?;
+        config.cache.scope = cache::scope(&config);
         Ok(config)
     }
 }
@@ -236,6 +243,7 @@ const KEYS: &[&str] = &[
     "hooks",
     "reload",
     "guardrails",
+    "cache",
     "record",
     "replay",
     "shared",
@@ -246,4 +254,4 @@ const KEYS: &[&str] = &[
     "budgets",
     "rules",
 ];
-const LATER: &[&str] = &["cache"];
+const LATER: &[&str] = &[];

@@ -90,13 +90,7 @@ impl<'d> Table<'d> {
 
     /// True or false.
     pub(crate) fn flag(&self, key: &str) -> Result<Option<bool>> {
-        let Some(item) = self.get(key) else {
-            return Ok(None);
-        };
-        match item.node.value {
-            Value::Bool(flag) => Ok(Some(flag)),
-            _ => Err(item.expected("true or false")),
-        }
+        self.get(key).map(|item| item.flag()).transpose()
     }
 
     /// A whole number in this range.
@@ -208,6 +202,19 @@ impl<'d> Item<'d> {
             Value::Text(text) => Ok(text),
             _ => Err(self.expected("a string")),
         }
+    }
+
+    /// True or false.
+    pub(crate) fn flag(&self) -> Result<bool> {
+        match self.node.value {
+            Value::Bool(flag) => Ok(flag),
+            _ => Err(self.expected("true or false")),
+        }
+    }
+
+    /// Whether it is a table.
+    pub(crate) fn is_table(&self) -> bool {
+        matches!(self.node.value, Value::Table(_))
     }
 
     /// A table.

@@ -84,7 +84,7 @@ impl TimeoutsOverride {
 }
 
 /// A limit that a request may switch off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Limit {
     /// This long.
     After(Duration),

@@ -4,6 +4,7 @@ pub(crate) mod adaptive;
 pub(crate) mod affinity;
 pub(crate) mod breaker;
 pub(crate) mod budget;
+pub(crate) mod cache;
 pub(crate) mod cause;
 pub(crate) mod dial;
 pub(crate) mod fair;

@@ -65,6 +65,11 @@ impl Batch {
                 false => out.push(stored.choice, self.view(stored)),
             }
         }
+        self.end()
+    }
+
+    /// The place behind all that is here.
+    pub fn end(&self) -> Place {
         match self.stored.last() {
             // It may yet grow.
             Some(last) if last.is_delta() => Place {

@@ -7,22 +7,26 @@ use crate::error::Result;
 use crate::json::Cursor;
 
 impl Request {
-    /// Appends the members whose keys `counts` to `out`: two requests whose members are the same, in whatever order and however
+    /// Appends the members that `counts`, seen with key and value's text, to `out`: two requests whose members are the same, in whatever order and however
     /// spread over lines, append the same, and others do not. A null says nothing. Strings and numbers count as they are written.
-    pub fn canonical(&self, counts: impl Fn(&str) -> bool, out: &mut Vec<u8>) {
-        let seen = self.fields().filter(|(key, _)| counts(key));
+    pub fn canonical(&self, mut counts: impl FnMut(&str, &[u8]) -> bool, out: &mut Vec<u8>) {
+        let seen = self.fields().filter(|(key, value)| counts(key, value));
         write(seen.map(|(key, value)| (key.as_bytes(), value)), out);
     }
 }
 
 /// Appends what [`Request::canonical`] would, of any object's text.
-pub fn canonical(object: &[u8], counts: impl Fn(&str) -> bool, out: &mut Vec<u8>) -> Result<()> {
+pub fn canonical(
+    object: &[u8],
+    mut counts: impl FnMut(&str, &[u8]) -> bool,
+    out: &mut Vec<u8>,
+) -> Result<()> {
     let mut cursor = Cursor::new(object);
     let members = splice::members(object, &mut cursor)?;
     let owned: Vec<(String, &[u8])> = members
         .iter()
         .map(|(key, slot)| (key.owned(), &object[slot.value.clone()]))
-        .filter(|(key, _)| counts(key))
+        .filter(|(key, value)| counts(key, value))
         .collect();
     write(
         owned.iter().map(|(key, value)| (key.as_bytes(), *value)),
@@ -88,9 +92,9 @@ mod tests {
         let mut out = Vec::new();
         Request::parse(json.to_owned())
             .unwrap()
-            .canonical(|key| key != "user", &mut out);
+            .canonical(|key, _| key != "user", &mut out);
         let mut other = Vec::new();
-        canonical(json.as_bytes(), |key| key != "user", &mut other).unwrap();
+        canonical(json.as_bytes(), |key, _| key != "user", &mut other).unwrap();
         assert_eq!(out, other, "a request is an object like any other");
         out
     }
@@ -123,8 +127,8 @@ mod tests {
     fn a_key_does_not_run_into_its_value() {
         let mut one = Vec::new();
         let mut other = Vec::new();
-        canonical(br#"{"a":1,"b":2}"#, |_| true, &mut one).unwrap();
-        canonical(br#"{"a\u001f1\u001eb":2}"#, |_| true, &mut other).unwrap();
+        canonical(br#"{"a":1,"b":2}"#, |_, _| true, &mut one).unwrap();
+        canonical(br#"{"a\u001f1\u001eb":2}"#, |_, _| true, &mut other).unwrap();
         assert_ne!(one, other);
     }
 
@@ -132,7 +136,7 @@ mod tests {
     fn only_the_last_of_equal_keys_counts_in_a_request() {
         let mut out = Vec::new();
         let request = Request::parse(r#"{"messages":[{"role":"user"}],"n":1,"n":3}"#).unwrap();
-        request.canonical(|key| key == "n", &mut out);
+        request.canonical(|key, _| key == "n", &mut out);
         assert!(out.ends_with(b"3"), "{out:?}");
         assert_eq!(out.len(), 8 + 1 + 8 + 1);
     }

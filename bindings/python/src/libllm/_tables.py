@@ -60,6 +60,7 @@ OPTION_KEYS = frozenset(
         "api_key",
         "idempotency_key",
         "extra_body",
+        "cache",
         "strategy",
         "tags",
         "session",
@@ -158,5 +159,10 @@ METRICS = frozenset(
         "target_unavailable_seconds",
         "requests_live",
         "queue_waiting_bytes",
+        "cache_hits_total",
+        "cache_misses_total",
+        "cache_joins_total",
+        "cache_bytes",
+        "cache_entries",
     )
 )

@@ -25,10 +25,10 @@ PartKind: TypeAlias = (
 Phase: TypeAlias = Literal["local", "connect", "send", "first_item", "stream", "consumer"] | str
 
 #: Why a target is asked.
-RouteReason: TypeAlias = Literal["first", "retry", "fallback"] | str
+RouteReason: TypeAlias = Literal["first", "retry", "fallback", "cache"] | str
 
 #: Who says a number.
-Source: TypeAlias = Literal["reported", "provider", "catalog", "unknown"] | str
+Source: TypeAlias = Literal["reported", "provider", "catalog", "cache", "unknown"] | str
 
 
 class AttemptDict(TypedDict, total=False):
