@@ -22,7 +22,7 @@ use crate::pace::Flowing;
 use crate::plan::Candidate;
 use crate::report::Record;
 use crate::request::Request;
-use crate::source::{Patience, Source, before, spare};
+use crate::source::{Patience, Read, Source, before, spare};
 use crate::ticket::Ticket;
 use crate::transport::{Exchanged, Route, Sent, Transport};
 
@@ -97,10 +97,7 @@ pub(crate) async fn open(
     let outlet = Outlet::open(caller, candidate, &head, ticket, record);
     let mut source = Source::new(exchanged.body, patience, first_by);
     if outlet.taps() {
-        source.tap(match job.stream {
-            true => job.limits.event,
-            false => usize::try_from(job.limits.answer).unwrap_or(usize::MAX),
-        });
+        source.tap(tap_max(job));
     }
     // Where it stays: it is too large to be handed on from future to future.
     let mut live = Box::new(Live {
@@ -149,6 +146,14 @@ pub(crate) async fn open(
             record.items_begin(live.at, ticket.started());
             return Ok(live);
         }
+    }
+}
+
+// What is passed on at once is kept only until it is known to be whole.
+fn tap_max(job: &Job) -> usize {
+    match job.stream {
+        true => job.limits.event,
+        false => usize::try_from(job.limits.answer).unwrap_or(usize::MAX),
     }
 }
 
@@ -229,22 +234,58 @@ async fn flow(
     ticket: &mut Ticket,
     record: &mut Record,
 ) -> Result<Pumped> {
-    let Live {
-        source,
-        decoder,
-        outlet,
-        screen,
-        batch,
-        at,
-        ended,
-        lead,
-    } = live;
     let mut flowing = None;
     loop {
-        if let Some(screen) = screen {
-            screen.pass(batch, ended.is_some(), record)?;
+        if let Some(screen) = &mut live.screen {
+            screen.pass(&mut live.batch, live.ended.is_some(), record)?;
         }
-        record.response.absorb(batch);
+        record.response.absorb(&live.batch);
+        if let Some(done) = live.hand_over(provider, stall, ticket).await? {
+            return Ok(Pumped::Behind(std::mem::take(&mut live.batch), done));
+        }
+        spare::give(std::mem::take(&mut live.batch));
+        if let Some(ended) = live.ended.take() {
+            let ending = ended.map_err(|error| error.with_phase(Phase::Stream))?;
+            live.end(ending, provider, stall, ticket, record).await?;
+            return Ok(Pumped::Over);
+        }
+        flowing.get_or_insert_with(Flowing::new);
+        crate::fault::point("pump");
+        let Some(read) = live.read(stall, ticket).await? else {
+            return Ok(Pumped::Behind(Batch::new(), 0));
+        };
+        let Live {
+            source,
+            decoder,
+            batch,
+            ..
+        } = live;
+        *batch = spare::take(ticket.joins());
+        live.ended = source.decode(read, decoder, batch).await.transpose();
+        live.at = live.source.last_bytes;
+        if live.batch.has_item() {
+            record.piece(live.at);
+        }
+    }
+}
+
+impl Live {
+    // Gives the batch to who follows and to whom it is for; a number if they wait for what this one does not take from there on.
+    async fn hand_over(
+        &mut self,
+        provider: &str,
+        stall: Duration,
+        ticket: &mut Ticket,
+    ) -> Result<Option<usize>> {
+        let Live {
+            source,
+            outlet,
+            screen,
+            batch,
+            at,
+            lead,
+            ..
+        } = self;
         if let Some(lead) = lead {
             lead.publish(batch);
         }
@@ -259,7 +300,7 @@ async fn flow(
                 };
                 match waited {
                     Some(delivered) => delivered?,
-                    None => return Ok(Pumped::Behind(std::mem::take(batch), done)),
+                    None => return Ok(Some(done)),
                 }
             }
             _ => match screen.as_mut().filter(|screen| screen.holds()) {
@@ -270,26 +311,48 @@ async fn flow(
                 }
             },
         }
-        spare::give(std::mem::take(batch));
-        if let Some(ended) = ended.take() {
-            let ending = ended.map_err(|error| error.with_phase(Phase::Stream))?;
-            record.incomplete = ending.incomplete;
-            record.response.finish(!ending.incomplete);
-            if let Some(screen) = screen {
-                screen.check(record)?;
-                for batch in screen.held.drain(..) {
-                    outlet
-                        .deliver(&batch, source, provider, *at, ticket, stall)
-                        .await?;
-                }
+        Ok(None)
+    }
+
+    // The provider has said all: so has the record, and what a screen held back goes its way.
+    async fn end(
+        &mut self,
+        ending: Ending,
+        provider: &str,
+        stall: Duration,
+        ticket: &mut Ticket,
+        record: &mut Record,
+    ) -> Result<()> {
+        let Live {
+            source,
+            outlet,
+            screen,
+            at,
+            ..
+        } = self;
+        record.incomplete = ending.incomplete;
+        record.response.finish(!ending.incomplete);
+        if let Some(screen) = screen {
+            screen.check(record)?;
+            for batch in screen.held.drain(..) {
+                outlet
+                    .deliver(&batch, source, provider, *at, ticket, stall)
+                    .await?;
             }
-            record.last_bytes = Some(*at);
-            outlet.finish(*at, ticket, stall).await?;
-            return Ok(Pumped::Over);
         }
-        flowing.get_or_insert_with(Flowing::new);
-        crate::fault::point("pump");
-        let read = loop {
+        record.last_bytes = Some(*at);
+        outlet.finish(*at, ticket, stall).await
+    }
+
+    // The next bytes, or how they ended; nothing if others wait for them and this one's consumer is paused.
+    async fn read(&mut self, stall: Duration, ticket: &mut Ticket) -> Result<Option<Read>> {
+        let Live {
+            source,
+            outlet,
+            lead,
+            ..
+        } = self;
+        loop {
             if ticket.live().is_paused() {
                 let waiting = std::pin::pin!(ticket.wait_while_paused(stall));
                 match lead {
@@ -297,7 +360,7 @@ async fn flow(
                         let waiting = std::pin::pin!(lead.unless_followed(waiting));
                         match source.meanwhile(waiting).await {
                             Some(resumed) => resumed?,
-                            None => return Ok(Pumped::Behind(Batch::new(), 0)),
+                            None => return Ok(None),
                         }
                     }
                     _ => source.meanwhile(waiting).await?,
@@ -306,14 +369,8 @@ async fn flow(
             }
             let read = source.read(ticket.live()).await;
             if let Some(read) = read.map_err(|error| error.with_phase(Phase::Stream))? {
-                break read;
+                return Ok(Some(read));
             }
-        };
-        *batch = spare::take(ticket.joins());
-        *ended = source.decode(read, decoder, batch).await.transpose();
-        *at = source.last_bytes;
-        if batch.has_item() {
-            record.piece(*at);
         }
     }
 }
