@@ -76,7 +76,7 @@ pub(crate) enum Pumped {
     Over,
     /// Others wait for what follows, and this request's consumer does not take what is here: the events that it still has to get, from
     /// this one on.
-    Behind(Batch, usize),
+    Behind(Box<Batch>, usize),
 }
 
 // Everything that may be retried or fallen back from ends here, before the first item.
@@ -199,21 +199,8 @@ fn wants_packed(request: &Request) -> bool {
     format.is_some_and(|format| format.starts_with(b"\"base64"))
 }
 
-// After the first item: hand over, read on. Nothing is tried again.
+/// After the first item: hand over, read on. Nothing is tried again. An answer that others wait for may be given up to them.
 pub(crate) async fn pump(
-    mut live: Box<Live>,
-    provider: &str,
-    stall: Duration,
-    ticket: &mut Ticket,
-    record: &mut Record,
-) -> Result<()> {
-    pump_on(&mut live, provider, stall, ticket, record)
-        .await
-        .map(drop)
-}
-
-/// The same of an answer that others may wait for: it may be given up to them.
-pub(crate) async fn pump_on(
     live: &mut Live,
     provider: &str,
     stall: Duration,
@@ -222,7 +209,7 @@ pub(crate) async fn pump_on(
 ) -> Result<Pumped> {
     let outcome = flow(live, provider, stall, ticket, record).await;
     if let Err(error) = &outcome {
-        live.outlet.broken(error, ticket, stall).await;
+        Box::pin(live.outlet.broken(error, ticket, stall)).await;
     }
     outcome
 }
@@ -241,18 +228,19 @@ async fn flow(
         }
         record.response.absorb(&live.batch);
         if let Some(done) = live.hand_over(provider, stall, ticket).await? {
-            return Ok(Pumped::Behind(std::mem::take(&mut live.batch), done));
+            let rest = Box::new(std::mem::take(&mut live.batch));
+            return Ok(Pumped::Behind(rest, done));
         }
         spare::give(std::mem::take(&mut live.batch));
         if let Some(ended) = live.ended.take() {
             let ending = ended.map_err(|error| error.with_phase(Phase::Stream))?;
-            live.end(ending, provider, stall, ticket, record).await?;
+            Box::pin(live.end(ending, provider, stall, ticket, record)).await?;
             return Ok(Pumped::Over);
         }
         flowing.get_or_insert_with(Flowing::new);
         crate::fault::point("pump");
         let Some(read) = live.read(stall, ticket).await? else {
-            return Ok(Pumped::Behind(Batch::new(), 0));
+            return Ok(Pumped::Behind(Box::default(), 0));
         };
         let Live {
             source,
@@ -277,41 +265,50 @@ impl Live {
         stall: Duration,
         ticket: &mut Ticket,
     ) -> Result<Option<usize>> {
+        if let Some(lead) = &mut self.lead {
+            lead.publish(&self.batch);
+            if self.outlet.is_events() {
+                // Rare, and larger than all the rest: streams that nobody follows need not have room for it.
+                return Box::pin(self.hand_over_followed(provider, stall, ticket)).await;
+            }
+        }
         let Live {
             source,
             outlet,
             screen,
             batch,
             at,
-            lead,
             ..
         } = self;
-        if let Some(lead) = lead {
-            lead.publish(batch);
-        }
-        match lead {
-            Some(lead) if outlet.is_events() => {
-                let mut done = 0;
-                let waited = {
-                    let delivering = ticket.deliver_from(batch, &mut done, provider, *at, stall);
-                    let delivering = std::pin::pin!(delivering);
-                    let waiting = std::pin::pin!(lead.unless_followed(delivering));
-                    source.meanwhile(waiting).await
-                };
-                match waited {
-                    Some(delivered) => delivered?,
-                    None => return Ok(Some(done)),
-                }
+        match screen.as_mut().filter(|screen| screen.holds()) {
+            Some(screen) => screen.held.push(std::mem::take(batch)),
+            None => {
+                let delivering = outlet.deliver(batch, source, provider, *at, ticket, stall);
+                delivering.await?;
             }
-            _ => match screen.as_mut().filter(|screen| screen.holds()) {
-                Some(screen) => screen.held.push(std::mem::take(batch)),
-                None => {
-                    let delivering = outlet.deliver(batch, source, provider, *at, ticket, stall);
-                    delivering.await?;
-                }
-            },
         }
         Ok(None)
+    }
+
+    async fn hand_over_followed(
+        &mut self,
+        provider: &str,
+        stall: Duration,
+        ticket: &mut Ticket,
+    ) -> Result<Option<usize>> {
+        let (Some(lead), mut done) = (&self.lead, 0) else {
+            return Ok(None);
+        };
+        let waited = {
+            let delivering = ticket.deliver_from(&self.batch, &mut done, provider, self.at, stall);
+            let delivering = std::pin::pin!(delivering);
+            let waiting = std::pin::pin!(lead.unless_followed(delivering));
+            self.source.meanwhile(waiting).await
+        };
+        match waited {
+            Some(delivered) => delivered.map(|()| None),
+            None => Ok(Some(done)),
+        }
     }
 
     // The provider has said all: so has the record, and what a screen held back goes its way.
@@ -344,30 +341,30 @@ impl Live {
         outlet.finish(*at, ticket, stall).await
     }
 
+    // Waits while this one's consumer is paused; false if others wait for what follows.
+    async fn resumed(&mut self, stall: Duration, ticket: &mut Ticket) -> Result<bool> {
+        let waiting = std::pin::pin!(ticket.wait_while_paused(stall));
+        match &self.lead {
+            Some(lead) if self.outlet.is_events() => {
+                let waiting = std::pin::pin!(lead.unless_followed(waiting));
+                match self.source.meanwhile(waiting).await {
+                    Some(resumed) => resumed?,
+                    None => return Ok(false),
+                }
+            }
+            _ => self.source.meanwhile(waiting).await?,
+        }
+        self.source.touch();
+        Ok(true)
+    }
+
     // The next bytes, or how they ended; nothing if others wait for them and this one's consumer is paused.
     async fn read(&mut self, stall: Duration, ticket: &mut Ticket) -> Result<Option<Read>> {
-        let Live {
-            source,
-            outlet,
-            lead,
-            ..
-        } = self;
         loop {
-            if ticket.live().is_paused() {
-                let waiting = std::pin::pin!(ticket.wait_while_paused(stall));
-                match lead {
-                    Some(lead) if outlet.is_events() => {
-                        let waiting = std::pin::pin!(lead.unless_followed(waiting));
-                        match source.meanwhile(waiting).await {
-                            Some(resumed) => resumed?,
-                            None => return Ok(None),
-                        }
-                    }
-                    _ => source.meanwhile(waiting).await?,
-                }
-                source.touch();
+            if ticket.live().is_paused() && !Box::pin(self.resumed(stall, ticket)).await? {
+                return Ok(None);
             }
-            let read = source.read(ticket.live()).await;
+            let read = self.source.read(ticket.live()).await;
             if let Some(read) = read.map_err(|error| error.with_phase(Phase::Stream))? {
                 return Ok(Some(read));
             }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use libllm_proto::event::{Batch, Usage};
 use libllm_proto::response::Response;
 
-use crate::attempt::{Live, Pumped, pump_on};
+use crate::attempt::{Live, Pumped, pump};
 use crate::call::Job;
 use crate::clock;
 use crate::error::{Error, Phase, Result};
@@ -296,7 +296,7 @@ pub(crate) async fn carry(
         let Some(live) = &mut held.live else {
             return Ok(());
         };
-        match pump_on(live, provider, stall, ticket, record).await {
+        match pump(live, provider, stall, ticket, record).await {
             Ok(Pumped::Over) => {
                 if let Some(mut lead) = held.end() {
                     lead.complete(record);

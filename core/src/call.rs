@@ -319,7 +319,7 @@ async fn drive(
             }
             Err(error) => Err(error),
         };
-        let (live, target) = match committed {
+        let (mut live, target) = match committed {
             Ok(committed) => committed,
             Err(error) => return Box::pin(refused(job, error, ticket, record)).await,
         };
@@ -335,7 +335,11 @@ async fn drive(
         let (provider, stall) = (&target.provider.id, target.timeouts.consumer_stall);
         let outcome = match live.is_led() {
             true => Box::pin(cached::carry(live, &target, ticket, record)).await,
-            false => pump(live, provider, stall, ticket, record).await,
+            false => {
+                let pumping = pump(&mut live, provider, stall, ticket, record);
+                // A box each: allocators keep what is below a kilobyte in better order than what is above.
+                Box::pin(pumping).await.map(drop)
+            }
         };
         let outcome = outcome.map_err(|error| discreet(error, &target));
         record.end(&target, outcome.as_ref().err(), clock::now() - begun);
