@@ -641,7 +641,7 @@ impl Record {
         }
         let mut attempt = report::attempt(&self.target, self.reason, error, took);
         attempt.cause = self.cause;
-        self.attempts.push(attempt);
+        self.tried(attempt);
     }
 
     /// An error that came from outside, a cancel or the deadline, ends the attempt that is under way, too.
@@ -657,7 +657,7 @@ impl Record {
         }
         let mut attempt = report::attempt(&self.target, self.reason, Some(&error), took);
         attempt.cause = self.cause;
-        self.attempts.push(attempt);
+        self.tried(attempt);
         error
     }
 }

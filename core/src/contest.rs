@@ -224,7 +224,7 @@ impl<'j> Field<'j> {
             let target = &self.job.candidates[runner.target].target;
             let error = Error::new(ErrorKind::Canceled, "another target answered first");
             let took = now - runner.begun;
-            record.attempts.push(report::attempt(
+            record.tried(report::attempt(
                 target,
                 reason(runner.hedge),
                 Some(&error),

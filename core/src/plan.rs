@@ -100,7 +100,7 @@ pub(crate) fn candidates(
         stream,
     };
     let mut candidates = Groups::of(&plan)?;
-    candidates.request = stripped;
+    candidates.request = stripped.map(Box::new);
     Ok(candidates)
 }
 

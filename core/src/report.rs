@@ -78,6 +78,14 @@ pub(crate) struct Record {
 }
 
 impl Record {
+    /// One more attempt is over. Most calls need one, and it is not there while they stream.
+    pub(crate) fn tried(&mut self, attempt: Attempt) {
+        if self.attempts.is_empty() {
+            self.attempts.reserve_exact(1);
+        }
+        self.attempts.push(attempt);
+    }
+
     pub(crate) fn new(now: Instant) -> Record {
         Record {
             began: now,
@@ -92,8 +100,7 @@ impl Record {
             begun: now,
             held: Held::default(),
             underway: None,
-            // Most calls need one.
-            attempts: Vec::with_capacity(1),
+            attempts: Vec::new(),
             cause: None,
             target: Target::default(),
             wire: "",

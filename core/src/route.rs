@@ -33,7 +33,7 @@ pub(crate) struct Candidates {
     /// How it came to these candidates.
     pub(crate) notes: Notes,
     /// The request as it is sent, if words in it were meant for us.
-    pub(crate) request: Option<Request>,
+    pub(crate) request: Option<Box<Request>>,
     /// When a second one is asked because the first is slow.
     pub(crate) hedge: Option<Hedge>,
     /// How many are asked at once, where the strategy is a race.
@@ -141,7 +141,7 @@ impl Candidates {
             let mut dial = crate::lock(&tally.dial);
             dial.chose(score.cost_weight, goal(score), cost, latency);
         }
-        self.request.take().unwrap_or(request)
+        self.request.take().map_or(request, |stripped| *stripped)
     }
 
     /// This one and those that may be asked in its place when it is full: none that are for another cause.
