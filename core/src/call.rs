@@ -3,7 +3,7 @@
 //!
 //! Long: a call is read from top to bottom, in one place.
 
-use std::future::{Future as _, poll_fn};
+use std::future::{Future, poll_fn};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -163,65 +163,71 @@ pub(crate) struct Answered {
 }
 
 /// Runs one call to its end and says how it ended.
-pub(crate) async fn run(job: Box<Job>, mut ticket: Ticket) {
-    let mut record = Record::new(job.began);
-    // A connection that was opened is no answer of a model.
-    record.counted = (job.counted && !job.asked.warms).then(|| job.asked.operation.name());
-    let (with_text, place) = (job.asked.message, job.answer.clone());
-    let total = job
-        .candidates
-        .first()
-        .and_then(|first| first.timeouts.total);
-    let deadline = total.and_then(|total| ticket.started().checked_add(total));
-    let live = ticket.live().clone();
-    let meter = Meter::new(&job.catalog, &job.request);
-    let outcome = {
-        // Boxed, so that the call is small while it is moved to its shard.
-        let mut work = Box::pin(attended(job, &mut ticket, &mut record, deadline));
-        let mut alarm = Alarm::default();
-        poll_fn(|cx| {
-            if live.listen(cx) {
-                return Poll::Ready(Err(Error::new(ErrorKind::Canceled, "canceled")));
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an async function would keep its ticket twice"
+)]
+pub(crate) fn run(job: Box<Job>, mut ticket: Ticket) -> impl Future<Output = ()> {
+    async move {
+        let mut record = Record::new(job.began);
+        // A connection that was opened is no answer of a model.
+        record.counted = (job.counted && !job.asked.warms).then(|| job.asked.operation.name());
+        let (with_text, place) = (job.asked.message, job.answer.clone());
+        let total = job
+            .candidates
+            .first()
+            .and_then(|first| first.timeouts.total);
+        let deadline = total.and_then(|total| ticket.started().checked_add(total));
+        let live = ticket.live().clone();
+        let meter = Meter::new(&job.catalog, &job.request);
+        let outcome = {
+            // Boxed, so that the call is small while it is moved to its shard.
+            let mut work = Box::pin(attended(job, &mut ticket, &mut record, deadline));
+            let mut alarm = Alarm::default();
+            poll_fn(|cx| {
+                if live.listen(cx) {
+                    return Poll::Ready(Err(Error::new(ErrorKind::Canceled, "canceled")));
+                }
+                match work.as_mut().poll(cx) {
+                    Poll::Pending => alarm.poll(cx, deadline).map(|()| Err(out_of_time(total))),
+                    ready => ready,
+                }
+            })
+            .await
+        };
+        let outcome = outcome.map_err(|error| record.interrupted(error));
+        record.tell_flags();
+        let spent = record.response.usage().filter(|_| !record.cached);
+        record.held.over(outcome.as_ref().err(), spent);
+        let usage = record.response.usage();
+        record.cost = match record.cached {
+            true => Cost::nothing(),
+            false => meter.cost(usage, &record.target, record.price.as_ref()),
+        };
+        let ended = Ended::of(&record, outcome.as_ref().err(), ticket.hosted, clock::now());
+        ended.count(ticket.process());
+        let took = ended.at - ticket.started();
+        match &outcome {
+            Ok(()) => {
+                tracing::debug!(target: "libllm", request = ticket.id(), to = %record.target, ms = took.as_millis() as u64, "done");
+                let json = report::done(&record, ticket.id(), with_text, took);
+                if let Some(place) = place {
+                    *crate::lock(&place) = Some(answered(&record, ticket.id(), &json));
+                }
+                ticket.finish(EventType::Done, Status::Ok, &json);
             }
-            match work.as_mut().poll(cx) {
-                Poll::Pending => alarm.poll(cx, deadline).map(|()| Err(out_of_time(total))),
-                ready => ready,
+            Err(error) => {
+                tracing::warn!(target: "libllm", request = ticket.id(), to = %record.target, kind = error.kind().name(), "{error}");
+                ticket.finish(
+                    EventType::Error,
+                    error.status(),
+                    &report::failed(&record, error),
+                );
             }
-        })
-        .await
-    };
-    let outcome = outcome.map_err(|error| record.interrupted(error));
-    record.tell_flags();
-    let spent = record.response.usage().filter(|_| !record.cached);
-    record.held.over(outcome.as_ref().err(), spent);
-    let usage = record.response.usage();
-    record.cost = match record.cached {
-        true => Cost::nothing(),
-        false => meter.cost(usage, &record.target, record.price.as_ref()),
-    };
-    let ended = Ended::of(&record, outcome.as_ref().err(), ticket.hosted, clock::now());
-    ended.count(ticket.process());
-    let took = ended.at - ticket.started();
-    match &outcome {
-        Ok(()) => {
-            tracing::debug!(target: "libllm", request = ticket.id(), to = %record.target, ms = took.as_millis() as u64, "done");
-            let json = report::done(&record, ticket.id(), with_text, took);
-            if let Some(place) = place {
-                *crate::lock(&place) = Some(answered(&record, ticket.id(), &json));
-            }
-            ticket.finish(EventType::Done, Status::Ok, &json);
         }
-        Err(error) => {
-            tracing::warn!(target: "libllm", request = ticket.id(), to = %record.target, kind = error.kind().name(), "{error}");
-            ticket.finish(
-                EventType::Error,
-                error.status(),
-                &report::failed(&record, error),
-            );
+        if let Some(account) = ticket.account.take() {
+            account.tell(&ended);
         }
-    }
-    if let Some(account) = ticket.account.take() {
-        account.tell(&ended);
     }
 }
 
@@ -324,13 +330,7 @@ async fn drive(
             Err(error) => return Box::pin(refused(job, error, ticket, record)).await,
         };
         // A stream may last for hours: what was asked is not kept for it, unless it may be asked again.
-        let kept = match job.restarts() && !live.is_led() {
-            true => Some(job),
-            false => {
-                drop(job);
-                None
-            }
-        };
+        let kept = Some(job).filter(|job| job.restarts() && !live.is_led());
         let begun = record.begun;
         let (provider, stall) = (&target.provider.id, target.timeouts.consumer_stall);
         let outcome = match live.is_led() {
