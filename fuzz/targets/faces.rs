@@ -23,8 +23,11 @@ pub(crate) fn posted(data: &[u8]) {
     };
     outline.request().expect("an outline is a request");
     let routed = inbound::routed(&body, br#"{"model":"m"}"#).expect("an object can be routed");
-    let routed: Value = serde_json::from_slice(&routed).expect("what is routed is JSON");
-    assert_eq!(routed["model"], MODEL);
+    json::check(&routed).expect("what is routed is JSON");
+    // Numbers that no machine has are JSON, but none that this parser holds.
+    if let Ok(routed) = serde_json::from_slice::<Value>(&routed) {
+        assert_eq!(routed["model"], MODEL);
+    }
     let face = inbound::of_path(PATHS[usize::from(knobs.0[1]) % PATHS.len()]).expect("a face");
     let echo = face.echo(&body).expect("an object has an echo");
     assert!(echo.is_empty() || json::check(format!("{{{}}}", &echo[1..]).as_bytes()).is_ok());

@@ -414,7 +414,7 @@ impl<'a> Cursor<'a> {
             return Err(self.fail(what));
         }
         if self.depth == DEPTH_MAX {
-            let message = format!("json nests deeper than {DEPTH_MAX} levels");
+            let message = format!("json nests deeper than the limit of {DEPTH_MAX} levels");
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
         self.depth += 1;

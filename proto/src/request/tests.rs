@@ -169,7 +169,10 @@ fn what_is_no_utf8_is_refused_by_place() {
 fn depth_is_bounded() {
     let nested = format!(r#""x":{}{}"#, "[".repeat(200), "]".repeat(200));
     let error = Request::parse(with(&nested)).unwrap_err();
-    assert_eq!(error.message(), "json nests deeper than 128 levels");
+    assert_eq!(
+        error.message(),
+        "json nests deeper than the limit of 128 levels"
+    );
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
 }
 
