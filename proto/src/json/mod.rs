@@ -469,6 +469,7 @@ impl<'a> Cursor<'a> {
 pub const KEY_MAX: usize = 64;
 
 /// Where in `whole` a part of it lies that was cut out of it; `None` if it was not.
+#[cfg(feature = "gemini")]
 pub(crate) fn place_in(part: &[u8], whole: &[u8]) -> Option<std::ops::Range<usize>> {
     let start = part.as_ptr().addr().checked_sub(whole.as_ptr().addr())?;
     let end = start.checked_add(part.len())?;
