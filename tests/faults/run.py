@@ -134,7 +134,9 @@ def configuration(built, authority):
         providers[f"{name}-short"] = {**place, "timeouts": {"connect": CONNECT_S}}
         providers[f"{name}-http2"] = {**place, "http2": {"mode": "prior_knowledge"}}
     return {"providers": providers, "memory": {"max_event": faults.MAX_EVENT, "max_answer": faults.MAX_ANSWER},
-            "retry": {"max_attempts": expected.MAX_ATTEMPTS}}
+            # A matrix of failures is what budgets and breakers are there to stop.
+            "retry": {"max_attempts": expected.MAX_ATTEMPTS, "budget": {"bucket": 0, "ratio": 1, "floor": 1_000_000}},
+            "health": {"breaker": {"enabled": False}}}
 
 
 def in_this_build(dialect, authority):
