@@ -33,7 +33,7 @@ shared=$libdir/libllm.so.$abi
 readelf -dW "$shared" > "$LLM_WORK/dynamic"
 check 'the soname has the number of the ABI' grep -q "SONAME.*\[libllm.so.$abi\]" "$LLM_WORK/dynamic"
 check 'stays mapped after dlclose, relocated before use' bash -c "grep -q 'FLAGS_1.*NOW.*NODELETE' '$LLM_WORK/dynamic'"
-check 'needs what the tested library needs' diff <(readelf -dW "$LLM_LIB_DIR/libllm.so" | grep -o 'NEEDED.*') <(grep -o 'NEEDED.*' "$LLM_WORK/dynamic")
+check 'needs what the tested library needs' diff <(readelf -dW "$LLM_LIB_DIR/libllm.so" | grep -o 'NEEDED.*' | sort) <(grep -o 'NEEDED.*' "$LLM_WORK/dynamic" | sort)
 nm -D --defined-only "$shared" | awk '$2 != "A" { print $3 }' | sort > "$LLM_WORK/exported"
 check 'exports llm_* and nothing else, with a version' diff <(sed "s/\$/@@LIBLLM_$abi/" "$root/ffi/llm.symbols") "$LLM_WORK/exported"
 nm -g --defined-only "$libdir/libllm.a" | awk 'NF == 3 { print $3 }' | sort > "$LLM_WORK/visible"
