@@ -145,3 +145,10 @@ def test_flags_and_names_are_those_of_the_typed_dict() -> None:
     assert set(RequestOptions.__annotations__) == _options.NAMES
     made = _options.Compiled({"raw": True, "coalesce": False, "cache": False})
     assert made.flags == 1 | 2 | 4
+
+
+def test_what_the_cache_is_to_a_request_crosses_as_it_is() -> None:
+    assert _options.Compiled({"cache": False}).struct.options_json is None
+    made = _options.Compiled({"cache": {"ttl": 60, "tags": ["a"]}})
+    assert made.flags == 0
+    assert json.loads(made.struct.options_json) == {"cache": {"ttl": 60, "tags": ["a"]}}

@@ -24,6 +24,7 @@ _PLAIN = {
     "api_key": "api_key",
     "idempotency_key": "idempotency_key",
     "extra_body": "extra_body",
+    "cache": "cache",
     "strategy": "strategy",
     "tags": "tags",
     "session": "session",
@@ -34,7 +35,7 @@ _PLAIN = {
 NAMES = frozenset(
     (
         *_PLAIN, "provider", "operation", "timeout", "first_token_timeout", "idle_timeout",
-        "max_retries", "raw", "coalesce", "cache", "options",
+        "max_retries", "raw", "coalesce", "options",
     )
 )  # fmt: skip
 
@@ -78,6 +79,7 @@ def _flags(given: Mapping[str, Any]) -> int:
     if given.get("coalesce") is False:
         flags |= _abi.OPT_NO_COALESCE
     if given.get("cache") is False:
+        # A flag, so that no JSON is made and read for the commonest form.
         flags |= _abi.OPT_NO_CACHE
     return flags
 
@@ -86,7 +88,7 @@ def _cold(given: Mapping[str, Any]) -> dict[str, Any]:
     cold = dict(given.get("options") or {})
     for name, key in _PLAIN.items():
         value = given.get(name)
-        if value is not None:
+        if value is not None and not (key == "cache" and value is False):
             cold[key] = list(value) if name == "fallbacks" else value
     if given.get("max_retries") is not None:
         # The library counts attempts, SDKs count what comes after the first.

@@ -89,7 +89,8 @@ class RequestOptions(TypedDict, total=False):
     raw: bool
     #: False: one event for each delta, even when the consumer lags.
     coalesce: bool
-    #: False: neither read nor fill the cache.
-    cache: bool
+    #: False: neither read nor fill the cache; "refresh": ask anew and keep the answer;
+    #: or an object of `refresh`, `ttl`, `tags` and `key`.
+    cache: bool | str | Mapping[str, Any]
     #: Keys of the library's options_json that are not named here.
     options: Mapping[str, Any] | None
