@@ -25,8 +25,8 @@ step 'licences, sources, bans'
 deny=$(command -v cargo-deny || true)
 if [ -z "$deny" ]; then
     deny=$target/tools/bin/cargo-deny
-    # Kept with the build: it takes minutes, once.
-    [ -x "$deny" ] || "$cargo" install cargo-deny --version 0.20.2 --locked --root "$target/tools" --target-dir "$target/tools/build"
+    # Kept with the build: it takes minutes, once. Nothing that it does is slow enough to be worth optimising it.
+    [ -x "$deny" ] || "$cargo" install cargo-deny --version 0.20.2 --locked --debug --root "$target/tools" --target-dir "$target/tools/build"
 fi
 "$deny" --log-level error check --hide-inclusion-graph bans licenses sources
 
