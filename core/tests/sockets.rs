@@ -95,10 +95,12 @@ fn read_request(stream: &mut TcpStream) -> bool {
 fn chunked(stream: &mut TcpStream, body: &[u8]) {
     let head =
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+    // In one piece: were the last chunk to come after the answer's end, the next request might not find the connection free yet.
+    let mut answer = format!("{head}{:x}\r\n", body.len()).into_bytes();
+    answer.extend_from_slice(body);
+    answer.extend_from_slice(b"\r\n0\r\n\r\n");
     // The client may have gone.
-    let _ = stream.write_all(format!("{head}{:x}\r\n", body.len()).as_bytes());
-    let _ = stream.write_all(body);
-    let _ = stream.write_all(b"\r\n0\r\n\r\n");
+    let _ = stream.write_all(&answer);
 }
 
 fn refuse(stream: &mut TcpStream, status: &str, headers: &str) {
