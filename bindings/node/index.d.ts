@@ -105,7 +105,7 @@ export interface RequestOptions {
   /** Ask this provider; the request's model is then its own name for it. */
   provider?: string;
   /** What is asked; "chat" if left out. "warm" sends nothing and has a connection stand. */
-  operation?: Open<'chat' | 'completion' | 'warm'>;
+  operation?: Open<'chat' | 'completion' | 'responses' | 'warm' | keyof Operations>;
   /** The whole request, retries included. */
   timeout?: number;
   /** Until the first token; then the next target is tried. */
@@ -261,6 +261,12 @@ export interface ReroutedEvent {
   voids: boolean;
 }
 
+/** The whole answer of an operation that is no conversation: JSON, or bytes of `media_type` of the `done` event. */
+export interface ResultEvent {
+  type: 'result';
+  data: Uint8Array;
+}
+
 /** An event of a newer library; safe to ignore. */
 export interface UnknownEvent {
   type: 'unknown';
@@ -276,6 +282,7 @@ export type StreamEvent =
   | ToolArgsEvent
   | PartEvent
   | RawEvent
+  | ResultEvent
   | ReroutedEvent
   | Done
   | UnknownEvent;
@@ -367,8 +374,100 @@ export class Answer {
   readonly tool_calls: ToolCall[];
   /** All n answers. */
   readonly choices: Choice[];
+  /** Of an operation that is no conversation: its JSON, or bytes of `media_type`; else null. */
+  readonly contents: Uint8Array | null;
+  /** What `contents` are if they are no JSON, such as "audio/mpeg". */
+  readonly media_type: string | null;
+  /** `contents`, parsed; null if they are no JSON. */
+  readonly result: { [key: string]: unknown } | null;
   /** A chat.completion object, as OpenAI's API would have answered; the library's own words are in `libllm`. */
   toJSON(): { object: 'chat.completion'; choices: Choice[]; [key: string]: unknown };
+}
+
+// ---- What is asked beside conversations (docs/operations.md); what is not here comes and goes as it is
+
+export interface EmbeddingsRequest {
+  model?: string;
+  /** Texts; other things (token lists, pictures) where the provider knows them. */
+  input: string | string[] | number[] | number[][] | Record<string, unknown> | Record<string, unknown>[];
+  dimensions?: number;
+  encoding_format?: Open<'float' | 'base64'>;
+  input_type?: Open<'query' | 'document'>;
+  user?: string;
+  [key: string]: unknown;
+}
+
+export interface Embeddings {
+  object: 'list';
+  data: {
+    object: 'embedding';
+    /** The text's place in `input`. */
+    index: number;
+    /** Base64 text if the request says so in `encoding_format`. */
+    embedding: number[];
+    [key: string]: unknown;
+  }[];
+  model?: string;
+  usage: { prompt_tokens: number | null; total_tokens: number | null };
+  [key: string]: unknown;
+}
+
+export interface RerankRequest {
+  model?: string;
+  query: string;
+  documents: (string | Record<string, unknown>)[];
+  top_n?: number;
+  return_documents?: boolean;
+  [key: string]: unknown;
+}
+
+export interface Ranking {
+  /** Best first. */
+  results: {
+    /** The document's place in the request. */
+    index: number;
+    relevance_score: number;
+    document?: { text?: string; [key: string]: unknown };
+    [key: string]: unknown;
+  }[];
+  [key: string]: unknown;
+}
+
+export interface ModelList {
+  object: 'list';
+  data: { id: string; object: 'model'; [key: string]: unknown }[];
+  /** What `page` of the next request is, if there is more. */
+  next_page?: string;
+  [key: string]: unknown;
+}
+
+export interface TokenCount {
+  object: 'token_count';
+  prompt_tokens: number;
+  source: Open<'provider' | 'estimated'>;
+}
+
+/** What an operation is asked, and how it is answered. */
+export interface Operations {
+  embeddings: [EmbeddingsRequest, Embeddings];
+  rerank: [RerankRequest, Ranking];
+  /** With the option `provider`. */
+  models: [{ page?: string; [key: string]: unknown }, ModelList];
+  moderation: [
+    { model?: string; input: unknown; [key: string]: unknown },
+    { results: { flagged: boolean; [key: string]: unknown }[]; [key: string]: unknown },
+  ];
+  count_tokens: [ChatRequest, TokenCount];
+  images: [
+    { model?: string; prompt: string; [key: string]: unknown },
+    { data: { b64_json?: string; url?: string; [key: string]: unknown }[]; [key: string]: unknown },
+  ];
+  speech: [{ model?: string; input: string; voice?: unknown; [key: string]: unknown }, { data: Uint8Array; media_type: string | null }];
+  transcription: [
+    { model?: string; file: string | { data: string; filename?: string; content_type?: string }; [key: string]: unknown },
+    { text: string; [key: string]: unknown },
+  ];
+  explain: [ChatRequest, { object: 'route'; candidates: { target: string; [key: string]: unknown }[]; [key: string]: unknown }];
 }
 
 // ---- Streams
@@ -386,7 +485,7 @@ export interface EventReader extends AsyncIterableIterator<StreamEvent> {
   final(): Promise<Answer>;
   /** Two readers of the same events; each event is kept until both have read it, so read both. */
   tee(): [EventReader, EventReader];
-  /** Server-sent events, one JSON object each; an error is an event named `error`. `raw` events are left out. */
+  /** Server-sent events, one JSON object each; an error is an event named `error`. `raw` and `result` events are left out. */
   toReadableStream(): ReadableStream<Uint8Array>;
   /** toReadableStream() as the body of a Response. */
   toResponse(init?: ResponseInit): Response;
@@ -412,6 +511,17 @@ export class LLM {
   /** The whole answer to a request, or to a model's name and a prompt. */
   chat(request: ChatRequest, options?: RequestOptions): Promise<Answer>;
   chat(model: string, prompt: string | Message[], options?: RequestOptions): Promise<Answer>;
+  /** Vectors of texts, in OpenAI's shape: the numbers are `data[0].embedding`. */
+  embed(request: EmbeddingsRequest, options?: RequestOptions): Promise<Embeddings>;
+  embed(model: string, texts: string | string[], options?: RequestOptions): Promise<Embeddings>;
+  /** What is no conversation: rankings, lists of models, pictures, speech. */
+  ask<Name extends keyof Operations>(
+    operation: Name,
+    request?: Operations[Name][0],
+    options?: RequestOptions,
+  ): Promise<Operations[Name][1]>;
+  /** One that a newer library knows. */
+  ask(operation: string, request?: Record<string, unknown>, options?: RequestOptions): Promise<Record<string, unknown>>;
   /** The answer's events as they come. Throws what the library refuses at once. */
   stream(request: ChatRequest, options?: RequestOptions): Stream;
   stream(model: string, prompt: string | Message[], options?: RequestOptions): Stream;

@@ -37,6 +37,8 @@ class Call {
   #thrown = false;
   #text = '';
   #messages = null;
+  // What an operation that is answered in one piece said, in bytes.
+  #contents = null;
 
   constructor(joins, signal, handle) {
     this.#joins = joins;
@@ -218,6 +220,9 @@ class Call {
         return { type: 'part', data: JSON.parse(data), choice };
       case abi.RAW:
         return { type: 'raw', data };
+      case abi.RESULT:
+        this.#contents = data;
+        return { type: 'result', data };
       default:
         return { type: 'unknown', number: type, data };
     }
@@ -232,6 +237,7 @@ class Call {
     if (told.voids) {
       this.#text = '';
       this.#messages = null;
+      this.#contents = null;
     }
     if (told.reason === 'first') {
       return null;
@@ -256,7 +262,7 @@ class Call {
     if (this.#text !== '') {
       this.#message(0).content = this.#text;
     }
-    return new Answer(this.#done, this.#messages ?? []);
+    return new Answer(this.#done, this.#messages ?? [], this.#contents);
   }
 }
 

@@ -111,6 +111,19 @@ class LLM {
     return call.answer();
   }
 
+  /** Whatever else is asked (docs/operations.md), answered in one piece: parsed JSON, or bytes and their media type. */
+  async ask(operation, request = {}, options) {
+    const answer = await this.#start(request, { ...options, operation }, undefined, false).answer();
+    return answer.result ?? { data: answer.contents, media_type: answer.media_type };
+  }
+
+  /** Vectors in OpenAI's shape, of a whole request or of a model's name and texts. */
+  async embed(request, texts, options) {
+    return typeof request === 'string'
+      ? this.ask('embeddings', { model: request, input: texts }, options)
+      : this.ask('embeddings', request, texts);
+  }
+
   stream(request, prompt, options) {
     return new Stream(this.#start(request, prompt, options, true));
   }

@@ -49,7 +49,7 @@ class Reader {
             const { value, done } = await this.next();
             if (done) {
               controller.close();
-            } else if (value.type !== 'raw') {
+            } else if (value.type !== 'raw' && value.type !== 'result') {
               controller.enqueue(encoder.encode(`data: ${JSON.stringify(value)}\n\n`));
             }
           } catch (error) {

@@ -107,10 +107,30 @@ class Done extends Account {
 /** A whole answer. */
 class Answer extends Account {
   #messages;
+  #contents;
+  #result;
 
-  constructor(rawJson, messages) {
+  constructor(rawJson, messages, contents) {
     super(rawJson);
     this.#messages = messages;
+    this.#contents = contents;
+  }
+
+  /** What an operation that is answered in one piece said: JSON, or bytes of `media_type`. */
+  get contents() {
+    return this.#contents;
+  }
+
+  get media_type() {
+    return this.told.media_type ?? null;
+  }
+
+  /** `contents`, parsed; null if they are no JSON. */
+  get result() {
+    if (this.#contents === null || this.media_type !== null) {
+      return null;
+    }
+    return (this.#result ??= JSON.parse(this.#contents.toString()));
   }
 
   get text() {
@@ -136,6 +156,10 @@ class Answer extends Account {
   }
 
   toJSON() {
+    if (this.#contents !== null) {
+      const bytes = () => ({ object: 'bytes', media_type: this.media_type, data: this.#contents.toString('base64') });
+      return { ...(this.result ?? bytes()), libllm: this.told };
+    }
     const { prompt_tokens = null, completion_tokens = null, total_tokens = null, ...usage } = this.usage;
     return {
       id: this.id,

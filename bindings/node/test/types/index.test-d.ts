@@ -1,8 +1,8 @@
 // What the types promise; checked by tsd.
 import { expectAssignable, expectError, expectNotAssignable, expectType } from 'tsd';
 import {
-  type AnswerMessage, type ChatRequest, type EventReader, type FinishReason, type Message, type StreamEvent, type ToolCall, Answer,
-  APIConnectionError, APIError, APITimeoutError, Attempt, Done, LLM, LLMError, RateLimitError, setLogger, Stream,
+  type AnswerMessage, type ChatRequest, type Embeddings, type EventReader, type FinishReason, type Message, type ModelList,
+  type Ranking, type StreamEvent, type ToolCall, Answer, APIConnectionError, APIError, APITimeoutError, Attempt, Done, LLM, LLMError, RateLimitError, setLogger, Stream,
 } from '../..';
 
 const llm = new LLM({ config: { default_model: 'mock/echo' }, maxRetries: 1 });
@@ -52,6 +52,9 @@ switch (event.type) {
   case 'raw':
     expectType<Uint8Array>(event.data);
     break;
+  case 'result':
+    expectType<Uint8Array>(event.data);
+    break;
   case 'done':
     expectType<Done>(event);
     expectType<number | null>(event.cost_usd);
@@ -63,6 +66,15 @@ switch (event.type) {
   default:
     expectType<never>(event);
 }
+
+// Operations: each is asked and answered in its own shape.
+expectType<Promise<Embeddings>>(llm.embed('m', ['a', 'b'], { timeout: 5 }));
+expectType<Promise<Embeddings>>(llm.embed({ model: 'm', input: 'a', dimensions: 2 }));
+expectError(llm.embed('m', 5));
+expectType<Promise<Ranking>>(llm.ask('rerank', { model: 'm', query: 'q', documents: ['a'] }));
+expectType<Promise<ModelList>>(llm.ask('models', {}, { provider: 'mock' }));
+expectType<Uint8Array>((await llm.ask('speech', { model: 'm', input: 'a' })).data);
+expectType<Promise<Record<string, unknown>>>(llm.ask('a-new-one', { model: 'm' }));
 
 const stream = llm.stream('mock/echo', 'hi');
 expectType<AsyncIterableIterator<string>>(stream.textStream);
