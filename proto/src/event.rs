@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 mod kept;
+mod packed;
 
 pub use kept::Place;
 

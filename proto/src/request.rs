@@ -45,6 +45,8 @@ use splice::{Slot, Splice};
 #[derive(Clone, Debug)]
 pub struct Request {
     source: Bytes,
+    /// There are blanks between its tokens.
+    spaced: bool,
     fields: Vec<Field>,
     /// Where the top level's closing brace is.
     close: usize,
@@ -264,8 +266,9 @@ fn index(text: &[u8]) -> Result<Request> {
     cursor.end()?;
     // The last slot ends at the brace; `start` is one behind it.
     let close = start - usize::from(!fields.is_empty());
-    let has_earlier = found.earlier;
+    let (has_earlier, spaced) = (found.earlier, cursor.is_spaced());
     Ok(Request {
+        spaced,
         source: Bytes::new(),
         fields,
         close,

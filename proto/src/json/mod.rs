@@ -67,6 +67,8 @@ pub struct Cursor<'a> {
     fresh: bool,
     /// `null` has one spelling.
     strict: bool,
+    /// Blanks were skipped.
+    spaced: bool,
 }
 
 impl<'a> Cursor<'a> {
@@ -83,6 +85,7 @@ impl<'a> Cursor<'a> {
             depth: 0,
             fresh: false,
             strict: false,
+            spaced: false,
         }
     }
 
@@ -95,6 +98,7 @@ impl<'a> Cursor<'a> {
             depth: 0,
             fresh: false,
             strict: true,
+            spaced: false,
         }
     }
 
@@ -385,6 +389,11 @@ impl<'a> Cursor<'a> {
         &self.input[position..self.at]
     }
 
+    /// Whether there were blanks between the tokens so far.
+    pub fn is_spaced(&self) -> bool {
+        self.spaced
+    }
+
     /// How many bytes lie before the cursor.
     pub fn position(&self) -> usize {
         self.at
@@ -404,6 +413,7 @@ impl<'a> Cursor<'a> {
     fn peek_behind_blanks(&mut self) -> Option<u8> {
         while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.input.get(self.at) {
             self.at += 1;
+            self.spaced = true;
         }
         self.input.get(self.at).copied()
     }

@@ -11,7 +11,8 @@ impl Request {
     /// spread over lines, append the same, and others do not. A null says nothing. Strings and numbers count as they are written.
     pub fn canonical(&self, mut counts: impl FnMut(&str, &[u8]) -> bool, out: &mut Vec<u8>) {
         let seen = self.fields().filter(|(key, value)| counts(key, value));
-        write(seen.map(|(key, value)| (key.as_bytes(), value)), out);
+        let members = seen.map(|(key, value)| (key.as_bytes(), value));
+        write(members, self.spaced, out);
     }
 }
 
@@ -28,20 +29,22 @@ pub fn canonical(
         .map(|(key, slot)| (key.owned(), &object[slot.value.clone()]))
         .filter(|(key, value)| counts(key, value))
         .collect();
-    write(
-        owned.iter().map(|(key, value)| (key.as_bytes(), *value)),
-        out,
-    );
+    let members = owned.iter().map(|(key, value)| (key.as_bytes(), *value));
+    write(members, true, out);
     Ok(())
 }
 
-fn write<'t>(members: impl Iterator<Item = (&'t [u8], &'t [u8])>, out: &mut Vec<u8>) {
+fn write<'t>(members: impl Iterator<Item = (&'t [u8], &'t [u8])>, spaced: bool, out: &mut Vec<u8>) {
     let mut members: Vec<(&[u8], &[u8])> = members.filter(|(_, value)| *value != b"null").collect();
     // Stable: of a key that comes twice the later one stays the later.
     members.sort_by_key(|(key, _)| *key);
     for (key, value) in members {
         counted(out, |out| out.extend_from_slice(key));
-        counted(out, |out| squeeze(value, out));
+        // Most texts hold no blanks, which whoever read them saw: then they are copied unread.
+        counted(out, |out| match spaced {
+            true => squeeze(value, out),
+            false => out.extend_from_slice(value),
+        });
     }
 }
 
@@ -54,7 +57,7 @@ fn counted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     out[start..start + 8].copy_from_slice(&length.to_le_bytes());
 }
 
-/// Appends a JSON text without the blanks outside its strings. Compact text, as nearly all is, is copied in one piece.
+/// Appends a JSON text without the blanks outside its strings.
 fn squeeze(text: &[u8], out: &mut Vec<u8>) {
     let (mut from, mut at) = (0, 0);
     while at < text.len() {
