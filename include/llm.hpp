@@ -537,7 +537,7 @@ public:
     options &idempotency_key(std::string_view key) { return set("idempotency_key", json::quote(key)); }
     /// A JSON object that is merged into the request's body last.
     options &extra_body(std::string_view object) { return set("extra_body", object); }
-    /// What the cache is to it: JSON of true, false, "refresh", or an object of `refresh`, `ttl`, `tags` and `key`.
+    /// What the cache is to it: JSON of true, false, "refresh", or an object of `refresh`, `ttl`, `tags`, `key` and `semantic`.
     options &cache(std::string_view value) { return set("cache", value); }
     /// How the model's targets are chosen among, this once, such as "latency".
     options &strategy(std::string_view word) { return set("strategy", json::quote(word)); }

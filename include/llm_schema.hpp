@@ -75,6 +75,18 @@ template <class T> void read(std::string_view value, std::optional<T> &out)
 
 } // namespace detail
 
+/// Where an answer was kept. Words that are known; others may come.
+namespace words::cache_place {
+/// In this process.
+inline constexpr std::string_view memory = "memory";
+/// In the Redis that processes share.
+inline constexpr std::string_view redis = "redis";
+/// Nowhere yet: another request was getting it.
+inline constexpr std::string_view flight = "flight";
+/// In this process, as the answer to a question that is almost the same.
+inline constexpr std::string_view semantic = "semantic";
+} // namespace words::cache_place
+
 /// What was done about a parameter that a provider cannot take. Words that are known; others may come.
 namespace words::dropped_action {
 /// Left out.
@@ -187,6 +199,23 @@ struct Attempt {
         detail::read(json::member(text, "http_status"), made.http_status);
         detail::read(json::member(text, "ms"), made.ms);
         detail::read(json::member(text, "message"), made.message);
+        return made;
+    }
+};
+
+/// Where an answer was kept that nobody was asked for.
+struct CacheHit {
+    /// Where.
+    std::optional<std::string> source;
+    /// How alike the question was that it answers: the cosine of their vectors. Only if that was another one.
+    std::optional<double> similarity;
+
+    /// Reads JSON.
+    static CacheHit parse(std::string_view text)
+    {
+        CacheHit made;
+        detail::read(json::member(text, "source"), made.source);
+        detail::read(json::member(text, "similarity"), made.similarity);
         return made;
     }
 };
@@ -528,6 +557,8 @@ struct Done {
     Timing timing;
     /// Whether it comes from the cache.
     bool cached = false;
+    /// What of the cache it comes from; only if it does.
+    std::optional<CacheHit> cache;
 
     /// Reads JSON.
     static Done parse(std::string_view text)
@@ -551,6 +582,7 @@ struct Done {
         detail::read(json::member(text, "attempts"), made.attempts);
         detail::read(json::member(text, "timing"), made.timing);
         detail::read(json::member(text, "cached"), made.cached);
+        detail::read(json::member(text, "cache"), made.cache);
         return made;
     }
 };

@@ -225,6 +225,20 @@ const (
 	MetricCacheMissesTotal = "cache_misses_total"
 	// Requests that waited for the answer to another one that was on its way.
 	MetricCacheJoinsTotal = "cache_joins_total"
+	// Answers that the shared Redis had.
+	MetricCacheSharedHitsTotal = "cache_shared_hits_total"
+	// Questions to which the shared Redis had no answer.
+	MetricCacheSharedMissesTotal = "cache_shared_misses_total"
+	// Questions of which the shared Redis said nothing, or nothing in time.
+	MetricCacheSharedUnavailableTotal = "cache_shared_unavailable_total"
+	// Answers that the shared Redis had too late for who asked; they are kept for the next.
+	MetricCacheSharedLateTotal = "cache_shared_late_total"
+	// Requests answered with the answer to a question that is almost the same.
+	MetricCacheSemanticHitsTotal = "cache_semantic_hits_total"
+	// Questions to which no other was near enough.
+	MetricCacheSemanticMissesTotal = "cache_semantic_misses_total"
+	// Questions whose vector did not come.
+	MetricCacheSemanticFailuresTotal = "cache_semantic_failures_total"
 	// Bytes of answers that are kept.
 	MetricCacheBytes = "cache_bytes"
 	// Answers that are kept.

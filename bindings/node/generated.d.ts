@@ -27,6 +27,17 @@ export interface AudioPart {
   input_audio: InputAudio;
 }
 
+/** Where an answer was kept that nobody was asked for. */
+export interface CacheHit {
+  /** Where. */
+  source: CachePlace | null;
+  /** How alike the question was that it answers: the cosine of their vectors. Only if that was another one. */
+  similarity?: number | null;
+}
+
+/** Where an answer was kept. */
+export type CachePlace = Open<'memory' | 'redis' | 'flight' | 'semantic'>;
+
 /** A whole answer in the shape of OpenAI's chat completions, with what the library knows beside. */
 export interface ChatCompletion {
   /** The provider's name for the answer. */
@@ -192,6 +203,8 @@ export interface Done {
   timing: Timing;
   /** Whether it comes from the cache. */
   cached: boolean;
+  /** What of the cache it comes from; only if it does. */
+  cache?: CacheHit | null;
 }
 
 /** A parameter that was not sent as it was written. */
@@ -362,7 +375,7 @@ export interface Options {
   idempotency_key?: string | null;
   /** Merged into the request's body last. */
   extra_body?: Record<string, unknown> | null;
-  /** What the cache is to it: true, false, "refresh", or an object of `refresh`, `ttl`, `tags` and `key`. */
+  /** What the cache is to it: true, false, "refresh", or an object of `refresh`, `ttl`, `tags`, `key` and `semantic`. */
   cache: unknown;
   /** How the model's targets are chosen among, this once; words as `models.A.strategy`. */
   strategy?: string | null;
@@ -513,4 +526,4 @@ export interface Usage {
 export type ErrorKind = Open<'invalid_argument' | 'config' | 'unsupported' | 'invalid_request' | 'not_found' | 'too_large' | 'conflict' | 'auth' | 'content_filter' | 'context_length' | 'rate_limited' | 'quota' | 'overloaded' | 'server_error' | 'unavailable' | 'provider_error' | 'gateway_timeout' | 'timeout' | 'consumer_stalled' | 'connect' | 'connection_lost' | 'stream_truncated' | 'empty_response' | 'protocol' | 'bad_content_type' | 'redirect_refused' | 'limit_exceeded' | 'canceled' | 'closed' | 'busy' | 'forked' | 'would_deadlock' | 'no_request' | 'no_memory' | 'no_route' | 'internal' | 'cdn_520' | 'cdn_521' | 'cdn_522' | 'cdn_523' | 'cdn_524' | 'cdn_525' | 'cdn_526' | 'cdn_527' | 'cdn_530'>;
 
 /** Names of metrics. */
-export type MetricName = Open<'requests_total' | 'attempts_total' | 'prompt_tokens_total' | 'completion_tokens_total' | 'reloads_total' | 'reloads_refused_total' | 'call_log_lost_total' | 'ended_total' | 'target_requests_total' | 'target_errors_total' | 'target_attempts_total' | 'tokens_total' | 'cost_microusd_total' | 'request_duration_seconds' | 'time_to_first_token_seconds' | 'inter_token_seconds' | 'overhead_seconds' | 'queue_wait_seconds' | 'hedges_total' | 'hedges_won_total' | 'retries_unpaid_total' | 'keys_refused_total' | 'shared_asked_total' | 'shared_late_total' | 'shared_failed_total' | 'shared_skipped_total' | 'shared_links' | 'shared_links_up' | 'admission_waited_total' | 'admission_refused_total' | 'admission_waiting' | 'target_breaker_state' | 'target_in_flight' | 'target_unavailable_seconds' | 'requests_live' | 'queue_waiting_bytes' | 'cache_hits_total' | 'cache_misses_total' | 'cache_joins_total' | 'cache_bytes' | 'cache_entries'>;
+export type MetricName = Open<'requests_total' | 'attempts_total' | 'prompt_tokens_total' | 'completion_tokens_total' | 'reloads_total' | 'reloads_refused_total' | 'call_log_lost_total' | 'ended_total' | 'target_requests_total' | 'target_errors_total' | 'target_attempts_total' | 'tokens_total' | 'cost_microusd_total' | 'request_duration_seconds' | 'time_to_first_token_seconds' | 'inter_token_seconds' | 'overhead_seconds' | 'queue_wait_seconds' | 'hedges_total' | 'hedges_won_total' | 'retries_unpaid_total' | 'keys_refused_total' | 'shared_asked_total' | 'shared_late_total' | 'shared_failed_total' | 'shared_skipped_total' | 'shared_links' | 'shared_links_up' | 'admission_waited_total' | 'admission_refused_total' | 'admission_waiting' | 'target_breaker_state' | 'target_in_flight' | 'target_unavailable_seconds' | 'requests_live' | 'queue_waiting_bytes' | 'cache_hits_total' | 'cache_misses_total' | 'cache_joins_total' | 'cache_shared_hits_total' | 'cache_shared_misses_total' | 'cache_shared_unavailable_total' | 'cache_shared_late_total' | 'cache_semantic_hits_total' | 'cache_semantic_misses_total' | 'cache_semantic_failures_total' | 'cache_bytes' | 'cache_entries'>;

@@ -265,7 +265,8 @@ impl Live {
         stall: Duration,
         ticket: &mut Ticket,
     ) -> Result<Option<usize>> {
-        if let Some(lead) = &mut self.lead {
+        let holds = self.screen.as_ref().is_some_and(|screen| screen.holds());
+        if let Some(lead) = self.lead.as_mut().filter(|_| !holds) {
             lead.publish(&self.batch);
             if self.outlet.is_events() {
                 // Rare, and larger than all the rest: streams that nobody follows need not have room for it.
@@ -332,6 +333,9 @@ impl Live {
         if let Some(screen) = screen {
             screen.check(record)?;
             for batch in screen.held.drain(..) {
+                if let Some(lead) = &mut self.lead {
+                    lead.publish(&batch);
+                }
                 outlet
                     .deliver(&batch, source, provider, *at, ticket, stall)
                     .await?;

@@ -7,7 +7,7 @@
 //! ```
 
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::Duration;
@@ -30,9 +30,14 @@ use crate::ticket::Ticket;
 mod counters;
 mod entry;
 mod flight;
+mod forgotten;
 pub(crate) mod invalidate;
+mod letter;
+mod mark;
 pub(crate) mod probe;
 mod question;
+pub(crate) mod second;
+pub(crate) mod semantic;
 
 pub(crate) use counters::Counters;
 pub(crate) use flight::{Heir, Lead};
@@ -41,7 +46,9 @@ pub(crate) use question::Question;
 use counters::count;
 use entry::{Entry, Facts};
 use flight::{Boarded, Course, Flight, Flights, News, Seat};
+use forgotten::Forgotten;
 use question::Secret;
+use semantic::Near;
 
 /// What a client keeps of answers. Takes nothing before the first is kept.
 pub(crate) struct Cache {
@@ -49,6 +56,12 @@ pub(crate) struct Cache {
     max_bytes: usize,
     flights: Flights,
     secret: Secret,
+    /// Questions by what they are about.
+    near: Arc<Near>,
+    /// What is void lately; others are told of it.
+    forgotten: Arc<Forgotten>,
+    /// Somebody keeps answers in Redis, too.
+    shared: Arc<AtomicBool>,
     /// Bytes and answers of it that the process counts.
     counted: [AtomicU64; 2],
     process: &'static Process,
@@ -73,6 +86,9 @@ impl Cache {
             max_bytes,
             flights: Flights::default(),
             secret: Secret::default(),
+            near: Arc::default(),
+            forgotten: Arc::default(),
+            shared: Arc::default(),
             counted: Default::default(),
             process,
         }
@@ -85,6 +101,9 @@ impl Cache {
         }
         let mut resized = Cache::new(max_bytes, self.process);
         resized.secret = self.secret.clone();
+        resized.near = self.near.clone();
+        resized.forgotten = self.forgotten.clone();
+        resized.shared = self.shared.clone();
         let kept = self.memory.get().map(Memory::all).unwrap_or_default();
         for (key, entry) in kept {
             resized.keep(key, entry);
@@ -96,10 +115,26 @@ impl Cache {
         self.memory.get_or_init(|| Memory::new(self.max_bytes))
     }
 
-    fn keep(&self, key: u128, entry: Arc<Entry>) {
+    // Says no to what is void already.
+    fn keep(&self, key: u128, entry: Arc<Entry>) -> bool {
+        if self.forgotten.covers(&entry) {
+            return false;
+        }
         if entry.bytes() <= self.max_bytes {
             self.memory().put(key, entry);
         }
+        true
+    }
+
+    // From now on what others say is void is void here.
+    fn share(&self) {
+        if !self.is_shared() {
+            self.shared.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn is_shared(&self) -> bool {
+        self.shared.load(Ordering::Relaxed)
     }
 
     /// Counts what is kept.
@@ -141,8 +176,8 @@ pub(crate) async fn look(
     };
     let (cache, counters) = (question.cache.clone(), &ticket.process().counters.cache);
     if question.how.refresh {
-        let flight = Flight::new(ticket);
-        return Ok(Found::Lead(Lead::new(question, seen, flight, None)));
+        let (flight, digest) = (Flight::new(ticket), question.digest(job));
+        return Ok(Found::Lead(Lead::new(question, seen, flight, None, digest)));
     }
     let course = Course {
         key: seen.key,
@@ -159,12 +194,19 @@ pub(crate) async fn look(
         match boarded {
             Boarded::Kept(entry) => {
                 count(&counters.hits);
-                replay(&entry, job, ticket, record).await?;
+                replay(&entry, report::Kept::Memory, job, ticket, record).await?;
                 return Ok(Found::Told);
             }
             Boarded::Leads(flight) => {
-                count(&counters.misses);
-                return Ok(Found::Lead(Lead::new(question, seen, flight, Some(course))));
+                let digest = question.digest(job);
+                let mut lead = Lead::new(question, seen, flight, Some(course), digest);
+                let Some((entry, from)) = lead.find(job).await else {
+                    count(&counters.misses);
+                    return Ok(Found::Lead(lead));
+                };
+                count(&counters.hits);
+                replay(&entry, from, job, ticket, record).await?;
+                return Ok(Found::Told);
             }
             Boarded::Sits(seat) => {
                 count(&counters.joins);
@@ -178,7 +220,14 @@ pub(crate) async fn look(
     }
 }
 
-async fn replay(entry: &Entry, job: &Job, ticket: &mut Ticket, record: &mut Record) -> Result<()> {
+async fn replay(
+    entry: &Entry,
+    from: report::Kept,
+    job: &Job,
+    ticket: &mut Ticket,
+    record: &mut Record,
+) -> Result<()> {
+    record.from = from;
     let mut delivery = Delivery::begin(&entry.facts, job, ticket, record);
     delivery.hand(&entry.events, ticket, record).await?;
     delivery.end(false, ticket, record).await
@@ -217,6 +266,9 @@ async fn follow(
             && matches!(news, News::Events | News::Heir(_))
             && let (Some(facts), Some(job)) = (seat.facts(), job)
         {
+            record.from = facts
+                .similarity
+                .map_or(report::Kept::Flight, report::Kept::Semantic);
             delivery = Some(Delivery::begin(&facts, job, ticket, record));
         }
         match (news, &mut delivery) {

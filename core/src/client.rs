@@ -5,7 +5,7 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -15,7 +15,7 @@ use tracing::Instrument;
 use zeroize::Zeroizing;
 
 use crate::admit::{Gates, Pass};
-use crate::cached::{Cache, Question, invalidate};
+use crate::cached::{Cache, Question, invalidate, second};
 use crate::call::{self, Answered, Asked, Job};
 use crate::chat::Chat;
 use crate::clock;
@@ -60,7 +60,7 @@ struct Inner {
     /// How every target does, and what routing counts; outlives a reload.
     learnt: Learnt,
     /// What is kept of answers; outlives a reload.
-    cache: Mutex<Arc<Cache>>,
+    cache: Arc<Mutex<Arc<Cache>>>,
     /// What may be spent on trying again.
     funds: Arc<Funds>,
     /// Who may ask, and who waits for that; outlives a reload.
@@ -72,6 +72,15 @@ struct Inner {
     draining: AtomicBool,
     /// How many configurations there were: whoever watches the files of an earlier one stops.
     loads: Arc<AtomicU64>,
+}
+
+/// A client, for as long as somebody else keeps it.
+pub(crate) struct WeakClient(Weak<Inner>);
+
+impl WeakClient {
+    pub(crate) fn upgrade(&self) -> Option<Client> {
+        self.0.upgrade().map(|inner| Client { inner })
+    }
 }
 
 /// What is wanted of one call, beside the request.
@@ -117,7 +126,11 @@ impl Client {
             .configure(config.memory.per_process, config.memory.per_queue)?;
         process.clients.fetch_add(1, Ordering::AcqRel);
         let roll = Arc::new(Roll::new(config.health.breaker));
-        let shared = connected(&config, process, &engine, &roll);
+        let cache = Arc::new(Mutex::new(Arc::new(Cache::new(
+            config.cache.max_bytes,
+            process,
+        ))));
+        let shared = connected(&config, process, &engine, &roll, &cache);
         let inner = Inner {
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
             process,
@@ -127,7 +140,7 @@ impl Client {
             learnt: Learnt::new(roll),
             funds: Arc::new(Funds::new(config.retry.budget, clock::now())),
             gates: Gates::new(process),
-            cache: Mutex::new(Arc::new(Cache::new(config.cache.max_bytes, process))),
+            cache,
             shared: Mutex::new(shared),
             engine,
             config: Mutex::new(Arc::new(config)),
@@ -177,7 +190,8 @@ impl Client {
         // One that is named as before is kept, with its connection.
         if config.shared != self.config().shared {
             let (process, roll) = (self.inner.process, &self.inner.learnt.roll);
-            let shared = connected(&config, process, &self.inner.engine, roll);
+            let (engine, cache) = (&self.inner.engine, &self.inner.cache);
+            let shared = connected(&config, process, engine, roll, cache);
             *crate::lock(&self.inner.shared) = shared;
         }
         *crate::lock(&self.inner.listeners) = listeners;
@@ -403,10 +417,11 @@ impl Client {
             refuse_unseen(config, &candidates)?;
         }
         let account = self.account(&request, options, stream, began);
-        let question = Question::of(&self.inner.cache, config, options, caller.as_deref());
+        let (caches, said, shared) = (&self.inner.cache, caller.as_deref(), self.store());
+        let asker = self.asker(config, options);
+        let question = Question::of(caches, config, options, said, shared.as_ref(), asker);
         let mut ticket = self.ticket(queue, user_data, options, config)?;
         let id = ticket.id();
-        let shared = crate::lock(&self.inner.shared).clone();
         let pass = Pass::of(&self.inner.gates, config, &shared, &request, options);
         let job = Box::new(Job {
             began,
@@ -494,9 +509,19 @@ impl Client {
         })
     }
 
+    /// A way back for who must not keep the client.
+    pub(crate) fn weak(&self) -> WeakClient {
+        WeakClient(Arc::downgrade(&self.inner))
+    }
+
     /// What is kept of answers.
     pub(crate) fn cache(&self) -> Arc<Cache> {
         crate::lock(&self.inner.cache).clone()
+    }
+
+    /// What other processes share with this client, if anything.
+    pub(crate) fn store(&self) -> Option<Arc<Redis>> {
+        crate::lock(&self.inner.shared).clone()
     }
 
     /// Begins what no provider is needed for.
@@ -542,10 +567,15 @@ fn connected(
     process: &'static Process,
     engine: &Engine,
     roll: &Arc<Roll>,
+    cache: &Arc<Mutex<Arc<Cache>>>,
 ) -> Option<Arc<Redis>> {
     let shared = Redis::new(&config.shared, process)?;
     let heeded = cooldowns::heed(Arc::downgrade(&shared), roll.clone());
-    engine.run(move || runtime::spawn_here(heeded));
+    let void = second::heed(Arc::downgrade(&shared), Arc::downgrade(cache));
+    engine.run(move || {
+        runtime::spawn_here(heeded);
+        runtime::spawn_here(void);
+    });
     Some(shared)
 }
 

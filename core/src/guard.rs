@@ -45,14 +45,26 @@ impl Record {
         }
     }
 
+    /// What was found in the answer so far, and not in the request.
+    pub(crate) fn found_in_answer(&self) -> impl Iterator<Item = Dropped> + '_ {
+        let found = self.flags.iter().filter(|flag| flag.place == "answer");
+        found.map(Flag::told)
+    }
+
     /// Tells what guardrails found among what was left out or changed.
     pub(crate) fn tell_flags(&mut self) {
-        let told = self.flags.drain(..).map(|flag| Dropped {
-            param: format!("guardrails.{}", flag.rule),
-            action: flag.action,
-            why: format!("{} x {} in the {}", flag.count, flag.what, flag.place),
-        });
+        let told = self.flags.drain(..).map(|flag| flag.told());
         self.dropped.extend(told);
+    }
+}
+
+impl Flag {
+    fn told(&self) -> Dropped {
+        Dropped {
+            param: format!("guardrails.{}", self.rule),
+            action: self.action,
+            why: format!("{} x {} in the {}", self.count, self.what, self.place),
+        }
     }
 }
 

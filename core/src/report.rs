@@ -75,6 +75,32 @@ pub(crate) struct Record {
     pub(crate) patience: Duration,
     /// It was asked for by another request, which pays for it.
     pub(crate) cached: bool,
+    /// Where it was kept then.
+    pub(crate) from: Kept,
+}
+
+/// Where an answer was kept that nobody was asked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Kept {
+    /// In this process.
+    Memory,
+    /// In the Redis that processes share.
+    Redis,
+    /// Nowhere: another request was getting it.
+    Flight,
+    /// In this process, as the answer to a question that is so much like this one.
+    Semantic(f32),
+}
+
+impl Kept {
+    fn name(self) -> &'static str {
+        match self {
+            Kept::Memory => "memory",
+            Kept::Redis => "redis",
+            Kept::Flight => "flight",
+            Kept::Semantic(_) => "semantic",
+        }
+    }
 }
 
 impl Record {
@@ -118,6 +144,7 @@ impl Record {
             turn: None,
             patience: Duration::ZERO,
             cached: false,
+            from: Kept::Memory,
         }
     }
 
@@ -312,7 +339,17 @@ fn done_with(
                     .thousandths("total_ms", Some(us(total)));
             })
             .flag("cached", record.cached);
+        if record.cached {
+            done.object("cache", |cache| from(record, cache));
+        }
     })
+}
+
+fn from(record: &Record, object: &mut Object<'_>) {
+    object.text("source", record.from.name());
+    if let Kept::Semantic(similarity) = record.from {
+        object.raw("similarity", &format!("{similarity:.4}"));
+    }
 }
 
 /// The JSON of a whole answer that is no conversation's turn: the result's own object with what we know beside, or its bytes in

@@ -102,10 +102,6 @@ fn an_unknown_key_is_told_with_its_place_and_the_nearest_one() {
 #[test]
 fn keys_of_later_builds_are_refused_by_name() {
     check(
-        "[cache.semantic]\nthreshold = 0.9",
-        &["key cache.semantic is not in this build"],
-    );
-    check(
         "[retry]\non_partial = \"continue\"",
         &["retry.on_partial: \"continue\" is not in this build"],
     );

@@ -131,6 +131,35 @@ pub struct Done {
     pub timing: Timing,
     /// Whether it comes from the cache.
     pub cached: bool,
+    /// What of the cache it comes from; only if it does.
+    #[cfg_attr(feature = "schemars", schemars(extend("x-absent" = true)))]
+    pub cache: Option<CacheHit>,
+}
+
+/// Where an answer was kept that nobody was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct CacheHit {
+    /// Where.
+    pub source: Option<CachePlace>,
+    /// How alike the question was that it answers: the cosine of their vectors. Only if that was another one.
+    #[cfg_attr(feature = "schemars", schemars(extend("x-absent" = true)))]
+    pub similarity: Option<f64>,
+}
+
+words! {
+    /// Where an answer was kept.
+    CachePlace {
+        /// In this process.
+        Memory = "memory",
+        /// In the Redis that processes share.
+        Redis = "redis",
+        /// Nowhere yet: another request was getting it.
+        Flight = "flight",
+        /// In this process, as the answer to a question that is almost the same.
+        Semantic = "semantic",
+    }
 }
 
 words! {

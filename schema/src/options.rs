@@ -51,7 +51,7 @@ pub struct Options {
     /// Merged into the request's body last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extra_body: Option<Map<String, Value>>,
-    /// What the cache is to it: true, false, "refresh", or an object of `refresh`, `ttl`, `tags` and `key`.
+    /// What the cache is to it: true, false, "refresh", or an object of `refresh`, `ttl`, `tags`, `key` and `semantic`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<Value>,
     /// How the model's targets are chosen among, this once; words as `models.A.strategy`.

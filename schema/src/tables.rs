@@ -224,6 +224,13 @@ pub const METRICS: &[Metric] = &[
     counter("cache_hits_total", &[], "Requests answered from the cache."),
     counter("cache_misses_total", &[], "Requests that the cache might have answered, and whose answer was asked for."),
     counter("cache_joins_total", &[], "Requests that waited for the answer to another one that was on its way."),
+    counter("cache_shared_hits_total", &[], "Answers that the shared Redis had."),
+    counter("cache_shared_misses_total", &[], "Questions to which the shared Redis had no answer."),
+    counter("cache_shared_unavailable_total", &[], "Questions of which the shared Redis said nothing, or nothing in time."),
+    counter("cache_shared_late_total", &[], "Answers that the shared Redis had too late for who asked; they are kept for the next."),
+    counter("cache_semantic_hits_total", &[], "Requests answered with the answer to a question that is almost the same."),
+    counter("cache_semantic_misses_total", &[], "Questions to which no other was near enough."),
+    counter("cache_semantic_failures_total", &[], "Questions whose vector did not come."),
     gauge("cache_bytes", &[], "Bytes of answers that are kept."),
     gauge("cache_entries", &[], "Answers that are kept."),
 ];

@@ -257,11 +257,16 @@ def _():
     client.ask("house/m", json={"cache": {"key": "faq"}, "tenant": "t"}).succeeds("answer 4")
 
 
-def forget(client, what, **options):
-    """cache.invalidate by a waiting call: how many."""
+def invalidated(client, what, **options):
+    """cache.invalidate by a waiting call."""
     answer = client.complete_raw(what, operation="cache.invalidate", json=options)
     assert answer["object"] == "cache.invalidate" and answer["libllm"]["attempts"] == [], answer
-    return answer["removed"]
+    return answer
+
+
+def forget(client, what, **options):
+    """The same: how many."""
+    return invalidated(client, what, **options)["removed"]
 
 
 @test("cache.invalidate", says="forgets by key, model, tag or all, a tenant's own or everybody's, and says how many")

@@ -4,35 +4,6 @@ from llm import AUTH, CONFIG, Client, refused
 from server import Server
 from suite import config, test
 
-# CONTRACTS: keys that belong to later versions.
-LATER = {
-    "cache.semantic": {},
-}
-
-
-def tree(key, value):
-    """A configuration that says nothing but this key."""
-    for part in reversed(key.split(".")):
-        value = {part[:-2]: [value]} if part.endswith("[]") else {part: value}
-    if "models" in value:
-        # A list of targets must be there, with models.
-        alias = value["models"]["A"]
-        alias["targets"] = [{"model": "mock/echo", **target} for target in alias.get("targets", [{}])]
-    if "providers" in value:
-        value["providers"]["P"].update(wire="openai_chat", base_url="http://127.0.0.1:1")
-    return value
-
-
-def later(key, value):
-    @test(f"later: {key}", says="is not in this build")
-    def _():
-        refused(lambda: Client(tree(key, value)), CONFIG, key.replace("[]", "[0]"), "is not in this build")
-
-
-for key, value in LATER.items():
-    later(key, value)
-
-
 @test("unknown keys", says="are refused with their place and the nearest known one")
 def _():
     for text, *words in [

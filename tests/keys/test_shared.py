@@ -1,5 +1,7 @@
 """What several clients and processes share in a Redis: limits that are one for all of them, and what is left when it is gone."""
 
+import json
+
 from llm import CONFIG, Client, refused
 from redis import Redis, until
 from server import Server
@@ -140,6 +142,25 @@ def _():
     # What is over is forgotten by whoever looks.
     assert redis.ask("HSET", "libllm:cooldowns", "house/old", 1) == 1
     until(lambda: redis.ask("HKEYS", "libllm:cooldowns") == ["house/m"])
+    redis.close()
+
+
+@test("shared.redis", says="has the others leave such a target alone, too, though they never asked it", needs="redis-server")
+def _():
+    def answer(exchange):
+        exchange.fail(429, "retry-after: 30") if exchange.request.json["model"] == "busy" else exchange.say("ok")
+
+    server, redis = Server(answer), Redis()
+    said = {"redis": redis.url, "timeout_ms": PATIENT}
+    alias = {"a": {"targets": [{"model": "house/busy"}, {"model": "house/idle"}]}}
+    pair = [Client({**config(server, models=alias, shared=said), "retry": {"max_attempts": 2}}) for _ in range(2)]
+    until(lambda: pair[0].figures()["shared_links_up"] >= 2)
+    assert pair[0].ask("a").succeeds("ok").targets == ["house/busy", "house/idle"]
+    # Nobody asks the other one for anything: it hears of it from Redis.
+    until(lambda: json.loads(pair[1].ask("a", operation="explain").of("RESULT")[0].data)["candidates"][0]["target"] == "house/idle")
+    asked = len(server.requests)
+    assert pair[1].ask("a").succeeds("ok").targets == ["house/idle"]
+    assert [request.json["model"] for request in server.requests[asked:]] == ["idle"]
     redis.close()
 
 

@@ -32,6 +32,29 @@ type AudioPart struct {
 	InputAudio InputAudio `json:"input_audio"`
 }
 
+// CacheHit: Where an answer was kept that nobody was asked for.
+type CacheHit struct {
+	// Where.
+	Source CachePlace `json:"source,omitempty"`
+	// How alike the question was that it answers: the cosine of their vectors. Only if that was another one.
+	Similarity *float64 `json:"similarity,omitempty"`
+}
+
+// CachePlace: Where an answer was kept.
+type CachePlace string
+
+// Words that are known.
+const (
+	// In this process.
+	CachePlaceMemory CachePlace = "memory"
+	// In the Redis that processes share.
+	CachePlaceRedis CachePlace = "redis"
+	// Nowhere yet: another request was getting it.
+	CachePlaceFlight CachePlace = "flight"
+	// In this process, as the answer to a question that is almost the same.
+	CachePlaceSemantic CachePlace = "semantic"
+)
+
 // ChatCompletion: A whole answer in the shape of OpenAI's chat completions, with what the library knows beside.
 type ChatCompletion struct {
 	// The provider's name for the answer.
@@ -319,6 +342,8 @@ type Done struct {
 	Timing Timing `json:"timing"`
 	// Whether it comes from the cache.
 	Cached bool `json:"cached"`
+	// What of the cache it comes from; only if it does.
+	Cache *CacheHit `json:"cache,omitempty"`
 }
 
 // Dropped: A parameter that was not sent as it was written.
@@ -518,7 +543,7 @@ type Options struct {
 	IdempotencyKey *string `json:"idempotency_key,omitempty"`
 	// Merged into the request's body last.
 	ExtraBody map[string]any `json:"extra_body,omitempty"`
-	// What the cache is to it: true, false, "refresh", or an object of `refresh`, `ttl`, `tags` and `key`.
+	// What the cache is to it: true, false, "refresh", or an object of `refresh`, `ttl`, `tags`, `key` and `semantic`.
 	Cache json.RawMessage `json:"cache,omitempty"`
 	// How the model's targets are chosen among, this once; words as `models.A.strategy`.
 	Strategy *string `json:"strategy,omitempty"`

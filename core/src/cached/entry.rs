@@ -16,6 +16,8 @@ pub(crate) struct Facts {
     pub(super) wire: &'static str,
     pub(super) dropped: Vec<Dropped>,
     pub(super) request_id: Option<String>,
+    /// How alike the question was that it answers, if that was another one.
+    pub(super) similarity: Option<f32>,
 }
 
 impl Facts {
@@ -25,6 +27,7 @@ impl Facts {
             wire: record.wire,
             dropped: record.dropped.clone(),
             request_id: record.request_id.clone(),
+            similarity: None,
         }
     }
 
@@ -49,6 +52,8 @@ pub(crate) struct Entry {
     pub(super) tags: Vec<String>,
     /// The name that was given to the question.
     pub(super) name: Option<String>,
+    /// When it was asked for: what was forgotten since is void.
+    pub(super) begun: Instant,
     pub(super) until: Instant,
 }
 

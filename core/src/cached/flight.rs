@@ -6,18 +6,22 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use libllm_proto::event::{Batch, Place};
 
 use super::entry::{Entry, Facts};
-use super::question::{Patience, Question, Seen};
+use super::question::{Digest, Patience, Question, Seen};
+use super::second;
+use super::semantic::Nearby;
 use crate::attempt::Live;
+use crate::call::Job;
 use crate::clock;
 use crate::error::{Error, ErrorKind};
 use crate::plan::Candidate;
 use crate::policy::cache as policy;
 use crate::process::Process;
-use crate::report::Record;
+use crate::report::{Kept, Record};
 use crate::store::Memory;
 use crate::ticket::Ticket;
 
@@ -259,6 +263,11 @@ pub(crate) struct Lead {
     flight: Arc<Flight>,
     /// None: nobody else is to read along.
     course: Option<Course>,
+    /// When it was asked for, and what other processes call it.
+    begun: Instant,
+    digest: Option<Digest>,
+    /// How it is compared with others.
+    nearby: Option<Nearby>,
     ended: bool,
 }
 
@@ -268,14 +277,52 @@ impl Lead {
         seen: Seen,
         flight: Arc<Flight>,
         course: Option<Course>,
+        digest: Option<Digest>,
     ) -> Box<Lead> {
         Box::new(Lead {
             question,
             seen,
             flight,
             course,
+            begun: clock::now(),
+            digest,
+            nearby: None,
             ended: false,
         })
+    }
+
+    /// Looks for the answer where it takes time: what other processes have, and what was answered to almost the same question.
+    pub(super) async fn find(&mut self, job: &Job) -> Option<(Arc<Entry>, Kept)> {
+        let (key, process) = (self.seen.key, self.flight.process);
+        if let Some(entry) = Box::pin(second::find(
+            &self.question,
+            key,
+            self.digest.as_ref(),
+            process,
+        ))
+        .await
+        {
+            self.found(&entry, None);
+            return Some((entry, Kept::Redis));
+        }
+        self.nearby = Box::pin(self.question.nearby(job, process)).await;
+        let (entry, likeness) = self.question.nearest(self.nearby.as_ref()?, process)?;
+        self.found(&entry, Some(likeness));
+        Some((entry, Kept::Semantic(likeness)))
+    }
+
+    // It need not be asked for: everybody who waits for it has it.
+    fn found(&mut self, entry: &Arc<Entry>, similarity: Option<f32>) {
+        {
+            let mut state = self.flight.state();
+            let facts = entry.facts.clone();
+            state.facts = Some(Arc::new(Facts {
+                similarity,
+                ..facts
+            }));
+            state.entry = Some(entry.clone());
+        }
+        self.end(End::Whole { incomplete: false });
     }
 
     /// Who answers is known.
@@ -336,14 +383,21 @@ impl Lead {
             let entry = kept.then(|| state.facts.clone()).flatten().map(|facts| {
                 let mut events = std::mem::take(&mut state.events);
                 events.shrink();
-                Arc::new(self.entry(&facts, events))
+                let mut facts = (*facts).clone();
+                facts.dropped.extend(record.found_in_answer());
+                Arc::new(self.entry(facts, events))
             });
             state.entry = entry.clone();
             self.flight.count(&mut state);
             entry
         };
-        if let Some(entry) = entry {
-            self.question.cache.keep(self.seen.key, entry);
+        if let Some(entry) = entry
+            && self.question.cache.keep(self.seen.key, entry.clone())
+        {
+            second::keep(&self.question, self.digest.as_ref(), &entry);
+            if let Some(nearby) = self.nearby.take() {
+                self.question.cache.remember(self.seen.key, nearby, &entry);
+            }
         }
         self.end(End::Whole {
             incomplete: record.incomplete,
@@ -376,17 +430,18 @@ impl Lead {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    fn entry(&self, facts: &Facts, events: Batch) -> Entry {
+    fn entry(&self, facts: Facts, events: Batch) -> Entry {
         let Question {
             how, ttl, tenant, ..
         } = &*self.question;
         Entry {
-            facts: facts.clone(),
+            facts,
             events,
             asked: self.seen.asked.clone(),
             tenant: tenant.clone(),
             tags: how.tags.clone(),
             name: how.key.clone(),
+            begun: self.begun,
             until: clock::now() + *ttl,
         }
     }

@@ -24,7 +24,14 @@ impl Probe {
     pub fn new<'r>(requests: impl IntoIterator<Item = &'r Request>) -> Result<Probe> {
         let config = Config::parse("[cache]\nenabled = true", &SystemEnvironment)?;
         let cache = Arc::new(Cache::new(config.cache.max_bytes, process::current()));
-        let question = Question::of(&Mutex::new(cache), &config, &Options::default(), None);
+        let question = Question::of(
+            &Mutex::new(cache),
+            &config,
+            &Options::default(),
+            None,
+            None,
+            None,
+        );
         let probe = Probe(question.ok_or_else(|| Error::new(ErrorKind::Internal, "no question"))?);
         for request in requests {
             if let Some(seen) = probe.0.see_text(request, None, false) {
@@ -47,7 +54,8 @@ impl std::fmt::Debug for Probe {
     }
 }
 
-fn answer() -> Entry {
+/// Some answer.
+pub(super) fn answer() -> Entry {
     let mut events = Batch::new();
     events.push(0, Event::Text("an answer"));
     Entry {
@@ -56,12 +64,14 @@ fn answer() -> Entry {
             wire: "openai_chat",
             dropped: Vec::new(),
             request_id: None,
+            similarity: None,
         },
         events,
         asked: "house/m".into(),
         tenant: None,
         tags: Vec::new(),
         name: None,
+        begun: clock::now(),
         until: clock::now() + Duration::from_secs(3600),
     }
 }

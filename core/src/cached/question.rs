@@ -10,18 +10,25 @@ use libllm_proto::request::canonical;
 use libllm_proto::wire::Operation;
 
 use super::Cache;
+use super::semantic::Asker;
 use crate::call::Job;
 use crate::config::{Config, Limit};
 use crate::inbound::Caller;
 use crate::options::Options;
 use crate::policy::cache::{self as policy, Member, Use};
 use crate::request::Request;
+use crate::store::Redis;
 
 /// A request that the cache may answer.
 pub(crate) struct Question {
     pub(super) cache: Arc<Cache>,
     pub(super) how: Use,
     pub(super) ttl: Duration,
+    /// Where other processes look, and how long an answer is kept there.
+    pub(super) store: Option<Arc<Redis>>,
+    pub(super) shared_ttl: Duration,
+    /// How a question is found that is almost the same.
+    pub(super) asker: Option<Asker>,
     /// The most that the answer may take.
     pub(super) entry_max: usize,
     /// What a request asks that names no model.
@@ -30,7 +37,7 @@ pub(crate) struct Question {
     /// Who follows another's answer waits as long as that one would have.
     pub(super) patience: Patience,
     /// What is not in the request's text and makes another question of it.
-    scope: Vec<u8>,
+    pub(super) scope: Vec<u8>,
 }
 
 /// The request's own limits in time.
@@ -46,6 +53,9 @@ pub(crate) struct Seen {
     pub(super) limited: bool,
 }
 
+/// What a question is called in other processes: a hash that nobody can make two questions meet in, whoever knows how it is made.
+pub(super) type Digest = [u8; 32];
+
 impl Question {
     /// Of a request that is about to begin; `None` if the cache has nothing to do with it.
     pub(crate) fn of(
@@ -53,20 +63,18 @@ impl Question {
         config: &Config,
         options: &Options,
         caller: Option<&Caller>,
+        store: Option<&Arc<Redis>>,
+        asker: Option<Asker>,
     ) -> Option<Box<Question>> {
         let how = policy::usage(
             config.cache.enabled,
             options.no_cache || options.warms(),
             options.cache.as_ref(),
         )?;
-        // What is screened is told to nobody before it has passed.
-        if !config.guardrails.is_empty() {
-            return None;
-        }
         let operation = options.operation().ok()?;
         if !matches!(
             operation,
-            Operation::Chat | Operation::Completion | Operation::Responses
+            Operation::Chat | Operation::Completion | Operation::Responses | Operation::Embeddings
         ) {
             return None;
         }
@@ -83,8 +91,7 @@ impl Question {
         scope.number(options.unsupported.map_or(0, |mode| 1 + mode as u64));
         // Whoever has a key of their own gets what that key pays for. Only its hash stays.
         let own_key = options.api_key.as_ref();
-        let own_key = own_key.map(|key| cache.secret.hash(key.expose().as_bytes()));
-        scope.bytes(&own_key.unwrap_or_default().to_le_bytes());
+        scope.bytes(&own_key.map_or([0; 32], |key| sha256(key.expose().as_bytes())));
         scope.number(options.fallbacks.len() as u64);
         for name in &options.fallbacks {
             scope.text(name);
@@ -97,8 +104,15 @@ impl Question {
                 scope.bytes(bytes);
             });
         }
+        let store = store.filter(|_| config.cache.shared).cloned();
+        if store.is_some() {
+            cache.share();
+        }
         Some(Box::new(Question {
             cache,
+            store,
+            asker,
+            shared_ttl: how.ttl.unwrap_or(config.cache.shared_ttl),
             ttl: how.ttl.unwrap_or(config.cache.ttl),
             how,
             entry_max: policy::entry_max(config.cache.max_bytes),
@@ -130,39 +144,67 @@ impl Question {
     ) -> Option<Seen> {
         TEXT.with(|text| {
             let mut text = text.borrow_mut();
-            text.clear();
-            text.extend_from_slice(&self.scope);
-            let asked = self.asked(request).as_bytes();
-            text.extend_from_slice(&(asked.len() as u64).to_le_bytes());
-            text.extend_from_slice(asked);
-            let behind_scope = text.len();
-            let (mut forbidden, mut limited) = (false, false);
-            let counts = |key: &str, value: &[u8]| {
-                let member = policy::member(key, value, passes);
-                forbidden |= member == Member::Forbids;
-                limited |= policy::limits_length(key);
-                member == Member::Counts
-            };
-            match body {
-                Some(body) => canonical(body, counts, &mut text).ok()?,
-                None => request.canonical(counts, &mut text),
-            }
-            if let Some(name) = &self.how.key {
-                text.truncate(behind_scope);
-                text.extend_from_slice(NAMED);
-                text.extend_from_slice(name.as_bytes());
-            }
+            let limited = self.write(request, body, passes, &mut text)?;
             let key = self.cache.secret.hash(&text);
             if text.capacity() > TEXT_KEPT {
                 *text = Vec::new();
             }
-            (!forbidden).then(|| Seen {
+            Some(Seen {
                 key,
                 limited,
                 asked: self.asked(request).into(),
             })
         })
     }
+
+    /// What other processes call it, if any may have its answer.
+    pub(super) fn digest(&self, job: &Job) -> Option<Digest> {
+        self.store.as_ref()?;
+        let body = job.caller.as_deref().and_then(Caller::own_words);
+        let mut text = Vec::new();
+        self.write(&job.request, body, job.caller.is_some(), &mut text)?;
+        Some(sha256(&text))
+    }
+
+    // What is asked, as bytes, and whether it sets the length of the answer; nothing if no kept answer will do.
+    fn write(
+        &self,
+        request: &Request,
+        body: Option<&[u8]>,
+        passes: bool,
+        text: &mut Vec<u8>,
+    ) -> Option<bool> {
+        text.clear();
+        text.extend_from_slice(&self.scope);
+        let asked = self.asked(request).as_bytes();
+        text.extend_from_slice(&(asked.len() as u64).to_le_bytes());
+        text.extend_from_slice(asked);
+        let behind_scope = text.len();
+        let (mut forbidden, mut limited) = (false, false);
+        let counts = |key: &str, value: &[u8]| {
+            let member = policy::member(key, value, passes);
+            forbidden |= member == Member::Forbids;
+            limited |= policy::limits_length(key);
+            member == Member::Counts
+        };
+        match body {
+            Some(body) => canonical(body, counts, text).ok()?,
+            None => request.canonical(counts, text),
+        }
+        if let Some(name) = &self.how.key {
+            text.truncate(behind_scope);
+            text.extend_from_slice(NAMED);
+            text.extend_from_slice(name.as_bytes());
+        }
+        (!forbidden).then_some(limited)
+    }
+}
+
+fn sha256(bytes: &[u8]) -> Digest {
+    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
+    let mut made = [0; 32];
+    made.copy_from_slice(digest.as_ref());
+    made
 }
 
 thread_local! {

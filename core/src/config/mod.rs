@@ -44,7 +44,7 @@ mod timeouts;
 pub use crate::policy::route::Strategy;
 pub use crate::policy::route::{Rate, Side};
 pub use crate::policy::rule::When;
-pub use cache::Cache;
+pub use cache::{Cache, Semantic};
 pub use environment::{Environment, SystemEnvironment};
 pub use health::{Health, Hedge};
 pub use hooks::Hooks;
@@ -204,6 +204,7 @@ impl Config {
             });
         }
         models::read_all(&root, &mut config)?;
+        cache::check(&root, &config)?;
         config.admission = Admission::read(&root, config.shared.share)?;
         config.cache.scope = cache::scope(&config);
         Ok(config)

@@ -25,6 +25,8 @@ pub struct Use {
     pub tags: Vec<String>,
     /// A name that stands for what is asked: requests of one name to one model are one question, whatever they say.
     pub key: Option<String>,
+    /// Whether the answer to a question that is almost the same will do; `None` leaves it to the client.
+    pub semantic: Option<bool>,
 }
 
 /// How a request uses the cache, all things considered; `None`: it does not.
@@ -84,7 +86,10 @@ pub(crate) fn is_storable(response: &Response, incomplete: bool, limited: bool) 
         Some(Finish::Length) => limited,
         Some(Finish::ContentFilter) | None => false,
     };
-    !incomplete && !choices.is_empty() && choices.iter().all(|choice| ended(choice.finish))
+    // A result is whole by itself.
+    let whole = response.result().is_some();
+    let said = !choices.is_empty() && choices.iter().all(|choice| ended(choice.finish));
+    !incomplete && (whole || said)
 }
 
 /// The most that one answer may take of a cache of this size: a few long ones must not push all others out.

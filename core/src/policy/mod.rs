@@ -11,6 +11,7 @@ pub(crate) mod fair;
 pub(crate) mod guard;
 pub(crate) mod health;
 pub(crate) mod limit;
+pub(crate) mod near;
 pub(crate) mod pace;
 pub(crate) mod quantile;
 pub(crate) mod retry;

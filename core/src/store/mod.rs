@@ -1,5 +1,6 @@
 //! What is kept beyond a request: in other processes' reach, behind one bounded connection.
 
+pub(crate) mod answers;
 pub(crate) mod cooldowns;
 mod memory;
 mod redis;

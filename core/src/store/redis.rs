@@ -15,7 +15,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use ::redis::aio::{ConnectionLike as _, MultiplexedConnection};
-use ::redis::{AsyncConnectionConfig, Cmd, ErrorKind, RedisConnectionInfo, ServerErrorKind, Value};
+use ::redis::{
+    AsyncConnectionConfig, Cmd, ErrorKind, RedisConnectionInfo, ServerErrorKind, ToRedisArgs, Value,
+};
 use futures::channel::oneshot;
 use futures::future::{Either, select};
 
@@ -36,6 +38,15 @@ pub(crate) struct Redis {
     dialer: Dialer,
     link: Mutex<Link>,
     process: &'static Process,
+}
+
+/// How long an answer is waited for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// After that Redis is slow, and is left alone for a while.
+    pub(crate) bound: Duration,
+    /// An answer that comes so much later is of use all the same.
+    pub(crate) grace: Duration,
 }
 
 /// Nobody answers: Redis is gone, slow, or does not understand.
@@ -83,8 +94,8 @@ impl Redis {
     }
 
     /// What it answers, within the bound. Only on one of the engine's threads.
-    pub(crate) async fn ask(self: &Arc<Redis>, command: &Cmd) -> Result<Value, Lost> {
-        match self.converse(command).await? {
+    async fn ask(self: &Arc<Redis>, command: &Cmd, patience: Patience) -> Result<Value, Lost> {
+        match self.converse(command, patience).await? {
             Ok(value) => Ok(value),
             Err(error) => self.misunderstood(&error),
         }
@@ -97,10 +108,22 @@ impl Redis {
         keys: &[&str],
         arguments: &[i64],
     ) -> Result<Value, Lost> {
+        let patience = self.patience();
+        self.run_for(script, keys, &arguments, patience).await
+    }
+
+    /// The same with arguments of any kind, for who is as patient as that.
+    pub(crate) async fn run_for(
+        self: &Arc<Redis>,
+        script: &Script,
+        keys: &[&str],
+        arguments: &impl ToRedisArgs,
+        patience: Patience,
+    ) -> Result<Value, Lost> {
         let mut command = ::redis::cmd("EVALSHA");
         command.arg(script.hash());
         command.arg(keys.len()).arg(keys).arg(arguments);
-        match self.converse(&command).await? {
+        match self.converse(&command, patience).await? {
             Ok(value) => return Ok(value),
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {}
             Err(error) => return self.misunderstood(&error),
@@ -109,7 +132,20 @@ impl Redis {
         let mut command = ::redis::cmd("EVAL");
         command.arg(script.text);
         command.arg(keys.len()).arg(keys).arg(arguments);
-        self.ask(&command).await
+        self.ask(&command, patience).await
+    }
+
+    /// What whoever waits is ready to wait, and nothing beyond that.
+    pub(crate) fn patience(&self) -> Patience {
+        Patience {
+            bound: self.bound,
+            grace: Duration::ZERO,
+        }
+    }
+
+    /// Nobody waits longer for anything.
+    pub(crate) fn bound(&self) -> Duration {
+        self.bound
     }
 
     /// What a script answers that answers two numbers.
@@ -148,26 +184,35 @@ impl Redis {
     async fn converse(
         self: &Arc<Redis>,
         command: &Cmd,
+        patience: Patience,
     ) -> Result<Result<Value, ::redis::RedisError>, Lost> {
-        let until = clock::now() + self.bound;
+        let until = clock::now() + patience.bound;
         let Some(mut link) = self.link(until).await else {
             self.count().skipped.fetch_add(1, Ordering::Relaxed);
             return Err(Lost);
         };
         self.count().asked.fetch_add(1, Ordering::Relaxed);
         let answer = Box::pin(link.req_packed_command(command));
-        match select(answer, Box::pin(clock::sleep_until(until))).await {
-            // What a server refuses comes as a value.
-            Either::Left((Ok(value), _)) => Ok(value.extract_error()),
-            Either::Left((Err(error), _)) if !error.is_unrecoverable_error() => Ok(Err(error)),
-            Either::Left((Err(error), _)) => {
-                self.count().failed.fetch_add(1, Ordering::Relaxed);
-                self.down(&error.to_string());
-                Err(Lost)
-            }
-            Either::Right(_) => {
+        let answered = match select(answer, Box::pin(clock::sleep_until(until))).await {
+            Either::Left((answered, _)) => answered,
+            Either::Right(((), answer)) => {
                 self.count().late.fetch_add(1, Ordering::Relaxed);
                 self.down("no answer within shared.timeout_ms");
+                // The connection is nobody's any more, and stands for as long as this waits.
+                let grace = Box::pin(clock::sleep(patience.grace));
+                return match select(answer, grace).await {
+                    Either::Left((Ok(value), _)) => Ok(value.extract_error()),
+                    _ => Err(Lost),
+                };
+            }
+        };
+        match answered {
+            // What a server refuses comes as a value.
+            Ok(value) => Ok(value.extract_error()),
+            Err(error) if !error.is_unrecoverable_error() => Ok(Err(error)),
+            Err(error) => {
+                self.count().failed.fetch_add(1, Ordering::Relaxed);
+                self.down(&error.to_string());
                 Err(Lost)
             }
         }

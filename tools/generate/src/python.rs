@@ -95,6 +95,7 @@ fn said_dict(of: &Type) -> String {
 // The names of enums of words, of what is said.
 fn is_words(name: &str) -> bool {
     [
+        "CachePlace",
         "FinishReason",
         "RouteReason",
         "PartKind",

@@ -20,6 +20,7 @@ pub(crate) fn document() -> Value {
     define::<source::Part>(&mut generator, &mut orders);
     define::<source::Done>(&mut generator, &mut orders);
     define::<source::ChoiceEnd>(&mut generator, &mut orders);
+    define::<source::CacheHit>(&mut generator, &mut orders);
     define::<source::Message>(&mut generator, &mut orders);
     define::<source::Usage>(&mut generator, &mut orders);
     define::<source::Cost>(&mut generator, &mut orders);

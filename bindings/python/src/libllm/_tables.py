@@ -162,6 +162,13 @@ METRICS = frozenset(
         "cache_hits_total",
         "cache_misses_total",
         "cache_joins_total",
+        "cache_shared_hits_total",
+        "cache_shared_misses_total",
+        "cache_shared_unavailable_total",
+        "cache_shared_late_total",
+        "cache_semantic_hits_total",
+        "cache_semantic_misses_total",
+        "cache_semantic_failures_total",
         "cache_bytes",
         "cache_entries",
     )

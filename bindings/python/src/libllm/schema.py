@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, TypedDict
 
+#: Where an answer was kept.
+CachePlace: TypeAlias = Literal["memory", "redis", "flight", "semantic"] | str
+
 #: What was done about a parameter that a provider cannot take.
 DroppedAction: TypeAlias = Literal["dropped", "clamped", "converted"] | str
 
@@ -48,6 +51,15 @@ class AttemptDict(TypedDict, total=False):
     ms: float
     #: Its error in words.
     message: str | None
+
+
+class CacheHitDict(TypedDict, total=False):
+    """Where an answer was kept that nobody was asked for."""
+
+    #: Where.
+    source: CachePlace | None
+    #: How alike the question was that it answers: the cosine of their vectors. Only if that was another one.
+    similarity: float | None
 
 
 class ChatCompletionDict(TypedDict, total=False):
@@ -154,6 +166,8 @@ class DoneDict(TypedDict, total=False):
     timing: TimingDict
     #: Whether it comes from the cache.
     cached: bool
+    #: What of the cache it comes from; only if it does.
+    cache: CacheHitDict | None
 
 
 class DroppedDict(TypedDict, total=False):
@@ -365,6 +379,24 @@ class Attempt:
 
 
 @dataclass(slots=True)
+class CacheHit:
+    """Where an answer was kept that nobody was asked for."""
+
+    #: Where.
+    source: CachePlace | None = None
+    #: How alike the question was that it answers: the cosine of their vectors. Only if that was another one.
+    similarity: float | None = None
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> CacheHit:
+        """Reads parsed JSON."""
+        return cls(
+            source=told.get("source"),
+            similarity=told.get("similarity"),
+        )
+
+
+@dataclass(slots=True)
 class ChatCompletion:
     """A whole answer in the shape of OpenAI's chat completions, with what the library knows beside."""
 
@@ -524,6 +556,8 @@ class Done:
     timing: Timing = field(default_factory=lambda: Timing())
     #: Whether it comes from the cache.
     cached: bool = False
+    #: What of the cache it comes from; only if it does.
+    cache: CacheHit | None = None
 
     @classmethod
     def from_dict(cls, told: Mapping[str, Any]) -> Done:
@@ -547,6 +581,7 @@ class Done:
             attempts=[Attempt.from_dict(each) for each in told.get("attempts") or ()],
             timing=Timing.from_dict(told.get("timing") or {}),
             cached=bool(told.get("cached")),
+            cache=CacheHit.from_dict(told["cache"]) if told.get("cache") else None,
         )
 
 

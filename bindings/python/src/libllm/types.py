@@ -90,7 +90,7 @@ class RequestOptions(TypedDict, total=False):
     #: False: one event for each delta, even when the consumer lags.
     coalesce: bool
     #: False: neither read nor fill the cache; "refresh": ask anew and keep the answer;
-    #: or an object of `refresh`, `ttl`, `tags` and `key`.
+    #: or an object of `refresh`, `ttl`, `tags`, `key` and `semantic`.
     cache: bool | str | Mapping[str, Any]
     #: Keys of the library's options_json that are not named here.
     options: Mapping[str, Any] | None
