@@ -1,4 +1,4 @@
-"""Limits that several processes share in a real Redis: exact while it is there, and no request lost when it is killed.
+"""Limits and answers that several processes share in a real Redis: exact while it is there, and no request lost when it is killed.
 
 Variables: LLM_REDIS_SECONDS (4), how long each load lasts; LLM_REDIS_PROCESSES (4) and LLM_REDIS_THREADS (64)."""
 
@@ -138,6 +138,38 @@ def _(redis):
     # Each process takes its share at most; what was taken before Redis stopped counts towards it.
     assert load.passed() <= limit * share * PROCESSES and load.passed() > 0, load.passed()
     return f"limit {limit}, share {share}, passed {load.passed()} in {PROCESSES} processes"
+
+
+def cached(redis, ttl, **more):
+    """One question that everybody asks, kept in memory for so short a time that Redis is asked again and again."""
+    return {**config(redis, **more), "cache": {"enabled": True, "ttl": ttl}}
+
+
+@test(f"{PROCESSES} processes of {THREADS} callers ask one question: the provider is asked by who is first, and nobody after")
+def _(redis):
+    load = Load(cached(redis, 0.2)).end()
+    misses, hits = load.figure("cache_misses_total"), load.figure("cache_shared_hits_total")
+    # Before the first answer is there each process asks for itself, and once more if its own takes long to get there.
+    assert 1 <= misses <= 2 * PROCESSES and hits > 0, (misses, hits)
+    assert load.refused() == 0 and load.passed() > misses
+    return f"asked {load.passed()} times, {misses} of them the provider, {hits} answers came from Redis"
+
+
+@test("kill -9 of a Redis full of answers loses no request either, and answers are found in it again when it is back")
+def _(redis):
+    load = Load(cached(redis, 0.02, timeout_ms=1000), seconds=SECONDS + 2)
+    ended = threading.Thread(target=load.end)
+    ended.start()
+    time.sleep(SECONDS / 3)
+    redis.kill()
+    time.sleep(1)
+    redis.start()
+    ended.join()
+    assert load.refused() == 0 and load.passed() > 0, [told["statuses"] for told in load.told]
+    assert load.figure("cache_shared_unavailable_total") > 0, "nobody noticed"
+    assert load.figure("cache_misses_total") > PROCESSES, "nobody asked the provider meanwhile"
+    assert [name for name in redis.ask("KEYS", "*") if ":answer:" in name], "nobody keeps answers there any more"
+    return f"passed {load.passed()}, failed 0, without Redis {load.figure('cache_shared_unavailable_total')}"
 
 
 def main():

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Limits and budgets that processes share in a real redis-server, on a free port of loopback: exact under load, and nothing is lost
+# Limits, budgets and answers that processes share in a real redis-server, on a free port of loopback: exact under load, and nothing is lost
 # when it is killed. Variables: see tests/redis/run.py.
 set -uo pipefail
 PATH=$PATH:/usr/sbin
