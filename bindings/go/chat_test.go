@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/libllm/libllm/bindings/go"
 )
@@ -172,6 +173,42 @@ func TestOptionsReachTheLibrary(t *testing.T) {
 	events, err := collect(t, client, context.Background(), "mock/tokens=3", llm.WithMessage())
 	if done := events[len(events)-1].(llm.Done); err != nil || !strings.Contains(string(done.Message), words(3)) {
 		t.Errorf("%v, %s", err, done.Message)
+	}
+}
+
+func TestTheCacheTakesEveryForm(t *testing.T) {
+	client := newClient(t)
+	cached := func(text string, wishes ...llm.Option) bool {
+		request := llm.Request{Model: "mock/echo", Messages: []llm.Message{llm.User(text)}}
+		events := 0
+		for event, err := range client.Stream(context.Background(), request, wishes...) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if done, ok := event.(llm.Done); ok {
+				return done.Cached
+			}
+			events++
+		}
+		t.Fatalf("no end after %d events", events)
+		return false
+	}
+	for number, step := range []struct {
+		text   string
+		wish   llm.Option
+		cached bool
+	}{
+		{"a", llm.WithCache(llm.Cache{}), false},
+		{"a", llm.WithCache(llm.Cache{ExactOnly: true}), true},
+		{"a", llm.WithoutCache(), false},
+		{"a", llm.WithCache(llm.Cache{Refresh: true}), false},
+		{"b", llm.WithCache(llm.Cache{Key: "faq", TTL: time.Minute, Tags: []string{"t"}}), false},
+		{"c", llm.WithCache(llm.Cache{Key: "faq"}), true},
+		{"c", llm.WithOption("cache", "refresh"), false},
+	} {
+		if got := cached(step.text, step.wish); got != step.cached {
+			t.Errorf("step %d: cached is %v", number, got)
+		}
 	}
 }
 

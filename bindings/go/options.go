@@ -79,6 +79,41 @@ func WithEveryDelta() Option { return withFlag(flagNoCoalesce) }
 // WithoutCache neither reads nor fills the cache.
 func WithoutCache() Option { return withFlag(flagNoCache) }
 
+// Cache is how one request uses the cache (docs/cache.md). The zero value uses it with the client's times.
+type Cache struct {
+	// Refresh asks all the same, and keeps the answer in the place of what was there.
+	Refresh bool
+	// TTL is how long the answer is kept; 0: the client's.
+	TTL time.Duration
+	// Tags are words by which the operation "cache.invalidate" finds the answer.
+	Tags []string
+	// Key is a name for what is asked: requests of one name to one model are one question, whatever they say.
+	Key string
+	// ExactOnly takes no answer to a question that is only almost the same.
+	ExactOnly bool
+}
+
+// WithCache uses the cache in this way, also if the client's configuration does not.
+func WithCache(use Cache) Option {
+	said := map[string]any{}
+	if use.Refresh {
+		said["refresh"] = true
+	}
+	if use.TTL != 0 {
+		said["ttl"] = use.TTL.Seconds()
+	}
+	if len(use.Tags) > 0 {
+		said["tags"] = use.Tags
+	}
+	if use.Key != "" {
+		said["key"] = use.Key
+	}
+	if use.ExactOnly {
+		said["semantic"] = false
+	}
+	return WithOption("cache", said)
+}
+
 // WithMessage makes the library keep the text and repeat it in Done.Message.
 func WithMessage() Option { return withFlag(flagMessage) }
 

@@ -148,8 +148,8 @@ export interface RequestOptions {
   raw?: boolean;
   /** False: one event for each delta, even when the reader lags. */
   coalesce?: boolean;
-  /** False: neither read nor fill the cache. */
-  cache?: boolean;
+  /** False: neither read nor fill the cache; true: use it; "refresh": ask anew and keep the answer; or more of that. */
+  cache?: boolean | 'refresh' | CacheUse;
   /** The whole text in the `done` event's message too. */
   message?: boolean;
   /** Keys of the library's `options_json` that are not named here (docs/config.md). */
@@ -187,6 +187,20 @@ export interface Hooks {
   token?(question: Question): Said<{ api_key: string }>;
   attempt?(question: Question): Said<{ headers?: Record<string, string>; api_key?: string }>;
   after?(question: Question): Said<Record<string, never>>;
+}
+
+/** How one request uses the cache (docs/cache.md). */
+export interface CacheUse {
+  /** Ask all the same, and keep the answer in the place of what was there. */
+  refresh?: boolean;
+  /** How many seconds the answer is kept. */
+  ttl?: number;
+  /** Words by which `cache.invalidate` finds the answer. */
+  tags?: string[];
+  /** A name for what is asked: requests of one name to one model are one question, whatever they say. */
+  key?: string;
+  /** Whether the answer to a question that is almost the same will do, where the configuration finds such. */
+  semantic?: boolean;
 }
 
 export interface ClientOptions extends RequestOptions {

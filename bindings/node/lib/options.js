@@ -20,11 +20,12 @@ const plain = {
   session: 'session',
   tenant: 'tenant',
   metadata: 'metadata',
+  cache: 'cache',
 };
 
 const known = new Set([
   ...Object.keys(plain),
-  'provider', 'operation', 'timeout', 'firstTokenTimeout', 'idleTimeout', 'maxRetries', 'raw', 'coalesce', 'cache',
+  'provider', 'operation', 'timeout', 'firstTokenTimeout', 'idleTimeout', 'maxRetries', 'raw', 'coalesce',
   'message', 'options', 'signal',
 ]);
 
@@ -41,6 +42,7 @@ class Compiled {
     const flags =
       (given.raw ? abi.OPT_RAW : 0) |
       (this.joins ? 0 : abi.OPT_NO_COALESCE) |
+      // A flag, so that no JSON is made and read for the commonest form.
       (given.cache === false ? abi.OPT_NO_CACHE : 0) |
       (given.message ? abi.OPT_MESSAGE : 0);
     /** In the order of the addon's arguments. */
@@ -64,7 +66,7 @@ class Compiled {
 function cold(given) {
   const made = { ...given.options };
   for (const name in plain) {
-    if (given[name] !== undefined && given[name] !== null) {
+    if (given[name] !== undefined && given[name] !== null && !(name === 'cache' && given.cache === false)) {
       made[plain[name]] = given[name];
     }
   }

@@ -133,3 +133,18 @@ test('no limit is no limit', async () => {
   const answer = await slow.stream('chat/tokens=2;ttft=600ms', 'x', { firstTokenTimeout: Infinity }).final();
   assert.equal(answer.text, 'w0 w1');
 });
+
+test('the cache takes every form', async () => {
+  await mock.reset();
+  const cached = new LLM({ config: { ...mock.config(), cache: { enabled: true } } });
+  const ask = async (cache) => {
+    await cached.chat('chat/echo', 'x', cache === undefined ? {} : { cache });
+    return (await mock.stats()).requests;
+  };
+  assert.deepEqual([await ask(), await ask(), await ask(true)], [1, 1, 1]);
+  assert.equal(await ask(false), 2);
+  assert.equal(await ask('refresh'), 3);
+  assert.deepEqual([await ask({ key: 'faq', ttl: 60, tags: ['t'] }), await ask({ key: 'faq' })], [4, 4]);
+  assert.equal(await ask({ key: 'faq', refresh: true }), 5);
+  await assert.rejects(ask({ tag: 't' }), (error) => error instanceof ConfigError && /cache\.tag/.test(error.message));
+});
