@@ -340,12 +340,13 @@ fn done_with(
             })
             .flag("cached", record.cached);
         if record.cached {
-            done.object("cache", |cache| from(record, cache));
+            done.object("cache", |cache| kept(record, cache));
         }
     })
 }
 
-fn from(record: &Record, object: &mut Object<'_>) {
+/// Where an answer was kept that nobody was asked for.
+pub(crate) fn kept(record: &Record, object: &mut Object<'_>) {
     object.text("source", record.from.name());
     if let Kept::Semantic(similarity) = record.from {
         object.raw("similarity", &format!("{similarity:.4}"));

@@ -71,6 +71,15 @@ def _():
     assert os.stat(path).st_mode & 0o777 == 0o600
 
 
+@test("telemetry.call_log", says="a line says whether the answer was kept, and where")
+def _():
+    path = f"{folder()}/calls.jsonl"
+    client = Client(config(Server(used), cache={"enabled": True}, telemetry=logged(path)))
+    for _ in range(2):
+        client.ask("house/m").succeeds("the answer")
+    assert [line["cache"] for line in lines(path, 2)] == [None, {"source": "memory"}]
+
+
 @test("telemetry.call_log", says="off is off; a path that cannot be written is refused; reload changes it")
 def _():
     place = folder()

@@ -53,7 +53,7 @@ impl Client {
                 Some(store) => {
                     cache.share();
                     cache.forgotten.send(&mark);
-                    Some(second::tell(&cache, &store).await)
+                    Some(second::tell(&cache, &store, &mark).await)
                 }
             };
             tell(removed, told, &mut ticket, place);

@@ -126,12 +126,20 @@ pub(super) fn keep(question: &Question, digest: Option<&Digest>, entry: &Arc<Ent
     });
 }
 
-/// Tells others what is void, as far as they have not been told; whether all of it is said.
-pub(super) async fn tell(cache: &Cache, store: &Arc<Redis>) -> bool {
+/// Tells others what is void; whether Redis has heard it.
+pub(super) async fn tell(cache: &Cache, store: &Arc<Redis>, mark: &Mark) -> bool {
+    let told = answers::forget(store, &mark.text(), &Mark::ALL.text()).await;
+    if let Ok(at) = told {
+        cache.forgotten.sent(mark, at);
+    }
+    told.is_ok()
+}
+
+// The same of all that they have not been told.
+async fn tell_rest(cache: &Cache, store: &Arc<Redis>) -> bool {
     for mark in cache.forgotten.unsent() {
-        match answers::forget(store, &mark.text(), &Mark::ALL.text()).await {
-            Ok(at) => cache.forgotten.sent(&mark, at),
-            Err(_) => return false,
+        if !tell(cache, store, &mark).await {
+            return false;
         }
     }
     true
@@ -143,7 +151,7 @@ pub(crate) async fn heed(store: Weak<Redis>, place: Weak<Mutex<Arc<Cache>>>) {
         let cache = crate::lock(&place).clone();
         drop(place);
         if cache.is_shared() && store.is_worth_asking(clock::now()) {
-            let told = tell(&cache, &store).await;
+            let told = tell_rest(&cache, &store).await;
             if told && let Ok(news) = answers::news(&store, cache.forgotten.read_until()).await {
                 let now = clock::now();
                 for (text, at) in &news.marks {

@@ -92,6 +92,10 @@ fn outcome(object: &mut Object<'_>, ended: &Ended<'_>) {
         cost.count("microusd", record.cost.microusd)
             .text("source", record.cost.source.name());
     });
+    match record.cached {
+        true => object.object("cache", |cache| report::kept(record, cache)),
+        false => object.raw("cache", "null"),
+    };
 }
 
 fn attempt(object: &mut Object<'_>, tried: &Attempt) {

@@ -62,13 +62,8 @@ pub(crate) async fn put(
         marks.as_bytes(),
         &answer.body,
     ];
-    // Nobody waits for it, and it is larger than what others ask.
-    let patience = Patience {
-        bound: BEHIND.max(redis.bound()),
-        grace: Duration::ZERO,
-    };
     let keys = &[key, &forgotten];
-    let told = redis.run_for(&PUT, keys, &arguments, patience).await;
+    let told = redis.run_for(&PUT, keys, &arguments, behind(redis)).await;
     told.map(drop)
 }
 
@@ -96,11 +91,19 @@ pub(crate) struct News {
 pub(crate) async fn news(redis: &Arc<Redis>, since: u64) -> Result<News, Lost> {
     let since = since.to_string();
     let arguments: &[&str] = &[&since];
-    let (patience, list) = (redis.patience(), redis.key(FORGOTTEN));
+    let (patience, list) = (behind(redis), redis.key(FORGOTTEN));
     let told = redis.run_for(&NEWS, &[&list], &arguments, patience).await?;
     let (now, marks): (u64, Vec<(String, u64)>) =
         ::redis::from_redis_value(told).map_err(|_| Lost)?;
     Ok(News { now, marks })
+}
+
+// Nobody waits for it, and it is larger than what others ask.
+fn behind(redis: &Redis) -> Patience {
+    Patience {
+        bound: BEHIND.max(redis.bound()),
+        grace: Duration::ZERO,
+    }
 }
 
 fn ms(time: Duration) -> u64 {
