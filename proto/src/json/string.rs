@@ -56,7 +56,7 @@ impl<'a> Str<'a> {
         'a: 's,
     {
         if self.is_plain()
-            && let Ok(text) = std::str::from_utf8(self.raw)
+            && let Some(text) = utf8(self.raw)
         {
             return text;
         }
@@ -82,7 +82,7 @@ impl<'a> Str<'a> {
     /// Its text where that is what is written and no `half` waits: nothing has to be made.
     pub fn as_written(&self, half: &Half) -> Option<&'a str> {
         if self.is_plain() && (half.0.is_none() || self.raw.is_empty()) {
-            return std::str::from_utf8(self.raw).ok();
+            return utf8(self.raw);
         }
         None
     }
@@ -145,7 +145,7 @@ impl<'a> Str<'a> {
     pub fn append_joined(&self, half: &mut Half, out: &mut String) {
         out.reserve(self.raw.len());
         // One check of the whole is several times faster than one of each piece between two escapes.
-        let valid = std::str::from_utf8(self.raw).ok();
+        let valid = utf8(self.raw);
         let mut at = 0;
         while at < self.raw.len() {
             let next = backslash(self.raw, at);
@@ -357,6 +357,17 @@ fn join(high: u16, low: u16) -> char {
     char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)
 }
 
+/// The text, where it is UTF-8. Whole answers are checked by vectors, deltas without the call that those cost.
+#[inline]
+fn utf8(bytes: &[u8]) -> Option<&str> {
+    match bytes.len() < VECTORS_FROM {
+        true => std::str::from_utf8(bytes).ok(),
+        false => simdutf8::basic::from_utf8(bytes).ok(),
+    }
+}
+
+const VECTORS_FROM: usize = 128;
+
 fn push_lossy(bytes: &[u8], out: &mut String) {
     for chunk in bytes.utf8_chunks() {
         out.push_str(chunk.valid());
@@ -416,6 +427,26 @@ mod tests {
         }
         assert_eq!(special(b"no end", 0), 6);
         assert_eq!(special(b"", 0), 0);
+    }
+
+    #[test]
+    fn bad_bytes_are_replaced_in_short_texts_and_in_long_ones() {
+        for len in [0, 1, VECTORS_FROM - 2, VECTORS_FROM, VECTORS_FROM * 9] {
+            for filler in ["x", "\u{e9}", "\u{1f600}", "\\n"] {
+                let good = filler.repeat(len.div_ceil(filler.len()));
+                let text = good.replace("\\n", "\n");
+                for (bad, told) in [
+                    (&b""[..], ""),
+                    (b"\xff", "\u{fffd}"),
+                    (b"\xe2\x82", "\u{fffd}"),
+                ] {
+                    let raw = [good.as_bytes(), bad, b"end"].concat();
+                    let read = Str::new(&raw, 0, filler == "\\n");
+                    assert_eq!(read.owned(), format!("{text}{told}end"));
+                    assert_eq!(read.decode(&mut String::new()), read.owned());
+                }
+            }
+        }
     }
 
     #[test]
