@@ -188,8 +188,18 @@ fn posted(seeds: &mut Seeds) {
     }
 }
 
+/// Answers of what is asked beside conversations, to every wire and operation in turn; which is which is the target's to say.
+fn operations(seeds: &mut Seeds) {
+    for asked in 0..ASKED {
+        for answer in RESULTS {
+            seeds.add_chosen("operations", asked, answer.as_bytes());
+        }
+    }
+}
+
 fn written(seeds: &mut Seeds) -> io::Result<()> {
     posted(seeds);
+    operations(seeds);
     for (number, request) in REQUESTS.iter().enumerate() {
         for row in [0, 20, 40, 60] {
             seeds.add_chosen("request", number as u8, request.as_bytes());
@@ -433,6 +443,19 @@ data: {"candidates":[{"content":{"parts":[{"text":"Hi \ud83d"},{"functionCall":{
         "bedrock_invoke",
         r#"{"id":"m","type":"message","role":"assistant","content":[{"type":"text","text":"Hi"}],"stop_reason":"end_turn","usage":{"input_tokens":3,"output_tokens":2}}"#,
     ),
+];
+
+/// As many as there are pairs of a wire and what is answered in one piece.
+const ASKED: u8 = 27;
+
+const RESULTS: &[&str] = &[
+    r#"{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.5,-1e-3]},{"index":1,"embedding":"AACAPw=="}],"model":"m","usage":{"prompt_tokens":2,"total_tokens":2}}"#,
+    r#"{"embeddings":{"float":[[1,2.5]],"int8":[[1,-128]],"base64":["AACAPw=="]},"embedding":{"values":[1]},"predictions":[{"embeddings":{"values":[2],"statistics":{"token_count":5}}}],"meta":{"billed_units":{"input_tokens":5}}}"#,
+    r#"{"embeddings":[{"values":[1,2]}],"embedding":[3],"embeddingsByType":{"float":[1]},"inputTextTokenCount":3,"prompt_eval_count":5,"usageMetadata":{"promptTokenCount":3}}"#,
+    r#"{"id":"r","model":"m","results":[{"index":1,"relevance_score":0.9,"document":{"text":"a"},"flagged":true,"categories":{"violence":true},"category_scores":{"violence":0.9}}],"usage":{"total_tokens":9}}"#,
+    r#"{"data":[{"id":"a","owned_by":"x","b64_json":"aGk=","url":"u"}],"models":[{"name":"models/a"}],"has_more":true,"last_id":"a","nextPageToken":"n","created":1}"#,
+    r#"{"text":"hi","usage":{"input_tokens":5},"input_tokens":17,"totalTokens":7}"#,
+    r#"{"error":{"message":"over","type":"rate_limit","code":429}}"#,
 ];
 
 const PROXIES: &[&str] = &[

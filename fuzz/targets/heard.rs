@@ -17,6 +17,8 @@ pub(crate) struct Heard {
     pub(crate) ending: Result<Ending, (ErrorKind, String, Option<u16>)>,
     /// The reader said that nothing more belongs to the answer.
     pub(crate) done: bool,
+    /// What an operation that is answered in one piece said, and what that is if it is not JSON.
+    pub(crate) result: Option<(Option<String>, Vec<u8>)>,
     /// The fold over all of it, as the JSON of one object.
     pub(crate) folded: String,
 }
@@ -62,10 +64,15 @@ pub(crate) fn hear(
     take(&mut batch);
     response.finish(ending.as_ref().is_ok_and(|ending| !ending.incomplete));
     let folded = response.chat_completion_json(&|choice, index| format!("call_{choice}_{index}"));
+    let result = response.result().map(|whole| {
+        let media_type = whole.media_type.as_deref().map(str::to_owned);
+        (media_type, whole.data.to_vec())
+    });
     Heard {
         items,
         ending: ending.map_err(told),
         done,
+        result,
         folded,
     }
 }

@@ -15,6 +15,7 @@ mod heard;
 mod input;
 mod json;
 mod memory;
+mod operations;
 mod refusals;
 mod requests;
 mod settings;
@@ -55,6 +56,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("bedrock_invoke", |data| {
         answers::check("bedrock_invoke", data)
     }),
+    ("operations", operations::answer),
     ("refusal", refusals::refusal),
     ("retry_after", refusals::retry_after),
     ("request", requests::request),
