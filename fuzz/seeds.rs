@@ -154,14 +154,7 @@ fn played(seeds: &mut Seeds) {
 }
 
 fn play(script: &Arc<Script>, dialect: Dialect, stream: bool) -> Vec<u8> {
-    let ask = Ask {
-        dialect,
-        model: "m".to_owned(),
-        stream,
-        include_usage: true,
-        n: 1,
-        last_user_text: "say this".to_owned(),
-    };
+    let ask = Ask::chat(dialect, "m", stream, "say this");
     let turn = Turn {
         number: 1,
         attempt: 1,
@@ -302,6 +295,9 @@ const DIALECTS: &[(Dialect, &str)] = &[
     (Dialect::OpenaiResponses, "openai_responses"),
     (Dialect::OpenaiCompletions, "openai_completions"),
     (Dialect::Anthropic, "anthropic"),
+    (Dialect::Gemini, "gemini"),
+    (Dialect::GeminiArray, "gemini"),
+    (Dialect::Bedrock, "bedrock_converse"),
 ];
 
 const SCRIPTS: &[&str] = &[

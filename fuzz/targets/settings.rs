@@ -146,14 +146,7 @@ fn play(script: &Arc<Script>, text: &str, dialect: Dialect, wire: &str, stream: 
     let Some(wire) = wire::find(wire) else {
         return;
     };
-    let ask = Ask {
-        dialect,
-        model: "m".to_owned(),
-        stream,
-        include_usage: true,
-        n: 1,
-        last_user_text: "say \"this\" again".to_owned(),
-    };
+    let ask = Ask::chat(dialect, "m", stream, "say \"this\" again");
     let turn = Turn {
         number: 1,
         attempt: 1,

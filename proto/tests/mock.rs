@@ -3,7 +3,9 @@
     feature = "openai",
     feature = "anthropic",
     feature = "cohere",
-    feature = "ollama"
+    feature = "ollama",
+    feature = "gemini",
+    feature = "bedrock"
 ))]
 #![allow(clippy::unwrap_used)] // a test fails by panicking
 
@@ -21,14 +23,7 @@ mod support;
 use support::Heard;
 
 fn hear(dialect: Dialect, script: &str, stream: bool) -> Heard {
-    let ask = Ask {
-        dialect,
-        model: script.to_owned(),
-        stream,
-        include_usage: true,
-        n: 1,
-        last_user_text: "good day".to_owned(),
-    };
+    let ask = Ask::chat(dialect, script, stream, "good day");
     let turn = Turn {
         number: 3,
         attempt: 1,
@@ -59,6 +54,8 @@ fn hear(dialect: Dialect, script: &str, stream: bool) -> Heard {
         Dialect::CohereV1 => ("cohere_v1", Operation::Chat),
         Dialect::Ollama => ("ollama", Operation::Chat),
         Dialect::OllamaGenerate => ("ollama", Operation::Completion),
+        Dialect::Gemini | Dialect::GeminiArray => ("gemini", Operation::Chat),
+        Dialect::Bedrock => ("bedrock_converse", Operation::Chat),
     };
     let wire = wire::find(wire).unwrap();
     let quirks = Quirks::default();
@@ -72,7 +69,7 @@ fn hear(dialect: Dialect, script: &str, stream: bool) -> Heard {
 }
 
 fn everywhere(mut check: impl FnMut(Dialect, bool)) {
-    for (dialect, _) in Dialect::ALL {
+    for dialect in Dialect::ALL {
         for stream in [false, true] {
             check(*dialect, stream);
         }
@@ -153,10 +150,18 @@ fn is_openai(dialect: Dialect) -> bool {
     matches!(dialect, OpenaiChat | OpenaiCompletions | OpenaiResponses)
 }
 
+/// Google and Amazon have a word for what went wrong, wherever they say it; some of the words mean several things.
+fn has_words(dialect: Dialect) -> bool {
+    use Dialect::{Bedrock, Gemini, GeminiArray};
+    matches!(dialect, Gemini | GeminiArray | Bedrock)
+}
+
 #[test]
 fn every_error_is_heard_as_what_it_is_called() {
     let expected = |kind: Kind, dialect: Dialect| match (kind, dialect) {
         (Kind::Permission, _) => ErrorKind::Auth,
+        (Kind::Quota, Dialect::Gemini | Dialect::GeminiArray) => ErrorKind::RateLimited,
+        (Kind::Overloaded, dialect) if has_words(dialect) => ErrorKind::Unavailable,
         // Messages has no code for them, the others have no codes, and nobody goes by the words.
         (Kind::ContextLength | Kind::ContentFilter, dialect) if !is_openai(dialect) => {
             ErrorKind::InvalidRequest
@@ -187,7 +192,7 @@ fn every_error_is_heard_as_what_it_is_called() {
             );
         }
     });
-    for (dialect, _) in Dialect::ALL {
+    for dialect in Dialect::ALL {
         let has_codes = is_openai(*dialect) || *dialect == Dialect::Anthropic;
         for kind in [
             Kind::Overloaded,
@@ -201,6 +206,7 @@ fn every_error_is_heard_as_what_it_is_called() {
             // Inside a stream there is no status to go by either.
             let expected = match has_codes {
                 true => expected(kind, *dialect),
+                false if has_words(*dialect) => expected(kind, *dialect),
                 false => ErrorKind::ProviderError,
             };
             check(format!("{dialect:?} {script}"), heard.kind(), expected);

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use libllm_proto::mock::{self, Ask, Cut, Dialect, Step, Turn};
+use libllm_proto::mock::{self, Cut, Place, Step, Turn};
 use libllm_proto::wire::Head;
 
 use crate::clock::{self, Alarm};
@@ -26,23 +26,34 @@ const COUNTS_MAX: usize = 10_000;
 
 impl Scripts {
     fn reply(&self, request: &::http::Request<Bytes>) -> Result<mock::Reply, Error> {
-        let dialect = Dialect::of_path(request.uri().path())
-            .ok_or_else(|| Error::new(ErrorKind::Unsupported, "scripts do not speak this wire"))?;
-        let bad =
-            |message: String| Error::new(ErrorKind::InvalidArgument, format!("mock: {message}"));
-        let ask = Ask::parse(dialect, request.body()).map_err(bad)?;
-        let script = mock::Scripts::default()
-            .find(&ask.model)
-            .map_err(|error| bad(error.to_string()))?;
+        let target = request.uri().path_and_query();
+        let target = target.map_or("/", |target| target.as_str());
         let created = clock::wall()
             .duration_since(std::time::UNIX_EPOCH)
             .unwrap_or_default()
             .as_secs();
-        let turn = Turn {
+        let turn = |attempt| Turn {
             number: self.number.fetch_add(1, Ordering::Relaxed) + 1,
-            attempt: self.attempt(request, &ask.model),
+            attempt,
             created,
         };
+        if request.method() == ::http::Method::GET {
+            let anthropic = request.headers().contains_key("anthropic-version");
+            let path = request.uri().path();
+            let list = Place::of_list(path, request.uri().query().unwrap_or_default(), anthropic);
+            if let Some(dialect) = list {
+                return Ok(mock::listed(dialect, ["echo"].into_iter(), turn(1)));
+            }
+        }
+        let place = Place::of(request.uri().path())
+            .ok_or_else(|| Error::new(ErrorKind::Unsupported, "scripts do not speak this wire"))?;
+        let bad =
+            |message: String| Error::new(ErrorKind::InvalidArgument, format!("mock: {message}"));
+        let ask = place.ask(target, request.body()).map_err(bad)?;
+        let script = mock::Scripts::default()
+            .find(&ask.model)
+            .map_err(|error| bad(error.to_string()))?;
+        let turn = turn(self.attempt(request, &ask.model));
         Ok(mock::answer(&script, &ask, turn))
     }
 

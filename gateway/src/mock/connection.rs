@@ -12,7 +12,7 @@ use super::http1::{self, Head, Unread};
 use super::play::{self, Ended};
 use super::route::{self, Route};
 use super::state::State;
-use libllm_proto::mock::Dialect;
+use libllm_proto::mock::Place;
 
 /// A connection, plain or inside TLS.
 pub(crate) trait Socket: AsyncRead + AsyncWrite + Unpin + Send {
@@ -70,7 +70,7 @@ async fn exchange(socket: &mut impl Socket, input: &mut BytesMut, state: &State)
         Err(unread) => return refuse(socket, unread).await,
     };
     match Route::of(&head) {
-        Route::Model(dialect) => model(socket, input, state, dialect, &head).await,
+        Route::Model(place) => model(socket, input, state, place, &head).await,
         Route::Nothing(status, why) => {
             // Its body stays unread, so this is the connection's last answer.
             head.keep_alive = false;
@@ -98,7 +98,7 @@ async fn model(
     socket: &mut impl Socket,
     input: &mut BytesMut,
     state: &State,
-    dialect: Dialect,
+    place: Place,
     head: &Head,
 ) -> Ended {
     let request = state.request();
@@ -112,7 +112,7 @@ async fn model(
         }
     };
     let arrived = Instant::now();
-    let reply = route::reply(state, &request, dialect, head, &body);
+    let reply = route::reply(state, &request, place, head, &body);
     drop(body);
     let ended = play::play(socket, input, reply, head, arrived).await;
     ended.unwrap_or_else(|_gone| {

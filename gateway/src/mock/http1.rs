@@ -9,8 +9,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 #[derive(Debug, PartialEq)]
 pub(crate) struct Head {
     pub(crate) method: String,
-    /// Without its query.
-    pub(crate) path: String,
+    /// Path and query.
+    pub(crate) target: String,
     pub(crate) keep_alive: bool,
     /// HTTP/1.0 knows no chunks.
     pub(crate) chunks: bool,
@@ -96,7 +96,7 @@ fn parse_head(input: &[u8]) -> Result<Option<(Head, usize)>, Unread> {
     let one_one = request.version == Some(1);
     let mut head = Head {
         method: request.method.unwrap_or_default().to_owned(),
-        path: path(request.path.unwrap_or_default()),
+        target: target(request.path.unwrap_or_default()),
         keep_alive: one_one,
         chunks: one_one,
         mock_key: String::new(),
@@ -132,13 +132,13 @@ fn parse_head(input: &[u8]) -> Result<Option<(Head, usize)>, Unread> {
     Ok(Some((head, length)))
 }
 
-/// The path of a request target, which a proxy's client writes with scheme and host.
-fn path(target: &str) -> String {
+/// Path and query of a request target, which a proxy's client writes with scheme and host.
+fn target(target: &str) -> String {
     let target = match target.split_once("://") {
         Some((_, rest)) => rest.find('/').map_or("/", |at| &rest[at..]),
         None => target,
     };
-    target.split('?').next().unwrap_or_default().to_owned()
+    target.to_owned()
 }
 
 async fn read_chunks<S: AsyncRead + Unpin>(
@@ -235,8 +235,8 @@ mod tests {
         let (read, length) = head(text).unwrap().unwrap();
         assert_eq!(&text[length..], "rest");
         assert_eq!(
-            (read.path.as_str(), read.mock_key.as_str()),
-            ("/v1/messages", "k")
+            (read.target.as_str(), read.mock_key.as_str()),
+            ("/v1/messages?beta=true", "k")
         );
         assert!(read.anthropic && read.chunks && !read.keep_alive);
         assert_eq!(read.length, Length::Known(12));
@@ -245,7 +245,7 @@ mod tests {
             .unwrap()
             .unwrap();
         assert_eq!(
-            (read.path.as_str(), read.keep_alive, read.chunks),
+            (read.target.as_str(), read.keep_alive, read.chunks),
             ("/x/y", false, false)
         );
     }

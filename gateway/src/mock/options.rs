@@ -96,7 +96,14 @@ paths:
   POST */responses             OpenAI's Responses
   POST */completions           OpenAI's legacy completions
   POST */messages              Anthropic's Messages
-  GET  */models                echo and the named scripts
+  POST */v2/chat, */v1/chat    Cohere's chat
+  POST */api/chat, */api/generate                   Ollama's own
+  POST *:generateContent, *:streamGenerateContent   Gemini's; the path names the model
+  POST */converse, */converse-stream                Bedrock's; the path names the model
+  POST */embeddings, */rerank, */moderations, */images/generations, */audio/speech, */audio/transcriptions
+  POST */v2/embed, */v1/embed, */v2/rerank, */api/embed, *:embedContent, *:batchEmbedContents, *:predict
+  POST */messages/count_tokens, *:countTokens
+  GET  */models, */api/tags    echo and the named scripts
   GET, DELETE /stats           counts of requests, streams and closes; DELETE starts them anew
 
 scripts: echo, @name, or key=value joined by `;`, values percent-encoded:

@@ -1,6 +1,6 @@
 //! Which path means what.
 
-use libllm_proto::mock::{Ask, Dialect, Kind, Reply, answer, refuse};
+use libllm_proto::mock::{Dialect, Kind, Place, Reply, answer, list, refuse};
 
 use super::http1::Head;
 use super::state::{LiveRequest, State};
@@ -9,7 +9,7 @@ use super::state::{LiveRequest, State};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Route {
     /// An answer of a script.
-    Model(Dialect),
+    Model(Place),
     Models(Dialect),
     Stats,
     ResetStats,
@@ -19,39 +19,40 @@ pub(crate) enum Route {
 
 impl Route {
     pub(crate) fn of(head: &Head) -> Route {
+        let (path, query) = head.target.split_once('?').unwrap_or((&head.target, ""));
         let method = head.method.as_str();
-        if let Some(dialect) = Dialect::of_path(&head.path) {
+        if let Some(place) = Place::of(path) {
             return match method {
-                "POST" => Route::Model(dialect),
+                "POST" => Route::Model(place),
                 _ => Route::Nothing(405, "expected POST"),
             };
         }
-        match (head.path.as_str(), method) {
+        match (path, method) {
             ("/stats", "GET") => Route::Stats,
             ("/stats", "DELETE") => Route::ResetStats,
             ("/stats", _) => Route::Nothing(405, "expected GET or DELETE"),
-            (path, "GET") if path.ends_with("/models") => Route::Models(match head.anthropic {
-                true => Dialect::Anthropic,
-                false => Dialect::OpenaiChat,
-            }),
-            _ => Route::Nothing(
-                404,
-                "unknown path: expected */chat/completions, */completions, */responses, */messages, */v2/chat, */v1/chat, */api/chat, */api/generate, */models or /stats",
-            ),
+            (path, "GET") => match Place::of_list(path, query, head.anthropic) {
+                Some(dialect) => Route::Models(dialect),
+                None => Route::Nothing(404, UNKNOWN),
+            },
+            _ => Route::Nothing(404, UNKNOWN),
         }
     }
 }
+
+const UNKNOWN: &str = "unknown path: `libllm mock --help` lists those that are known, such as */chat/completions, */messages and */models";
 
 /// The reply to a body sent to a model's path.
 pub(crate) fn reply(
     state: &State,
     request: &LiveRequest<'_>,
-    dialect: Dialect,
+    place: Place,
     head: &Head,
     body: &[u8],
 ) -> Reply {
+    let dialect = place.dialect;
     let invalid = |why: &str| refuse(dialect, Kind::InvalidRequest, why, request.turn(None));
-    let ask = match Ask::parse(dialect, body) {
+    let ask = match place.ask(&head.target, body) {
         Ok(ask) => ask,
         Err(why) => return invalid(&why),
     };
@@ -65,34 +66,9 @@ pub(crate) fn reply(
     answer(&script, &ask, request.turn(counted))
 }
 
-/// The list of models, `echo` and the named scripts, in Anthropic's shape or in OpenAI's.
+/// The list of models: `echo` and the named scripts.
 pub(crate) fn models(state: &State, dialect: Dialect) -> String {
     let named = state.scripts.names().map(|name| format!("@{name}"));
-    let ids: Vec<_> = std::iter::once("echo".to_owned())
-        .chain(named)
-        .map(|id| serde_json::Value::from(id).to_string())
-        .collect();
-    let list = |entry: &dyn Fn(&String) -> String| -> String {
-        ids.iter().map(entry).collect::<Vec<_>>().join(",")
-    };
-    match dialect == Dialect::Anthropic {
-        false => {
-            let data = list(&|id| {
-                format!("{{\"id\":{id},\"object\":\"model\",\"created\":0,\"owned_by\":\"mock\"}}")
-            });
-            format!("{{\"object\":\"list\",\"data\":[{data}]}}")
-        }
-        true => {
-            let data = list(&|id| {
-                format!(
-                    "{{\"type\":\"model\",\"id\":{id},\"display_name\":{id},\"created_at\":\"1970-01-01T00:00:00Z\"}}"
-                )
-            });
-            format!(
-                "{{\"data\":[{data}],\"has_more\":false,\"first_id\":{},\"last_id\":{}}}",
-                ids[0],
-                ids[ids.len() - 1]
-            )
-        }
-    }
+    let names: Vec<_> = std::iter::once("echo".to_owned()).chain(named).collect();
+    list(dialect, names.iter().map(String::as_str))
 }

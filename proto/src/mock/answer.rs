@@ -9,8 +9,8 @@ use super::pieces::{Pieces, words};
 use super::script::{At, Failure, Page, RetryAfter, Script, What};
 use super::stream::{Stream, Voice};
 use super::{
-    Ask, Dialect, anthropic, cohere, cohere_v1, ollama, openai, openai_completions,
-    openai_responses, unary,
+    Ask, Dialect, anthropic, bedrock, cohere, cohere_v1, gemini, ollama, openai,
+    openai_completions, openai_responses, results, unary,
 };
 
 /// What the caller knows beside the request itself.
@@ -64,7 +64,7 @@ pub(super) struct Facts {
 
 /// The reply of `script` to `ask`.
 pub fn answer(script: &Arc<Script>, ask: &Ask, turn: Turn) -> Reply {
-    if let Some(why) = ask.dialect.unsaid(script) {
+    if let Some(why) = ask.unsaid(script) {
         return refuse(ask.dialect, Kind::InvalidRequest, why, turn);
     }
     let fails = script.fails(turn.attempt);
@@ -85,22 +85,28 @@ pub fn answer(script: &Arc<Script>, ask: &Ask, turn: Turn) -> Reply {
         }
     }
     let pieces = Pieces::new(Arc::clone(script), &ask.last_user_text);
-    let facts = facts(script, ask, turn, &pieces);
-    if !ask.stream {
-        let faults = &faults[skip..];
-        return unary::reply(script, faults, head_at, ask.dialect, &facts, pieces);
+    if !ask.operation.streams() || !ask.stream {
+        let (total, faults) = (pieces.count(), &faults[skip..]);
+        let make = || match ask.operation.streams() {
+            true => {
+                let facts = facts(script, ask, turn, &pieces);
+                let object = unary::object(ask.dialect, &facts, pieces);
+                ("application/json", object.into_bytes())
+            }
+            false => results::whole(script, ask, turn, pieces),
+        };
+        return unary::reply(
+            script,
+            faults,
+            head_at,
+            (ask.dialect, turn.number),
+            total,
+            make,
+        );
     }
+    let facts = facts(script, ask, turn, &pieces);
     let choices = facts.choices;
-    let voice: Box<dyn Voice> = match ask.dialect {
-        Dialect::OpenaiChat => Box::new(openai::Chunks::new(facts)),
-        Dialect::OpenaiCompletions => Box::new(openai_completions::Chunks::new(facts)),
-        Dialect::OpenaiResponses => Box::new(openai_responses::Events::new(facts)),
-        Dialect::Anthropic => Box::new(anthropic::Events::new(facts)),
-        Dialect::Cohere => Box::new(cohere::Events::new(facts)),
-        Dialect::CohereV1 => Box::new(cohere_v1::Lines::new(facts)),
-        Dialect::Ollama => Box::new(ollama::Lines::new(facts, ollama::Said::Message)),
-        Dialect::OllamaGenerate => Box::new(ollama::Lines::new(facts, ollama::Said::Response)),
-    };
+    let voice = voice(ask.dialect, facts);
     let stream = Stream {
         total: pieces.count(),
         voice,
@@ -126,16 +132,42 @@ pub fn answer(script: &Arc<Script>, ask: &Ask, turn: Turn) -> Reply {
     }
 }
 
+/// What streams an answer in a dialect's words.
+fn voice(dialect: Dialect, facts: Facts) -> Box<dyn Voice> {
+    match dialect {
+        Dialect::OpenaiChat => Box::new(openai::Chunks::new(facts)),
+        Dialect::OpenaiCompletions => Box::new(openai_completions::Chunks::new(facts)),
+        Dialect::OpenaiResponses => Box::new(openai_responses::Events::new(facts)),
+        Dialect::Anthropic => Box::new(anthropic::Events::new(facts)),
+        Dialect::Cohere => Box::new(cohere::Events::new(facts)),
+        Dialect::CohereV1 => Box::new(cohere_v1::Lines::new(facts)),
+        Dialect::Ollama => Box::new(ollama::Lines::new(facts, ollama::Said::Message)),
+        Dialect::OllamaGenerate => Box::new(ollama::Lines::new(facts, ollama::Said::Response)),
+        Dialect::Gemini => Box::new(gemini::Chunks::new(facts, false)),
+        Dialect::GeminiArray => Box::new(gemini::Chunks::new(facts, true)),
+        Dialect::Bedrock => Box::new(bedrock::Messages::new(facts)),
+    }
+}
+
+/// The list of the models of these names, in the dialect's words.
+pub fn listed<'a>(dialect: Dialect, names: impl Iterator<Item = &'a str>, turn: Turn) -> Reply {
+    let body = results::list(dialect, names).into_bytes();
+    whole(&Script::plain(), dialect, turn.number, 200, body)
+}
+
 /// A refusal that no script asked for: the request itself is wrong.
 pub fn refuse(dialect: Dialect, kind: Kind, message: &str, turn: Turn) -> Reply {
     let body = error_body(dialect, kind, message, turn.number);
-    whole(
-        &Script::plain(),
-        dialect,
-        turn.number,
-        kind.status(dialect),
-        body,
-    )
+    let status = kind.status(dialect);
+    let mut reply = whole(&Script::plain(), dialect, turn.number, status, body);
+    reply.headers.extend(error_name(dialect, kind));
+    reply
+}
+
+/// Amazon names an error in its head.
+pub(super) fn error_name(dialect: Dialect, kind: Kind) -> Option<(&'static str, String)> {
+    let named = dialect == Dialect::Bedrock;
+    named.then(|| ("x-amzn-errortype", kind.amazon().to_owned()))
 }
 
 fn failed(script: &Script, failure: &Failure, dialect: Dialect, turn: Turn) -> Reply {
@@ -149,7 +181,9 @@ fn failed(script: &Script, failure: &Failure, dialect: Dialect, turn: Turn) -> R
     let mut reply = match page {
         Page::Json => {
             let body = error_body(dialect, kind, kind.message(dialect), turn.number);
-            whole(script, dialect, turn.number, status, body)
+            let mut reply = whole(script, dialect, turn.number, status, body);
+            reply.headers.extend(error_name(dialect, kind));
+            reply
         }
         Page::Html => {
             let mut reply = whole(script, dialect, turn.number, status, html(status));
@@ -206,6 +240,12 @@ pub(super) fn error_body(dialect: Dialect, kind: Kind, message: &str, number: u6
         Dialect::Anthropic => anthropic::error(kind, message, number).into_bytes(),
         Dialect::Cohere | Dialect::CohereV1 => cohere::error(message, number).into_bytes(),
         Dialect::Ollama | Dialect::OllamaGenerate => ollama::error(message).into_bytes(),
+        Dialect::Gemini => gemini::error(kind, message, kind.status(dialect)).into_bytes(),
+        Dialect::GeminiArray => {
+            let error = gemini::error(kind, message, kind.status(dialect));
+            format!("[{error}\n]").into_bytes()
+        }
+        Dialect::Bedrock => bedrock::error(message).into_bytes(),
     }
 }
 
@@ -254,7 +294,10 @@ fn request_id(dialect: Dialect, number: u64) -> Option<(&'static str, String)> {
         }
         Dialect::Anthropic => "request-id",
         Dialect::Cohere | Dialect::CohereV1 => "x-debug-trace-id",
-        Dialect::Ollama | Dialect::OllamaGenerate => return None,
+        Dialect::Bedrock => "x-amzn-requestid",
+        Dialect::Ollama | Dialect::OllamaGenerate | Dialect::Gemini | Dialect::GeminiArray => {
+            return None;
+        }
     };
     Some((name, format!("req_mock{number:020}")))
 }

@@ -3,7 +3,9 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::Dialect;
+use super::other::Wish;
+use super::{Dialect, Script};
+use crate::operation::Operation;
 
 /// One request, as far as a script cares.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,22 +20,67 @@ pub struct Ask {
     pub include_usage: bool,
     /// Choices asked for; always 1 where there is no word for more.
     pub n: u32,
-    /// The text of the last user message, its parts joined.
+    /// The text of the last user message, its parts joined; of other operations what is asked about.
     pub last_user_text: String,
+    /// What is asked.
+    pub operation: Operation,
+    pub(super) wish: Wish,
 }
 
 /// Why a body is no request; the sentence a provider would answer with status 400.
 pub type AskError = String;
 
 impl Ask {
-    /// Reads a request body.
+    /// A conversation of one turn.
+    pub fn chat(dialect: Dialect, model: &str, stream: bool, text: &str) -> Ask {
+        Ask {
+            dialect,
+            model: model.to_owned(),
+            stream,
+            include_usage: true,
+            n: 1,
+            last_user_text: text.to_owned(),
+            operation: Operation::Chat,
+            wish: Wish::default(),
+        }
+    }
+
+    /// What a script holds that cannot be said to this request.
+    pub(super) fn unsaid(&self, script: &Script) -> Option<&'static str> {
+        match self.operation.streams() {
+            true => self.dialect.unsaid(script),
+            false if script.reasoning > 0 || !script.tools.is_empty() => {
+                Some("reasoning and tool: conversations alone have them")
+            }
+            false => None,
+        }
+    }
+
+    /// Reads a request body that names its model.
     pub fn parse(dialect: Dialect, body: &[u8]) -> Result<Ask, AskError> {
+        Ask::read(dialect, None, body)
+    }
+
+    /// Reads a request body; the model may be named elsewhere.
+    pub(super) fn read(
+        dialect: Dialect,
+        named: Option<String>,
+        body: &[u8],
+    ) -> Result<Ask, AskError> {
         let body: Body<'_> = serde_json::from_slice(body).map_err(|error| error.to_string())?;
         // Messages requires it (Anthropic API reference, `max_tokens`); a client that forgot would fail there.
         if dialect == Dialect::Anthropic && body.max_tokens.is_none() {
             return Err("max_tokens: field required".into());
         }
         let missing = |name: &str| format!("missing field `{name}`");
+        let model = named.or(body.model).ok_or_else(|| missing("model"))?;
+        let some = |name: &str, turns: Option<Vec<Message<'_>>>| match turns {
+            None => Err(missing(name)),
+            Some(turns) if turns.is_empty() => {
+                Err(format!("{name}: expected at least one message"))
+            }
+            Some(turns) => last_user_text(&turns),
+        };
         let last_user_text = match dialect {
             Dialect::CohereV1 => body.message.ok_or_else(|| missing("message"))?,
             Dialect::OllamaGenerate => prompt(body.prompt)?,
@@ -41,15 +88,12 @@ impl Ask {
                 prompt(Some(body.prompt.ok_or_else(|| missing("prompt"))?))?
             }
             Dialect::OpenaiResponses => input(body.input.ok_or_else(|| missing("input"))?)?,
-            _ => match body.messages.ok_or_else(|| missing("messages"))?.as_slice() {
-                [] => return Err("messages: expected at least one message".into()),
-                messages => last_user_text(messages)?,
-            },
+            Dialect::Gemini | Dialect::GeminiArray => some("contents", body.contents)?,
+            _ => some("messages", body.messages)?,
         };
         // Ollama streams unless it is told not to (docs/api.md, "Streaming responses").
         let streams = matches!(dialect, Dialect::Ollama | Dialect::OllamaGenerate);
         Ok(Ask {
-            dialect,
             stream: body.stream.unwrap_or(streams),
             include_usage: body
                 .stream_options
@@ -60,8 +104,7 @@ impl Ask {
                 }
                 _ => 1,
             },
-            last_user_text,
-            model: body.model,
+            ..Ask::chat(dialect, &model, false, &last_user_text)
         })
     }
 }
@@ -89,7 +132,7 @@ fn input(input: &RawValue) -> Result<String, AskError> {
 
 fn last_user_text(messages: &[Message<'_>]) -> Result<String, AskError> {
     let last = messages.iter().rev().find(|message| message.role == "user");
-    let Some(content) = last.and_then(|message| message.content) else {
+    let Some(content) = last.and_then(|message| message.content.or(message.parts)) else {
         return Ok(String::new());
     };
     let content: Content =
@@ -102,13 +145,17 @@ fn last_user_text(messages: &[Message<'_>]) -> Result<String, AskError> {
 
 #[derive(Deserialize)]
 struct Body<'a> {
-    model: String,
+    /// Google and Amazon name it in the path.
+    model: Option<String>,
     stream: Option<bool>,
     stream_options: Option<StreamOptions>,
     n: Option<u32>,
     max_tokens: Option<u64>,
     #[serde(borrow)]
     messages: Option<Vec<Message<'a>>>,
+    /// Gemini's word for them.
+    #[serde(borrow)]
+    contents: Option<Vec<Message<'a>>>,
     /// Cohere's version 1: what the user says now.
     message: Option<String>,
     /// Of completions: a text, or a list of them.
@@ -132,6 +179,9 @@ struct Message<'a> {
     /// Unread but for the last user's: prompts are long.
     #[serde(borrow)]
     content: Option<&'a RawValue>,
+    /// Gemini's word for it.
+    #[serde(borrow)]
+    parts: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]

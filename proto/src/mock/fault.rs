@@ -68,10 +68,15 @@ impl Kind {
     pub fn status(self, dialect: Dialect) -> u16 {
         match (self, dialect) {
             (Kind::InvalidRequest | Kind::ContextLength | Kind::ContentFilter, _) => 400,
+            // AWS "Common errors": a key that is not known is a 403.
+            (Kind::Auth, Dialect::Bedrock) => 403,
             (Kind::Auth, _) => 401,
             (Kind::Permission, _) => 403,
             // OpenAI "error codes": exceeded quota is a 429; Anthropic "errors": 402 billing_error; Cohere "Errors": 402.
             (Kind::Quota, Dialect::OpenaiChat) => 429,
+            // Google's RESOURCE_EXHAUSTED is both; a Bedrock quota is 400 (API reference, ServiceQuotaExceededException).
+            (Kind::Quota, Dialect::Gemini | Dialect::GeminiArray) => 429,
+            (Kind::Quota, Dialect::Bedrock) => 400,
             (Kind::Quota, _) => 402,
             (Kind::NotFound, _) => 404,
             (Kind::Timeout, _) => 408,
@@ -139,6 +144,41 @@ impl Kind {
             Kind::Timeout | Kind::GatewayTimeout => "timeout_error",
             Kind::ServerError | Kind::Unavailable => "api_error",
             Kind::Overloaded => "overloaded_error",
+        }
+    }
+
+    /// Google's `status` (google.rpc.Code; ai.google.dev "Troubleshooting", read 2026-11-21).
+    pub(super) fn google(self) -> &'static str {
+        match self {
+            Kind::InvalidRequest | Kind::TooLarge | Kind::ContextLength | Kind::ContentFilter => {
+                "INVALID_ARGUMENT"
+            }
+            Kind::Auth => "UNAUTHENTICATED",
+            Kind::Permission => "PERMISSION_DENIED",
+            Kind::Quota | Kind::RateLimited => "RESOURCE_EXHAUSTED",
+            Kind::NotFound => "NOT_FOUND",
+            Kind::Conflict => "ABORTED",
+            Kind::Timeout | Kind::GatewayTimeout => "DEADLINE_EXCEEDED",
+            Kind::ServerError => "INTERNAL",
+            Kind::Unavailable | Kind::Overloaded => "UNAVAILABLE",
+        }
+    }
+
+    /// Amazon's exception (Bedrock Runtime API reference, "Converse", "Errors", read 2026-11-21).
+    pub(super) fn amazon(self) -> &'static str {
+        match self {
+            Kind::InvalidRequest | Kind::TooLarge | Kind::ContextLength | Kind::ContentFilter => {
+                "ValidationException"
+            }
+            Kind::Auth => "UnrecognizedClientException",
+            Kind::Permission => "AccessDeniedException",
+            Kind::Quota => "ServiceQuotaExceededException",
+            Kind::RateLimited => "ThrottlingException",
+            Kind::NotFound => "ResourceNotFoundException",
+            Kind::Conflict => "ConflictException",
+            Kind::Timeout | Kind::GatewayTimeout => "ModelTimeoutException",
+            Kind::ServerError => "InternalServerException",
+            Kind::Unavailable | Kind::Overloaded => "ServiceUnavailableException",
         }
     }
 

@@ -20,25 +20,33 @@
 mod answer;
 mod anthropic;
 mod ask;
+mod bedrock;
 mod body;
 mod cohere;
 mod cohere_v1;
 mod fault;
+mod form;
+mod gemini;
 mod ollama;
 mod openai;
 mod openai_completions;
 mod openai_responses;
+mod other;
 mod pieces;
+mod place;
+mod results;
 mod script;
 mod scripts;
 mod stream;
 mod unary;
 mod value;
 
-pub use answer::{Reply, Turn, answer, refuse};
+pub use answer::{Reply, Turn, answer, listed, refuse};
 pub use ask::{Ask, AskError};
 pub use body::{Body, Cut, Step};
 pub use fault::Kind;
+pub use place::Place;
+pub use results::list;
 pub use script::{Script, ScriptError};
 pub use scripts::Scripts;
 
@@ -61,28 +69,29 @@ pub enum Dialect {
     Ollama,
     /// Ollama's own completions.
     OllamaGenerate,
+    /// Gemini's generateContent, streamed as events.
+    Gemini,
+    /// The same, streamed as the elements of an array.
+    GeminiArray,
+    /// Bedrock's Converse.
+    Bedrock,
 }
 
 impl Dialect {
-    /// Every dialect, and how the paths end at which it is spoken.
-    pub const ALL: &'static [(Dialect, &'static str)] = &[
-        (Dialect::OpenaiChat, "/chat/completions"),
-        (Dialect::OpenaiCompletions, "/completions"),
-        (Dialect::OpenaiResponses, "/responses"),
-        (Dialect::Anthropic, "/messages"),
-        (Dialect::Cohere, "/v2/chat"),
-        (Dialect::CohereV1, "/v1/chat"),
-        (Dialect::Ollama, "/api/chat"),
-        (Dialect::OllamaGenerate, "/api/generate"),
+    /// Every dialect.
+    pub const ALL: &'static [Dialect] = &[
+        Dialect::OpenaiChat,
+        Dialect::OpenaiCompletions,
+        Dialect::OpenaiResponses,
+        Dialect::Anthropic,
+        Dialect::Cohere,
+        Dialect::CohereV1,
+        Dialect::Ollama,
+        Dialect::OllamaGenerate,
+        Dialect::Gemini,
+        Dialect::GeminiArray,
+        Dialect::Bedrock,
     ];
-
-    /// The dialect a URL path speaks, under any prefix: `/v1/chat/completions`, `/v1/messages`.
-    pub fn of_path(path: &str) -> Option<Dialect> {
-        let all = Dialect::ALL.iter();
-        all.copied()
-            .find(|(_, end)| path.ends_with(end))
-            .map(|(dialect, _)| dialect)
-    }
 
     /// The content type of its streams.
     fn stream_type(self) -> &'static str {
@@ -91,7 +100,9 @@ impl Dialect {
             | Dialect::OpenaiCompletions
             | Dialect::OpenaiResponses
             | Dialect::Anthropic => "text/event-stream; charset=utf-8",
-            Dialect::Cohere => "text/event-stream",
+            Dialect::Cohere | Dialect::Gemini => "text/event-stream",
+            Dialect::GeminiArray => "application/json; charset=UTF-8",
+            Dialect::Bedrock => "application/vnd.amazon.eventstream",
             Dialect::CohereV1 => "application/stream+json",
             Dialect::Ollama | Dialect::OllamaGenerate => "application/x-ndjson",
         }

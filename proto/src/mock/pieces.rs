@@ -96,6 +96,19 @@ impl Pieces {
         (self.script.reasoning.saturating_add(said)).saturating_add(tools.sum())
     }
 
+    /// All of it as one text.
+    pub(super) fn joined(mut self) -> String {
+        let mut all = String::new();
+        while let Some(piece) = self.next() {
+            match piece {
+                Piece::Reasoning(text) | Piece::Text(text) => all.push_str(&text),
+                Piece::Refusal(text) | Piece::Arguments(_, text) => all.push_str(text),
+                Piece::Tool(..) => {}
+            }
+        }
+        all
+    }
+
     /// The text to be said, and whether it is a refusal.
     fn said(&self) -> (&str, bool) {
         match &self.script.said {

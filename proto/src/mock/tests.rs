@@ -16,14 +16,7 @@ const TURN: Turn = Turn {
 };
 
 fn ask(dialect: Dialect, script: &str, stream: bool) -> Ask {
-    Ask {
-        dialect,
-        model: script.to_owned(),
-        stream,
-        include_usage: true,
-        n: 1,
-        last_user_text: "good day".to_owned(),
-    }
+    Ask::chat(dialect, script, stream, "good day")
 }
 
 fn reply(dialect: Dialect, script: &str, stream: bool, attempt: u32) -> Reply {
