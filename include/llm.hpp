@@ -12,6 +12,7 @@
 #include "llm.h"
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -21,9 +22,11 @@
 #include <initializer_list>
 #include <iterator>
 #include <list>
+#include <locale>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -215,6 +218,53 @@ inline std::string_view item(std::string_view array, std::size_t index)
 }
 
 } // namespace json
+
+namespace detail {
+
+/// Runs `f` for each item of an array, as it is written, until one of them gives false; whether all of it was an array.
+template <class F> bool each(std::string_view array, F &&f)
+{
+    std::size_t at = skip_blanks(array, 0);
+    if (at == array.size() || array[at] != '[')
+        return false;
+    for (at = skip_blanks(array, at + 1); at < array.size() && array[at] != ']'; at = skip_blanks(array, at))
+        if (!f(take(array, at)))
+            return false;
+    return at < array.size();
+}
+
+/// Reads a JSON number, whatever the program's locale says of commas.
+inline bool read(std::string_view json, float &number)
+{
+#ifdef __cpp_lib_to_chars
+    const std::from_chars_result end = std::from_chars(json.data(), json.data() + json.size(), number);
+    return end.ec == std::errc() && end.ptr == json.data() + json.size();
+#else
+    std::istringstream in{std::string(json)};
+    in.imbue(std::locale::classic());
+    return in >> number && in.peek() == std::istringstream::traits_type::eof();
+#endif
+}
+
+/// The vectors of an answer to `embeddings`, in the order of the texts; whether it holds some.
+inline bool read(std::string_view answer, std::vector<std::vector<float>> &vectors)
+{
+    const std::string_view data = json::member(answer, "data");
+    std::size_t count = 0;
+    if (!each(data, [&](std::string_view) { return ++count > 0; }))
+        return false;
+    vectors.assign(count, {});
+    return each(data, [&](std::string_view one) {
+        const std::string_view place = json::member(one, "index");
+        std::size_t index = 0;
+        const auto end = std::from_chars(place.data(), place.data() + place.size(), index);
+        return end.ec == std::errc() && index < count && each(json::member(one, "embedding"), [&](std::string_view number) {
+            return read(number, vectors[index].emplace_back());
+        });
+    });
+}
+
+} // namespace detail
 
 /// The request that asks `text` of `model` (empty: the configuration's `default_model`).
 inline std::string prompt(std::string_view text, std::string_view model = {})
@@ -1003,6 +1053,31 @@ public:
         if (status != LLM_OK)
             return detail::fail<response>(status, failure);
         return response(owned);
+    }
+
+    /// Vectors of texts, in their order. What else may be said of them, and other answers than numbers, are complete()'s with the
+    /// operation "embeddings" (docs/operations.md).
+    template <class Texts = std::initializer_list<std::string_view>>
+    result<std::vector<std::vector<float>>> embed(std::string_view model, const Texts &texts, const options &options = {}) const
+    {
+        std::string input;
+        for (const std::string_view text : texts)
+            input += (input.empty() ? "[" : ",") + json::quote(text);
+        auto wishes = options;
+        wishes.operation("embeddings");
+        const auto answer =
+            complete("{\"model\":" + json::quote(model) + ",\"input\":" + (input.empty() ? "[" : input) + "]}", wishes);
+        std::vector<std::vector<float>> vectors;
+#ifdef LLM_NO_EXCEPTIONS
+        if (!answer)
+            return answer.error();
+        const std::string_view said = answer->json();
+#else
+        const std::string_view said = answer.json();
+#endif
+        if (!detail::read(said, vectors))
+            return detail::fail<std::vector<std::vector<float>>>(LLM_ERR_PROTOCOL);
+        return vectors;
     }
 
     /// A request to loop over, event by event: `for (const llm::event &event : client.stream(request))`.

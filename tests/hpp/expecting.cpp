@@ -19,6 +19,9 @@ static void calls(llm::client &client)
     test("a whole answer, or why not", [&] {
         const llm::expected<llm::response> answer = client.complete(ten);
         CHECK(answer && answer.has_value() && answer->text() == words && (*answer).text() == words && answer.value().text() == words);
+        const auto vectors = client.embed("mock/echo", {"a", "b"});
+        CHECK(vectors && vectors->size() == 2 && (*vectors)[1].size() == 8);
+        CHECK(client.embed("mock/status=401", {"a"}).error().status() == LLM_ERR_AUTH);
         const auto refused = client.complete(llm::prompt("hi", "mock/status=401"));
         CHECK(!refused && refused.error().status() == LLM_ERR_AUTH && refused.error().http_status() == 401);
     });

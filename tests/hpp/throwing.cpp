@@ -64,6 +64,34 @@ static void answers(const llm::client &client)
     });
 }
 
+static void operations(const llm::client &client)
+{
+    test("texts become vectors, in their order", [&] {
+        const auto vectors = client.embed("m/echo", {"a tree", "a \"house\"", "a tree"});
+        CHECK(vectors.size() == 3 && vectors[0].size() == 8 && vectors[0] == vectors[2] && vectors[0] != vectors[1]);
+        const std::vector<std::string> texts{"a tree"};
+        CHECK(client.embed("mock/echo", texts) == std::vector<std::vector<float>>{vectors[0]});
+        for (const float number : vectors[0])
+            CHECK(number >= -1 && number < 1);
+        const auto answer = client.complete(R"({"model":"m/echo","input":"a tree","dimensions":3})", llm::options().operation("embeddings"));
+        const std::string_view first = llm::json::item(llm::json::member(answer.json(), "data"), 0);
+        CHECK(!llm::json::item(llm::json::member(first, "embedding"), 2).empty());
+        CHECK(llm::json::item(llm::json::member(first, "embedding"), 3).empty());
+    });
+    test("texts that become no vectors are an error", [&] {
+        CHECK(thrown([&] { (void)client.embed("m/status=429", {"a"}, llm::options().max_attempts(1)); }).status() == LLM_ERR_RATE_LIMITED);
+    });
+    test("other operations are answered whole", [&] {
+        const auto asked = [&](const char *operation, const char *request) {
+            return std::string(client.complete(request, llm::options().operation(operation)).json());
+        };
+        const std::string ranked = asked("rerank", R"({"model":"m/echo","query":"red fish","documents":["a dog","one red fish"]})");
+        CHECK(llm::json::member(llm::json::item(llm::json::member(ranked, "results"), 0), "index") == "1");
+        const std::string spoken = asked("speech", R"({"model":"m/echo","input":"good day","voice":"v"})");
+        CHECK(llm::json::member(spoken, "data") == "\"Z29vZCBkYXk=\"" && llm::json::member(spoken, "media_type") == "\"audio/mpeg\"");
+    });
+}
+
 static void streams(const llm::client &client)
 {
     test("loops over events, the last one DONE", [&] {
@@ -447,6 +475,7 @@ int main()
     {
         llm::client client(config());
         answers(client);
+        operations(client);
         streams(client);
         lambdas(client);
         queues(client);
