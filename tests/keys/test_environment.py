@@ -14,7 +14,8 @@ from suite import config, test
 
 # Who is asked with a key, in a format that the server of these tests speaks.
 ROWS = tomllib.loads(pathlib.Path(os.environ["LLM_ROOT"], "proto/data/providers.toml").read_text())["provider"]
-BUILT = [row for row in ROWS if row["wire"] in ("openai_chat", "azure_openai", "anthropic", "cohere", "ollama", "gemini")]
+BUILT = [row for row in ROWS if row["wire"] in ("openai_chat", "azure_openai", "anthropic", "cohere", "ollama", "gemini")
+         and row["auth"] not in ("sigv4", "google", "entra")]
 
 
 def asked(provider):
@@ -90,6 +91,25 @@ def _():
     del os.environ["AZURE_OPENAI_ENDPOINT"]
     nowhere = Client({"retry": {"max_attempts": 1}}).ask("azure/m")
     assert nowhere.kind == "connect" and "set-azure-openai-endpoint" in nowhere.message, nowhere.message
+
+
+@test("DATABRICKS_HOST", says="is the workspace; the key goes nowhere without it")
+def _():
+    server = Server()
+    os.environ.update(DATABRICKS_TOKEN="k", DATABRICKS_HOST=server.url)
+    Client({}).ask("databricks/m").succeeds("ok")
+    assert (server.only.path, server.only.key) == ("/serving-endpoints/chat/completions", "Bearer k"), server.only.path
+    del os.environ["DATABRICKS_HOST"]
+    nowhere = Client({"retry": {"max_attempts": 1}}).ask("databricks/m")
+    assert nowhere.kind == "connect" and "set-databricks-host" in nowhere.message, nowhere.message
+
+
+@test("CLOUDFLARE_ACCOUNT_ID", "SNOWFLAKE_ACCOUNT", says="are part of the address, and asked for where they are missing")
+def _():
+    for provider, key, account in ("cloudflare", "CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID"), ("snowflake", "SNOWFLAKE_PAT", "SNOWFLAKE_ACCOUNT"):
+        os.environ[key] = "k"
+        client = Client({"retry": {"max_attempts": 1}})
+        refused(lambda: client.ask(f"{provider}/m"), CONFIG, account)
 
 
 @test("OPENAI_ORG_ID", says="is OpenAI's organization, behind the configuration's")
