@@ -258,29 +258,7 @@ fn dictionary(inputs: &BTreeSet<Vec<u8>>) -> String {
 }
 
 fn base64(value: &Value) -> Vec<u8> {
-    let digits = value
-        .as_str()
-        .unwrap_or_default()
-        .trim_end_matches('=')
-        .bytes();
-    let mut out = Vec::new();
-    let (mut bits, mut count) = (0u32, 0);
-    for byte in digits {
-        let digit = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            _ => 63,
-        };
-        bits = bits << 6 | u32::from(digit);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            out.push((bits >> count) as u8);
-        }
-    }
-    out
+    libllm_proto::base64::decode(value.as_str().unwrap_or_default()).expect("base64 in a vector")
 }
 
 fn root() -> &'static Path {

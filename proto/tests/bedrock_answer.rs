@@ -4,6 +4,7 @@
 
 mod support;
 
+use libllm_proto::base64;
 use libllm_proto::decoder::{Decoder, End, Limits};
 use libllm_proto::provider::{Quirks, TerminalMarker};
 use libllm_proto::wire::{self, Exchange, Head, Operation};
@@ -114,27 +115,10 @@ fn events(all: &[(&str, &str)]) -> Vec<u8> {
 /// Pieces of a body, as InvokeModelWithResponseStream sends them.
 fn chunks(pieces: &[&str]) -> Vec<u8> {
     let chunk = |piece: &&str| {
-        let text = base64(piece.as_bytes());
+        let text = base64::encode(piece.as_bytes());
         event("chunk", &format!("{{\"bytes\":\"{text}\",\"p\":\"abc\"}}"))
     };
     pieces.iter().flat_map(chunk).collect()
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for three in bytes.chunks(3) {
-        let word = three
-            .iter()
-            .fold(0u32, |word, byte| word << 8 | u32::from(*byte));
-        let word = word << (8 * (3 - three.len()));
-        for digit in 0..4 {
-            let plain = digit <= three.len();
-            let digit = DIGITS[(word >> (18 - 6 * digit) & 63) as usize];
-            text.push(if plain { char::from(digit) } else { '=' });
-        }
-    }
-    text
 }
 
 fn items(heard: &Heard) -> Vec<(&str, u32, &str)> {

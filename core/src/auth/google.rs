@@ -4,6 +4,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures::future::BoxFuture;
+use libllm_proto::base64;
 use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use serde::Deserialize;
@@ -16,7 +17,6 @@ use crate::clock;
 use crate::config::Environment;
 use crate::error::Result;
 use crate::secret::Secret;
-use crate::transport::base64;
 
 /// What this environment speaks of; `file` comes before what it says.
 pub(crate) fn default(
@@ -105,8 +105,7 @@ fn of_file(text: &str) -> Result<Box<dyn Source>, String> {
 fn key(pem: &str) -> Option<RsaKeyPair> {
     let body = pem.split("-----BEGIN PRIVATE KEY-----").nth(1)?;
     let body = body.split("-----END PRIVATE KEY-----").next()?;
-    let text: String = body.split_whitespace().collect();
-    let der = zeroize::Zeroizing::new(base64::decode(&text)?);
+    let der = zeroize::Zeroizing::new(base64::decode_loose(body.as_bytes())?);
     RsaKeyPair::from_pkcs8(&der).ok()
 }
 

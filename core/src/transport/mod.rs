@@ -14,7 +14,6 @@ use crate::error::{Error, Result};
 
 pub(crate) use dial::Dialer;
 
-pub(crate) mod base64;
 pub(crate) mod control;
 mod dial;
 mod dns;

@@ -1,10 +1,10 @@
 //! One recorded exchange, as `docs/record.md` describes its file; and what must not be in it.
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
+use libllm_proto::base64;
 use libllm_proto::provider::Auth;
 use serde::{Deserialize, Serialize};
 
-use super::base64;
 use crate::config::{Key, Provider};
 
 /// A request and what came of it.

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use libllm_proto::base64;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::secret::Secret;
@@ -82,7 +83,7 @@ pub(crate) async fn socks(
 /// A user and a password as `Proxy-Authorization` has them (RFC 7617).
 pub(crate) fn basic((user, password): &(Secret, Secret)) -> String {
     let pair = format!("{}:{}", user.expose(), password.expose());
-    format!("Basic {}", super::base64::encode(pair.as_bytes()))
+    format!("Basic {}", base64::encode(pair.as_bytes()))
 }
 
 async fn log_in(stream: &mut Stream, (user, password): &(Secret, Secret)) -> Result<(), String> {

@@ -79,7 +79,7 @@ pub(crate) fn counted(mut usage: Usage) -> Usage {
 /// The vector that base64 stands for, as a list of numbers: `f32` in little endian order (OpenAI API reference, "Create embeddings",
 /// `encoding_format`), or bytes with a sign where the provider says so.
 pub(crate) fn unpack(text: &[u8], int8: bool, out: &mut Vec<u8>) -> Result<()> {
-    let bytes = base64::decode(text).ok_or_else(|| bad("is no base64"))?;
+    let bytes = base64::decode_loose(text).ok_or_else(|| bad("is no base64"))?;
     out.push(b'[');
     if int8 {
         for (number, byte) in bytes.iter().enumerate() {

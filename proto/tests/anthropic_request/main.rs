@@ -172,6 +172,10 @@ fn mistakes_are_named_by_path_and_reason() {
             "messages[0].content[0].file.file_data: expected base64 of UTF-8 text",
         ),
         (
+            user(json!([{"type": "file", "file": {"file_data": "data:text/plain;base64,a*"}}])),
+            "messages[0].content[0].file.file_data: expected base64 of UTF-8 text",
+        ),
+        (
             call(json!({"id": "c", "function": {"name": "f", "arguments": "{\"a\":"}})),
             "messages[1].tool_calls[0].function.arguments: expected the text of a JSON object",
         ),

@@ -4,6 +4,7 @@
 use std::time::SystemTime;
 
 use http::HeaderName;
+use libllm_proto::base64;
 use libllm_proto::decoder::{Decoder, End, Limits};
 use libllm_proto::wire::{self, Ending, Exchange, Flow, Head, Wire};
 use libllm_proto::{Batch, Error, ErrorKind, Event, Result};
@@ -25,26 +26,7 @@ pub(crate) fn cases(file: &Value) -> &[Value] {
 
 /// The bytes of a base64 field.
 pub(crate) fn bytes(value: &Value) -> Vec<u8> {
-    let text = value.as_str().unwrap_or_default().trim_end_matches('=');
-    let mut out = Vec::with_capacity(text.len() * 3 / 4);
-    let (mut bits, mut count) = (0u32, 0);
-    for byte in text.bytes() {
-        let digit = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => panic!("no base64: {byte}"),
-        };
-        bits = bits << 6 | u32::from(digit);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            out.push((bits >> count) as u8);
-        }
-    }
-    out
+    base64::decode(value.as_str().unwrap_or_default()).unwrap()
 }
 
 /// A generator of numbers: splitmix64, the same on every machine.

@@ -167,7 +167,7 @@ fn bytes_of(event: &[u8]) -> Result<Option<Vec<u8>>> {
     let Some(text) = text else {
         return Ok(None);
     };
-    let bytes = base64::decode(text.owned().as_bytes());
+    let bytes = base64::decode_loose(text.owned().as_bytes());
     bytes
         .map(Some)
         .ok_or_else(|| Error::new(ErrorKind::Protocol, "a piece of the answer is no base64"))

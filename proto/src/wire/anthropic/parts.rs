@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::body::{Block, Source};
+use crate::base64;
 use crate::chat::{self, Content, Kept, Part, Report, bad};
 use crate::error::Result;
 
@@ -61,7 +62,9 @@ fn file(
             }));
         }
         chat::Source::Base64 { media_type, data } if media_type.starts_with("text/") => {
-            let text = base64_text(&data).ok_or_else(|| {
+            let text = base64::decode_loose(data.as_bytes());
+            let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
+            let text = text.ok_or_else(|| {
                 bad(
                     &format!("{path}.file.file_data"),
                     "expected base64 of UTF-8 text",
@@ -126,50 +129,4 @@ pub(super) fn kept(
         }
     }
     Ok((blocks, thinks))
-}
-
-/// RFC 4648 section 4, line breaks allowed; `None` if it is none or not UTF-8.
-fn base64_text(data: &str) -> Option<String> {
-    let (mut bytes, mut bits, mut held) = (Vec::with_capacity(data.len() / 4 * 3), 0u32, 0);
-    let digits = data.bytes().filter(|byte| !byte.is_ascii_whitespace());
-    for byte in digits.take_while(|byte| *byte != b'=') {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(value);
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            bytes.push((bits >> held) as u8);
-            bits &= (1 << held) - 1;
-        }
-    }
-    String::from_utf8(bytes).ok()
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn decodes_base64_of_text() {
-        for (data, text) in [
-            ("", ""),
-            ("aGk=", "hi"),
-            ("aGki", "hi\""),
-            ("w6k", "é"),
-            ("aG\nk=", "hi"),
-        ] {
-            assert_eq!(base64_text(data).unwrap(), text, "{data}");
-        }
-        for bad in ["a*", "/w=="] {
-            assert_eq!(base64_text(bad), None, "{bad}");
-        }
-    }
 }

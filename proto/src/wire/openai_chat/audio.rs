@@ -108,7 +108,7 @@ impl File {
             false => kind,
         };
         Ok(File {
-            data: base64::decode(text.as_bytes())
+            data: base64::decode_loose(text.as_bytes())
                 .ok_or_else(|| bad("file.data", "is no base64"))?,
             // Providers tell formats by the name's end.
             name: name.unwrap_or_else(|| format!("audio.{}", ending(&kind))),
