@@ -7,6 +7,7 @@ pub(crate) mod budget;
 pub(crate) mod cache;
 pub(crate) mod cause;
 pub(crate) mod dial;
+pub(crate) mod dice;
 pub(crate) mod fair;
 pub(crate) mod guard;
 pub(crate) mod health;

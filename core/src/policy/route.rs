@@ -7,6 +7,7 @@ use std::cell::OnceCell;
 use std::time::{Duration, Instant};
 
 use super::View;
+use super::dice::Dice;
 use super::health;
 
 /// How a target is chosen. Of those with the smallest `priority` that can be asked:
@@ -294,7 +295,7 @@ impl<V: Fn(usize) -> View, O: Fn(usize) -> bool> Tier<'_, '_, V, O> {
         let mut seen = 0;
         let offset = dice.below(self.len);
         // Each draw is another: a step that has no divisor in common with the length reaches all before it comes round.
-        let step = dice.step(self.len);
+        let step = step(dice, self.len);
         for drawn in 0..self.len {
             let index = self.start + (offset + drawn * step) % self.len;
             let view = match self.worth(index) {
@@ -364,36 +365,16 @@ pub(crate) fn score(ask: &Ask, side: &Side, view: &View) -> f64 {
     latency(view) * 1_000.0 + ask.cost_weight * cost
 }
 
-/// A generator that is seeded once: SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+/// From one place to the next, so that all of `len` are visited.
+fn step(dice: &mut Dice, len: usize) -> usize {
+    if len <= 2 {
+        return 1;
     }
-
-    fn below(&mut self, end: usize) -> usize {
-        ((u128::from(self.next()) * end as u128) >> 64) as usize
+    let mut step = 1 + dice.below(len - 1);
+    while common(step, len) != 1 {
+        step -= 1;
     }
-
-    /// 0 to 1, without 1.
-    fn part(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    fn step(&mut self, len: usize) -> usize {
-        if len <= 2 {
-            return 1;
-        }
-        let mut step = 1 + self.below(len - 1);
-        while common(step, len) != 1 {
-            step -= 1;
-        }
-        step
-    }
+    step
 }
 
 fn common(mut one: usize, mut other: usize) -> usize {

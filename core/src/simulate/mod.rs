@@ -9,6 +9,7 @@ mod outcome;
 mod scenario;
 mod weather;
 
+use crate::policy::dice::Dice;
 pub use choice::Choice;
 pub use outcome::{Outcome, Second, Share};
 pub use scenario::{Run, Scenario};
@@ -18,23 +19,7 @@ pub fn run(scenario: &Scenario, run: &Run, scale: f64) -> Outcome {
     engine::Engine::new(scenario, run, scale).run()
 }
 
-/// Chance that is the same each time: SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
-#[derive(Clone, Debug)]
-struct Dice(u64);
-
 impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// In 0..1.
-    fn part(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
-    }
-
     /// Whether something happens that does so in this share of cases.
     fn hits(&mut self, share: f64) -> bool {
         share > 0.0 && self.part() < share

@@ -284,9 +284,11 @@ const RULES: &[Rule] = &[
         applies: |place| module(place, POLICIES).is_some(),
         hit: |line| {
             let own = module(line.place, POLICIES).unwrap_or_default();
-            // `view` is what all of them look at, and decides nothing.
-            let reads =
-                |name: &str| name == own || name == "view" || (own, name) == ("route", "health");
+            // `view` is what all of them look at, `dice` what they throw; neither decides anything.
+            let shared = ["view", "dice"];
+            let reads = |name: &str| {
+                name == own || shared.contains(&name) || (own, name) == ("route", "health")
+            };
             line.module(|name| {
                 line.names.policies.iter().any(|policy| policy == name) && !reads(name)
             })
