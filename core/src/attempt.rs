@@ -15,13 +15,14 @@ use crate::cached::Lead;
 use crate::call::Job;
 use crate::check::{self, Checked, check};
 use crate::clock;
-use crate::error::{Error, Phase, Result};
+use crate::error::{Error, Phase, Result, without};
 use crate::guard::Screen;
 use crate::outlet::Outlet;
 use crate::pace::Flowing;
 use crate::plan::Candidate;
 use crate::report::Record;
 use crate::request::Request;
+use crate::secret::Secret;
 use crate::source::{Patience, Read, Source, before, spare};
 use crate::ticket::Ticket;
 use crate::transport::{Exchanged, Route, Sent, Transport};
@@ -92,7 +93,7 @@ pub(crate) async fn open(
     let first_by = patience.first_token.map(|first| record.begun + first);
     let sending = send(job, candidate, record);
     let exchanged = before(first_by, sending, || patience.late("the answer's head")).await??;
-    record.headed(&exchanged);
+    record.headed(&exchanged, candidate);
     let (head, caller) = (exchanged.head, job.caller.as_deref());
     let outlet = Outlet::open(caller, candidate, &head, ticket, record);
     let mut source = Source::new(exchanged.body, patience, first_by);
@@ -158,10 +159,13 @@ fn tap_max(job: &Job) -> usize {
 }
 
 impl Record {
-    fn headed(&mut self, exchanged: &Exchanged) {
+    fn headed(&mut self, exchanged: &Exchanged, candidate: &Candidate) {
         self.underway = Some(Phase::FirstItem);
         self.connect = exchanged.connected.or(self.connect);
-        self.request_id = exchanged.head.request_id().map(str::to_owned);
+        let id = exchanged.head.request_id().map(str::to_owned);
+        self.request_id = id.map(|id| {
+            secrets(candidate).fold(id, |id, secret| without(&id, secret.expose()).unwrap_or(id))
+        });
         if let Some(turn) = &self.turn {
             turn.head(&exchanged.head.headers);
         }
@@ -463,9 +467,10 @@ fn checked<'j>(job: &'j Job, candidate: &Candidate) -> Result<Checked<'j>> {
 
 // A provider may repeat the key that it refuses.
 pub(crate) fn discreet(error: Error, candidate: &Candidate) -> Error {
-    let error = match candidate.key() {
-        Some(key) => error.without(key.expose()),
-        None => error,
-    };
-    auth::discreet(error, &candidate.provider)
+    secrets(candidate).fold(error, |error, secret| error.without(secret.expose()))
+}
+
+fn secrets(candidate: &Candidate) -> impl Iterator<Item = Secret> {
+    let key = candidate.key().cloned();
+    key.into_iter().chain(auth::sent(&candidate.provider))
 }

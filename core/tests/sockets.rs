@@ -351,6 +351,28 @@ fn cancel_closes_the_socket_and_says_so_once() {
 }
 
 #[test]
+fn a_key_that_the_provider_repeats_is_not_the_number_of_an_answer() {
+    let canary = "0123456789abcdef0123456789abcdef";
+    let server = Server::start(move |_, stream| {
+        let body = r#"{"choices":[{"index":0,"message":{"content":"hi"},"finish_reason":"stop"}]}"#;
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-request-id: req-{canary}\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        let _ = stream.write_all(format!("{head}{body}").as_bytes());
+        true
+    });
+    let config = format!(
+        r#"{{"providers":{{"s":{{"wire":"openai_chat","base_url":"{}","api_key":"{canary}"}}}}}}"#,
+        server.base
+    );
+    let outcome = ask(&Client::new(&config).unwrap());
+    assert_eq!(outcome.last["finish_reason"], "stop", "{}", outcome.last);
+    assert_eq!(outcome.last["request_id"], "req-***");
+    assert!(!outcome.last.to_string().contains(canary));
+}
+
+#[test]
 fn a_key_that_the_provider_repeats_is_in_no_error() {
     let canary = "0123456789abcdef0123456789abcdef";
     let server = Server::start(move |_, stream| {

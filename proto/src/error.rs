@@ -534,13 +534,9 @@ impl Error {
     }
     /// Takes a secret out of every text, wherever the provider repeated it.
     pub fn without(mut self, secret: &str) -> Error {
-        // Shorter ones are no secrets, and would be found in ordinary words.
-        if secret.len() < SECRET_MIN {
-            return self;
-        }
         let hide = |text: &mut Box<str>| {
-            if text.contains(secret) {
-                *text = text.replace(secret, "***").into();
+            if let Some(rest) = without(text, secret) {
+                *text = rest.into();
             }
         };
         let inner = &mut *self.0;
@@ -561,6 +557,13 @@ impl Error {
         self.0.report = Some(json.into().into());
         self
     }
+}
+
+/// `text` with `***` in the place of `secret`, if that is there.
+pub fn without(text: &str, secret: &str) -> Option<String> {
+    // Shorter ones are no secrets, and would be found in ordinary words.
+    let found = secret.len() >= SECRET_MIN && text.contains(secret);
+    found.then(|| text.replace(secret, "***"))
 }
 
 // A provider's word is a word; what is longer is cut, because a terminal event is never held back and must be small.

@@ -76,16 +76,11 @@ pub(crate) async fn credential(
     keeper.credential(&control).await.map(Some)
 }
 
-/// An error without what was issued: whoever refuses a credential may repeat it.
-pub(crate) fn discreet(error: Error, provider: &Provider) -> Error {
-    let held = provider.keeper.as_ref().and_then(|keeper| keeper.held());
-    match held {
-        Some(Credential::Token(token)) => error.without(token.expose()),
-        Some(Credential::Aws(AwsKeys {
-            session: Some(session),
-            ..
-        })) => error.without(session.expose()),
-        _ => error,
+/// What was issued and is sent as it is: whoever gets it may repeat it.
+pub(crate) fn sent(provider: &Provider) -> Option<Secret> {
+    match provider.keeper.as_ref()?.held()? {
+        Credential::Token(token) => Some(token),
+        Credential::Aws(keys) => keys.session,
     }
 }
 
