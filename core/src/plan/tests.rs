@@ -2,6 +2,7 @@ use std::io;
 
 use super::*;
 use crate::config::Environment;
+use crate::error::Retry;
 
 /// Variables, and no files.
 struct Variables(&'static [(&'static str, &'static str)]);
@@ -296,4 +297,36 @@ fn options_reach_every_candidate() {
         );
         assert_eq!(candidate.unsupported, Unsupported::Error);
     }
+}
+
+#[test]
+fn what_the_wire_of_a_target_cannot_say_is_refused_for_others_to_try() {
+    let asks = |operation: &str| Options {
+        operation: Some(operation.into()),
+        ..Options::default()
+    };
+    let counting = asks(Operation::CountTokens.name());
+    let candidates = planned("house/small", &counting).unwrap();
+    let candidate = candidates.iter().next().unwrap();
+    let request = r#"{"model":"small","messages":[{"role":"user","content":"hi"}]}"#.to_owned();
+    let error = operation::encode(
+        candidate.wire,
+        &Request::parse(request).unwrap(),
+        &wire::Target {
+            provider: candidate.target.provider(),
+            model: candidate.target.model(),
+            base_url: &candidate.provider.base_url,
+            stream: false,
+            operation: Operation::CountTokens,
+            quirks: &candidate.provider.quirks,
+            unsupported: candidate.unsupported,
+            extra_body: None,
+        },
+    );
+    let error = error.err().expect("Chat Completions count no tokens");
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert_eq!(error.retry(), Retry::Elsewhere);
+    // What no wire at all can say is refused before anybody is chosen.
+    let (kind, _) = refused("nobody", &asks("divination"));
+    assert_eq!(kind, ErrorKind::Unsupported);
 }
