@@ -35,7 +35,7 @@ class Nginx:
     """Listens as `listen` says (`http2`, `ssl http2`, ..) in front of `server`; `more` are directives of its own."""
 
     def __init__(self, server, listen, more=""):
-        self.folder = tempfile.mkdtemp(prefix="nginx-")
+        self.folder = tempfile.mkdtemp(prefix="nginx-", dir=os.environ.get("LLM_WORK"))
         self.port = free_port()
         names = "client_body", "proxy", "fastcgi", "uwsgi", "scgi"
         temporary = " ".join(f"{name}_temp_path {self.folder}/{name};" for name in names)
@@ -74,7 +74,9 @@ class Authority:
     """A certificate authority of its own, by the command openssl."""
 
     def __init__(self, name="tests"):
-        self.folder = tempfile.mkdtemp(prefix="authority-")
+        # Its keys go when it does.
+        self.own = tempfile.TemporaryDirectory(prefix="authority-", dir=os.environ.get("LLM_WORK"))
+        self.folder = self.own.name
         self.file = self.path("ca.pem")
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
                 f"/CN={name}", "-keyout", self.path("ca.key"), "-out", self.file)
