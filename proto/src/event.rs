@@ -150,6 +150,17 @@ pub struct Usage {
     pub raw: Option<Arc<str>>,
 }
 
+impl Usage {
+    /// US dollars as a provider says them, in millionths; unknown if they are no cost: less than nothing, or no number.
+    pub(crate) fn microusd(dollars: f64) -> Option<u64> {
+        let cost = (dollars * 1e6).round();
+        (0.0..=COST_MAX).contains(&cost).then_some(cost as u64)
+    }
+}
+
+// More than a JSON number can say to the last digit is no cost either.
+const COST_MAX: f64 = 9_007_199_254_740_992.0;
+
 /// The events of one read, copied once out of the network's buffer. Reuse it: [`Batch::clear`] keeps its memory.
 #[derive(Debug, Default)]
 pub struct Batch {

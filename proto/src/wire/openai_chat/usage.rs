@@ -107,7 +107,7 @@ fn read(cursor: &mut Cursor<'_>) -> Result<Usage> {
         Ok(())
     })?;
     usage.cached_tokens = usage.cached_tokens.or(cached_beside);
-    let dollars = cost_in.map(|dollars| (dollars * 1e6).round() as u64);
+    let dollars = cost_in.and_then(Usage::microusd);
     usage.cost_microusd = dollars.or(ticks.map(|ticks| ticks.div_ceil(TICKS)));
     if usage.total_tokens.is_none() {
         let parts = usage.prompt_tokens.zip(usage.completion_tokens);
@@ -190,7 +190,11 @@ mod tests {
         assert_eq!(odd.completion_tokens, Some((1 << 53) - 1));
         assert_eq!(odd.cached_tokens, None);
         let wrong = usage(r#"{"prompt_tokens":{},"prompt_tokens_details":[],"cost":-1}"#);
-        assert_eq!((wrong.prompt_tokens, wrong.cost_microusd), (None, Some(0)));
+        assert_eq!((wrong.prompt_tokens, wrong.cost_microusd), (None, None));
+        for (cost, known) in [("1e400", None), ("-0.0", Some(0)), ("0", Some(0))] {
+            let said = usage(&format!(r#"{{"prompt_tokens":1,"cost":{cost}}}"#));
+            assert_eq!(said.cost_microusd, known, "{cost}");
+        }
     }
 
     #[test]

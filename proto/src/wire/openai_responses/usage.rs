@@ -32,7 +32,7 @@ pub(super) fn usage(json: &[u8]) -> Result<Option<Usage>> {
             // OpenRouter, "Usage accounting": US dollars.
             b"cost" => {
                 let dollars = cursor.real()?;
-                usage.cost_microusd = dollars.map(|dollars| (dollars * 1e6).round() as u64);
+                usage.cost_microusd = dollars.and_then(Usage::microusd);
             }
             // xAI, "Usage": ten thousand millionths of a US dollar each.
             b"cost_in_usd_ticks" => ticks = cursor.count()?,
