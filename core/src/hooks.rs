@@ -305,6 +305,9 @@ pub(crate) async fn before(
     };
     let mut candidates = replanned(&request)?;
     let request = candidates.settle(request);
+    if let Some(pass) = &mut job.pass {
+        pass.measure(&request, &job.catalog);
+    }
     (job.request, job.caller, job.candidates) = (request, caller, candidates);
     Ok(())
 }

@@ -96,6 +96,18 @@ def _():
     assert not server.requests
 
 
+@test("hooks.before", says="limits count the request that goes out, not the one that it replaces")
+def _():
+    server = Server()
+    host = Host(Client(asking(server, "before", provider={"limits": {"tokens_per_minute": 2000}}, admission={"wait_s": 0})))
+    host.hooks["before"] = lambda question: {"request": {**question["request"], "max_tokens": 5000}}
+    host.ask("house/m", body={"max_tokens": 10}).fails("rate_limited", "the request alone is more")
+    assert not server.requests
+    host.hooks["before"] = lambda question: {"request": {**question["request"], "max_tokens": 10}}
+    host.ask("house/m", body={"max_tokens": 5000}).succeeds("ok")
+    assert server.only.json["max_tokens"] == 10
+
+
 @test("hooks.attempt", says="the host is asked before each attempt, and its headers and its key go with that one")
 def _():
     down, up = Server(), Server()

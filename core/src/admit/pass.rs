@@ -8,6 +8,7 @@ use libllm_proto::event::Usage;
 use super::limiter::{Load, Used};
 use super::line::Choice;
 use super::{Ask, Gates, Permit};
+use crate::catalog::Catalog;
 use crate::clock;
 use crate::config::{Admission, Config, Price, Scope};
 use crate::cost::Meter;
@@ -89,6 +90,13 @@ impl Pass {
             output_tokens: output_tokens(request),
             meter: Arc::new(Meter::new(&config.catalog, request)),
         }))
+    }
+
+    /// The host has replaced the request: this is what counts from here on.
+    pub(crate) fn measure(&mut self, request: &Request, catalog: &Arc<Catalog>) {
+        self.prompt_tokens = prompt_tokens(request);
+        self.output_tokens = output_tokens(request);
+        self.meter = Arc::new(Meter::new(catalog, request));
     }
 
     /// Waits until one of these candidates may be asked, the first that has room; says which one.
