@@ -1,6 +1,7 @@
 """How much may be spent, by whom and on whom."""
 
 from llm import CONFIG, Client, Queue, refused
+from redis import Redis, until
 from server import Server
 from suite import config, test
 from test_limits import NOW, Held, answers, submit, tenant
@@ -77,6 +78,35 @@ def _():
     held.go(20)
     ended = answers(queue, 20)
     assert held.peak == 2 and ended.count("LLM_ERR_QUOTA") == 18, (held.peak, ended)
+
+
+@test("budgets[].usd_per_month", says="what a killed process took in Redis is given up after a quarter of an hour", needs="redis-server")
+def _():
+    redis, held, queue = Redis(), Held(), Queue()
+    shared = {"redis": redis.url, "timeout_ms": 2000}
+    first, second, third = (client(held.server, {"model": "a", "usd_per_month": 0.0015}, shared=shared) for _ in range(3))
+    until(lambda: first.figures()["shared_links_up"] == 3)
+    # Whoever is asked says nothing of tokens: the thousand and a few of the estimate stay.
+    submit(first, queue, "a")
+    held.wait(1)
+    (key,) = redis.ask("KEYS", "*usd:month*")
+    lent = lambda: [field for field in redis.ask("HKEYS", key) if field.startswith("lent:")]
+    (field,) = lent()
+    month, thought = field.split(":")[1], int(redis.ask("HGET", key, field))
+    assert int(redis.ask("HGET", key, month)) == thought
+    second.ask("a").fails("quota", "budget of model a")
+    # The same as if that minute had come.
+    redis.ask("HDEL", key, field)
+    redis.ask("HSET", key, f"lent:{month}:1", thought)
+    submit(third, queue, "a")
+    held.wait(1)
+    assert lent() and int(redis.ask("HGET", key, month)) == thought
+    # Who was alive after all is counted when it ends, and what has ended is lent no more.
+    held.go(2)
+    assert answers(queue, 2) == ["LLM_OK", "LLM_OK"]
+    until(lambda: not lent())
+    until(lambda: int(redis.ask("HGET", key, month)) == 2 * thought)
+    redis.close()
 
 
 @test("budgets[].tenant", says="goes with a period and alone")

@@ -12,8 +12,8 @@ use crate::store::{Lost, Redis, Script};
 pub(super) struct Taken {
     store: Arc<Redis>,
     meters: Vec<Meter>,
-    /// The second in which it is counted, of Redis's clock.
-    slot: i64,
+    /// The second in which it was taken, of Redis's clock.
+    second: i64,
 }
 
 /// Why nothing was taken.
@@ -57,7 +57,7 @@ pub(super) async fn take(
         return Ok(Ok(Taken {
             store,
             meters,
-            slot: number,
+            second: number,
         }));
     }
     let meter = usize::try_from(at - 1).ok().and_then(|at| meters.get(at));
@@ -74,15 +74,18 @@ impl Taken {
     pub(super) fn settle(self, load: Load, used: &Used) {
         let (mut keys, mut arguments) = (Vec::new(), Vec::new());
         for meter in &self.meters {
-            let change = match meter.by {
-                By::Tokens => used.tokens.map(|tokens| whole(tokens) - whole(load.tokens)),
-                By::Budget(_) => used.microusd.map(|usd| whole(usd) - whole(load.microusd)),
-                _ => None,
+            let (thought, used) = match meter.by {
+                By::Tokens => (load.tokens, used.tokens),
+                By::Budget(_) => (load.microusd, used.microusd),
+                _ => continue,
             };
-            if let Some(change) = change.filter(|change| *change != 0) {
+            // What is lent until it is settled becomes what was used, be it the same.
+            if meter.number.is_some() || used.is_some_and(|used| used != thought) {
                 keys.push(meter.key.clone());
-                arguments.push(meter.number.map_or(self.slot, whole));
-                arguments.push(change);
+                arguments.push(meter.number.map_or(-1, whole));
+                arguments.push(self.second);
+                arguments.push(whole(thought));
+                arguments.push(whole(used.unwrap_or(thought)));
             }
         }
         if keys.is_empty() {
@@ -155,8 +158,9 @@ fn whole(number: u64) -> i64 {
 }
 
 // Each key is a hash. What slides has a field for each second of Redis's own clock (`Window` says why 61 of them); what follows the
-// calendar has a field for each period, whose number comes with the question. Answers 0 and the second, or the number of the key that
-// is in the way and for how many milliseconds (-1: it is not known here; 0 of what is larger than its limit).
+// calendar has a field for each period, whose number comes with the question, and fields `lent:PERIOD:MINUTE` for the part of it that
+// no request has settled yet: in that minute it is given up, for whoever took it may have been killed. Answers 0 and the second, or the
+// number of the key that is in the way and for how many milliseconds (-1: it is not known here; 0 of what is larger than its limit).
 static TAKE: Script = Script::new(
     r"
 local time = redis.call('TIME')
@@ -167,6 +171,13 @@ for at, key in ipairs(KEYS) do
   local amount = tonumber(ARGV[at * 4 - 2])
   local number = tonumber(ARGV[at * 4 - 1])
   if number >= 0 then
+    for _, field in ipairs(redis.call('HKEYS', key)) do
+      local period, minute = string.match(field, '^lent:(%d+):(%d+)$')
+      if period and tonumber(minute) * 60 <= second then
+        redis.call('HINCRBY', key, period, -tonumber(redis.call('HGET', key, field)))
+        redis.call('HDEL', key, field)
+      end
+    end
     local used = tonumber(redis.call('HGET', key, ARGV[at * 4 - 1]) or '0')
     if used >= limit or used + amount > limit then return {at, 0} end
   else
@@ -196,22 +207,37 @@ for at, key in ipairs(KEYS) do
   end
 end
 for at, key in ipairs(KEYS) do
-  local number = ARGV[at * 4 - 1]
-  if tonumber(number) < 0 then number = time[1] end
-  redis.call('HINCRBY', key, number, ARGV[at * 4 - 2])
+  local number, amount = ARGV[at * 4 - 1], ARGV[at * 4 - 2]
+  if tonumber(number) < 0 then
+    number = time[1]
+  else
+    redis.call('HINCRBY', key, 'lent:' .. number .. ':' .. (math.floor(second / 60) + 16), amount)
+  end
+  redis.call('HINCRBY', key, number, amount)
   redis.call('EXPIRE', key, ARGV[at * 4])
 end
 return {0, second}
 ",
 );
 
-// What has slid out of its window is over.
+// What has slid out of its window is over. What was lent for longer than fifteen minutes was given up, and is counted again.
 static SETTLE: Script = Script::new(
     r"
 for at, key in ipairs(KEYS) do
-  local field = ARGV[at * 2 - 1]
+  local period, second = ARGV[at * 4 - 3], tonumber(ARGV[at * 4 - 2])
+  local thought, used = tonumber(ARGV[at * 4 - 1]), tonumber(ARGV[at * 4])
+  local field = ARGV[at * 4 - 2]
+  if tonumber(period) >= 0 then
+    field = period
+    local lent = 'lent:' .. period .. ':' .. (math.floor(second / 60) + 16)
+    if redis.call('HEXISTS', key, lent) == 1 then
+      if redis.call('HINCRBY', key, lent, -thought) <= 0 then redis.call('HDEL', key, lent) end
+    else
+      thought = 0
+    end
+  end
   if redis.call('HEXISTS', key, field) == 1 then
-    redis.call('HINCRBY', key, field, ARGV[at * 2])
+    redis.call('HINCRBY', key, field, used - thought)
   end
 end
 return {0, 0}
