@@ -34,7 +34,7 @@ help:
 	@echo 'make fuzz [TIME=60]    every fuzz target for so many seconds   [TARGETS="sse json"]'
 	@echo 'make asan              the C suite with AddressSanitizer and LeakSanitizer'
 	@echo 'make loom              every interleaving of small scenarios of the queue, cancel and what wakes whom   [FILTER=]'
-	@echo 'make mutants           a seeded sample of mutants of framers and readers   [COUNT=60 SEED=1]'
+	@echo 'make mutants           a seeded sample of mutants of framers and readers, or of all wires   [COUNT=60 SEED=1 OF=readers]'
 	@echo 'make fmt  make clean'
 
 demo: ci-build
@@ -95,7 +95,7 @@ loom:
 	tools/loom.sh $(FILTER)
 
 mutants:
-	tools/mutants.sh $(or $(COUNT),60) $(or $(SEED),1)
+	tools/mutants.py $(or $(COUNT),60) $(or $(SEED),1) $(or $(OF),readers)
 
 fmt:
 	$(CARGO) fmt --all

@@ -176,6 +176,15 @@ const STREAM: &[(&str, &str)] = &[
         r#"{"contentBlockIndex":3,"start":{"toolUse":{"name":"g","toolUseId":"t_2"}}}"#,
     ),
     ("contentBlockStop", r#"{"contentBlockIndex":3}"#),
+    (
+        "contentBlockStart",
+        r#"{"contentBlockIndex":4,"start":{"toolUse":{"name":"h","toolUseId":"t_3"}}}"#,
+    ),
+    (
+        "contentBlockDelta",
+        r#"{"contentBlockIndex":4,"delta":{"toolUse":{"input":"{\"b\":2}"}}}"#,
+    ),
+    ("contentBlockStop", r#"{"contentBlockIndex":4}"#),
     ("messageStop", r#"{"stopReason":"tool_use"}"#),
     (
         "metadata",
@@ -198,6 +207,8 @@ fn a_stream_reads_the_same_however_it_is_cut() {
         ("tool_args", 0, r#"{"a":1}"#),
         ("tool_call", 1, r#"Some("t_2") g"#),
         ("tool_args", 1, "{}"),
+        ("tool_call", 2, r#"Some("t_3") h"#),
+        ("tool_args", 2, r#"{"b":2}"#),
     ];
     let stream = events(STREAM);
     every_cut(&stream, |how, pieces| {

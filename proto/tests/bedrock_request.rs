@@ -217,6 +217,8 @@ fn a_conversation_keeps_its_blocks_and_signatures() {
             {"type": "file", "file": {"file_data": "data:text/csv;base64,aGk=", "filename": "a_b.csv"}},
             {"type": "file", "file": {"file_id": "s3://b/k.pdf"}},
             {"type": "input_audio", "input_audio": {"data": "aGk=", "format": "mp3"}},
+            {"type": "file", "file": {"file_data": "data:image/png;base64,aGk="}},
+            {"type": "video_url", "video_url": {"url": "https://h/v.mp4"}},
         ]},
         {"role": "assistant", "content": "  ", "reasoning": "t",
          "tool_calls": [{"id": "a/b", "type": "function", "function": {"name": "f", "arguments": "{\"a\":1.0}"}}],
@@ -256,6 +258,7 @@ fn a_conversation_keeps_its_blocks_and_signatures() {
                 {"document": {"format": "csv", "name": "a b", "source": {"bytes": "aGk="}}},
                 {"document": {"format": "pdf", "name": "document 3", "source": {"s3Location": {"uri": "s3://b/k.pdf"}}}},
                 {"audio": {"format": "mp3", "source": {"bytes": "aGk="}}},
+                {"image": {"format": "png", "source": {"bytes": "aGk="}}},
             ]},
             {"role": "assistant", "content": [
                 serde_json::from_str::<Value>(signed).unwrap(),
@@ -275,6 +278,7 @@ fn a_conversation_keeps_its_blocks_and_signatures() {
         .collect();
     let dropped = [
         "messages[1].content[2] dropped",
+        "messages[1].content[7] dropped",
         "messages[2].libllm_parts[1] dropped",
         "messages[2].libllm_parts[2] dropped",
         "messages[2].tool_calls[0].id converted",

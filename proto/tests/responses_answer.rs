@@ -272,6 +272,59 @@ fn whatever_no_event_has_said_is_said_by_a_later_one() {
 }
 
 #[test]
+fn pieces_of_calls_come_as_they_are_read_each_to_its_own_call() {
+    let begin = |id: &str, call: &str| json!({"type": "response.output_item.added", "item": {"type": "function_call", "id": id, "call_id": call, "name": "f", "arguments": ""}});
+    let piece = |id: &str, text: &str| json!({"type": "response.function_call_arguments.delta", "item_id": id, "delta": text});
+    // The connection breaks off before any of them is done.
+    let heard = hear(
+        EVENTS,
+        &bare(&[
+            begin("a", "c1"),
+            begin("b", "c2"),
+            piece("a", "{"),
+            piece("b", "[1"),
+            piece("a", "}"),
+            piece("b", "]"),
+        ]),
+    );
+    let expected = [
+        ("tool_call", 0, r#"Some("c1") f"#),
+        ("tool_call", 1, r#"Some("c2") f"#),
+        ("tool_args", 0, "{"),
+        ("tool_args", 1, "[1"),
+        ("tool_args", 0, "}"),
+        ("tool_args", 1, "]"),
+    ];
+    assert_eq!(items(&heard), expected);
+    assert_eq!(heard.ending.unwrap_err().kind(), ErrorKind::StreamTruncated);
+}
+
+#[test]
+fn citations_that_came_by_themselves_are_not_said_again() {
+    let citations = ["u", "v", "w"].map(|url| json!({"type": "url_citation", "url": url}));
+    let message = json!({"type": "message", "id": "m1", "role": "assistant", "content": [{"type": "output_text", "text": "Hi", "annotations": citations}]});
+    let [one, two, three] = &citations;
+    let heard = hear(
+        EVENTS,
+        &bare(&[
+            added(0, json!({"type": "message", "id": "m1", "content": []})),
+            json!({"type": "response.output_text.delta", "output_index": 0, "item_id": "m1", "content_index": 0, "delta": "Hi"}),
+            json!({"type": "response.output_text.annotation.added", "output_index": 0, "item_id": "m1", "annotation": one}),
+            done(0, message.clone()),
+            completed(json!([message])),
+        ]),
+    );
+    let (one, two, three) = (one.to_string(), two.to_string(), three.to_string());
+    let expected = [
+        ("text", 0, "Hi"),
+        ("citation", 0, one.as_str()),
+        ("citation", 0, two.as_str()),
+        ("citation", 0, three.as_str()),
+    ];
+    assert_eq!(items(&heard), expected);
+}
+
+#[test]
 fn tools_of_free_text_and_pictures_go_through_byte_for_byte() {
     let custom = r#"{"type":"custom_tool_call","id":"ctc","call_id":"c1","name":"patch","input":"*** Begin \u0022x"}"#;
     let picture = r#"{"type":"image_generation_call", "id":"ig","result":"aGk="}"#;
@@ -377,6 +430,9 @@ fn usage_counts_what_was_cached_and_reasoned() {
         (said.cost_microusd, said.total_tokens),
         (Some(3776), Some(3))
     );
+    let odd =
+        json!({"status": "completed", "output": [], "usage": {"input_tokens": 1, "cost": -0.5}});
+    assert_eq!(facts(JSON, &odd.to_string()).1.unwrap().cost_microusd, None);
     let none = json!({"status": "completed", "output": [], "usage": {}});
     assert_eq!(facts(JSON, &none.to_string()).1, None);
 }

@@ -302,6 +302,7 @@ fn what_was_encrypted_goes_back_byte_for_byte_to_whom_it_belongs() {
     let first = r#"{"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"g\u0041AA+/=", "x":1.50}"#;
     let second = r#"{"type":"reasoning","id":"rs_2","summary":[],"encrypted_content":"two"}"#;
     let custom = r#"{"type":"custom_tool_call","call_id":"c9","name":"p","input":"i"}"#;
+    let picture = r#"{"type":"image_generation_call","id":"ig","result":"aGk="}"#;
     let part = |kind: &str, by: &str, index: u32, data: &str| {
         format!(r#"{{"kind":"{kind}","provider":"{by}","index":{index},"data":{data}}}"#)
     };
@@ -309,6 +310,7 @@ fn what_was_encrypted_goes_back_byte_for_byte_to_whom_it_belongs() {
         part("encrypted", "p", 2, second),
         part("encrypted", "p", 0, first),
         part("custom_tool", "p", 4, custom),
+        part("image", "p", 5, picture),
         part("citation", "p", 1, "{}"),
         part("signature", "other", 0, "{}"),
     ]
@@ -324,7 +326,15 @@ fn what_was_encrypted_goes_back_byte_for_byte_to_whom_it_belongs() {
     let call = |id: &str, name: &str| {
         format!(r#"{{"type":"function_call","call_id":"{id}","name":"{name}","arguments":"{{}}"}}"#)
     };
-    let turn = [first, &call("c1", "f"), second, &call("c2", "g"), custom].join(",");
+    let turn = [
+        first,
+        &call("c1", "f"),
+        second,
+        &call("c2", "g"),
+        custom,
+        picture,
+    ]
+    .join(",");
     assert!(text.contains(&turn), "{text}");
     assert!(text.contains(r#"{"type":"function_call_output","call_id":"c1","output":"1"}"#));
     assert!(text.contains(r#"{"type":"custom_tool_call_output","call_id":"c9","output":"2"}"#));

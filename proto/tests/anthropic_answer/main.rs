@@ -132,6 +132,43 @@ fn fold(input: &[u8], content_type: &str) -> Response {
 }
 
 #[test]
+fn what_comes_decides_how_it_is_read_and_not_what_was_asked_for() {
+    let mut events = vec![start(), begin(0, json!({"type": "text", "text": ""}))];
+    events.push(delta(0, json!({"type": "text_delta", "text": "hi"})));
+    events.extend(end("end_turn"));
+    let whole = json!({"type": "message", "content": [{"type": "text", "text": "hi"}], "stop_reason": "end_turn"});
+    for (stream, content_type, body) in [
+        (false, "text/event-stream", stream(&events)),
+        (true, "application/json", whole.to_string().into_bytes()),
+    ] {
+        let exchange = Exchange {
+            stream,
+            operation: Operation::Chat,
+            quirks: &Quirks::PLAIN,
+            packed: false,
+        };
+        let wire = wire::find("anthropic").unwrap();
+        let heard = hear(wire, &exchange, &head(content_type), &[&body], End::Clean);
+        assert_eq!(heard.items, [("text", 0, 0, "hi".to_owned())]);
+        assert!(heard.ending.is_ok(), "{content_type}");
+    }
+}
+
+#[test]
+fn citations_of_a_whole_text_are_parts() {
+    let [one, two] =
+        ["u", "v"].map(|url| json!({"type": "web_search_result_location", "url": url}));
+    check_whole(
+        json!([{"type": "text", "text": "a", "citations": [one, two]}]),
+        &[
+            ("text", 0, "a"),
+            ("citation", 0, &one.to_string()),
+            ("citation", 0, &two.to_string()),
+        ],
+    );
+}
+
+#[test]
 fn usage_and_names_are_folded() {
     let mut events = vec![start()];
     events.extend(end("stop_sequence"));

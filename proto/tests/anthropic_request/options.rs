@@ -124,6 +124,12 @@ fn effort_is_a_budget_for_older_models() {
         json!({"thinking": own, "max_tokens": 4000}),
         &["reasoning_effort dropped"],
     );
+    check(
+        OLD,
+        json!({"reasoning_effort": "none", "thinking": own, "max_tokens": 4000}),
+        json!({"thinking": own, "max_tokens": 4000}),
+        &["reasoning_effort dropped"],
+    );
     let prefill = json!([{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]);
     check(
         OLD,
