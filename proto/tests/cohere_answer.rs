@@ -162,6 +162,24 @@ fn a_stream_of_version_2_is_read() {
 }
 
 #[test]
+fn half_a_character_is_told_when_its_text_ends() {
+    let body = events(
+        &[
+            r#"{"type":"content-start","index":0,"delta":{"message":{"content":{"type":"text","text":""}}}}"#,
+            r#"{"type":"content-delta","index":0,"delta":{"message":{"content":{"text":"Hi\ud83d"}}}}"#,
+            r#"{"type":"content-end","index":0}"#,
+            r#"{"type":"content-start","index":1,"delta":{"message":{"content":{"type":"thinking","thinking":"so"}}}}"#,
+            r#"{"type":"content-end","index":1}"#,
+        ],
+        r#"{"finish_reason":"COMPLETE"}"#,
+    );
+    let heard = hear("cohere", EVENTS, &body);
+    let expected = [("text", 0, "Hi\u{fffd}"), ("reasoning", 0, "so")];
+    assert_eq!(items(&heard), expected);
+    assert_eq!(heard.ending.unwrap().skipped, 0);
+}
+
+#[test]
 fn a_message_of_version_2_is_read_whole() {
     let body = r#"{"id":"i","message":{"role":"assistant","tool_plan":"first","content":[{"type":"thinking","thinking":"hm"},{"type":"text","text":"Hi"}],
         "tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}},{"id":"b","function":{"name":"g"}}],
@@ -242,6 +260,21 @@ fn a_stream_of_version_1_is_read() {
         .map(|line| format!("data: {line}\n\n"))
         .collect();
     assert_eq!(hear("cohere_v1", EVENTS, &sse).text(), "Hi there");
+}
+
+#[test]
+fn another_number_is_another_call_of_version_1() {
+    let piece = |index: u32, text: &str| {
+        format!(
+            "{{\"event_type\":\"tool-calls-chunk\",\"tool_call_delta\":{{\"index\":{index},\"parameters\":\"{text}\"}}}}\n"
+        )
+    };
+    let body = [piece(0, "{"), piece(0, "}"), piece(1, "[]")].concat();
+    let heard = hear("cohere_v1", LINES, &body);
+    let mut arguments = items(&heard);
+    arguments.retain(|(kind, _, _)| *kind == "tool_args");
+    let expected = [("tool_args", 0, "{}"), ("tool_args", 1, "[]")];
+    assert_eq!(arguments, expected);
 }
 
 #[test]

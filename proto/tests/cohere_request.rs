@@ -97,7 +97,9 @@ fn a_conversation_of_version_2_keeps_its_roles() {
             {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
             {"type": "image_url", "image_url": {"url": "https://h/p.png"}},
             {"type": "file", "file": {"file_data": "JVBERi0", "filename": "a.pdf"}},
-            {"type": "input_audio", "input_audio": {"data": "AA", "format": "wav"}}]},
+            {"type": "input_audio", "input_audio": {"data": "AA", "format": "wav"}},
+            {"type": "file", "file": {"file_data": "data:image/png;base64,BBBB"}},
+            {"type": "file", "file": {"file_data": "data:text/csv;base64,BBBB"}}]},
         {"role": "assistant", "content": "", "reasoning": "hm",
             "libllm_parts": [{"kind": "plan", "provider": "cohere", "data": "look \u{e9}"}, {"kind": "citation", "data": {}},
                 {"kind": "signature", "provider": "anthropic", "data": {}}],
@@ -105,24 +107,31 @@ fn a_conversation_of_version_2_keeps_its_roles() {
         {"role": "tool", "tool_call_id": "c1", "content": [{"type": "document", "document": {"data": {"text": "a cat"}}}]},
         {"role": "assistant", "tool_calls": [{"id": "c2", "function": {"name": "see", "arguments": ""}}]},
         {"role": "tool", "tool_call_id": "c2", "content": "a dog"},
-        {"role": "user", "name": "Bo", "content": "sure?"}]});
+        {"role": "user", "name": "Bo", "content": "sure?"},
+        {"role": "assistant", "content": [{"type": "text", "text": "yes"}, {"type": "image_url", "image_url": {"url": "https://h/q.png"}},
+            {"type": "file", "file": {"file_data": "data:image/png;base64,CCCC"}}]}]});
     let (body, report) = said("cohere", &request);
     let image = |url: &str| json!({"type": "image_url", "image_url": {"url": url}});
     let expected = json!([
         {"role": "system", "content": "be brief"},
-        {"role": "user", "content": [{"type": "text", "text": "what is this?"}, image("data:image/png;base64,AAAA"), image("https://h/p.png")]},
+        {"role": "user", "content": [{"type": "text", "text": "what is this?"}, image("data:image/png;base64,AAAA"), image("https://h/p.png"),
+            image("data:image/png;base64,BBBB")]},
         {"role": "assistant", "content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": ""}], "tool_plan": "look \u{e9}",
             "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{\"at\": 1.50}"}}]},
         {"role": "tool", "tool_call_id": "c1", "content": [{"type": "document", "document": {"data": {"text": "a cat"}}}]},
         {"role": "assistant", "tool_calls": [{"id": "c2", "type": "function", "function": {"name": "see", "arguments": "{}"}}]},
         {"role": "tool", "tool_call_id": "c2", "content": "a dog"},
-        {"role": "user", "content": "sure?"}]);
+        {"role": "user", "content": "sure?"},
+        {"role": "assistant", "content": [{"type": "text", "text": "yes"}]}]);
     assert_eq!(body["messages"], expected);
     let dropped = [
         "messages[1].content[3] dropped",
         "messages[1].content[4] dropped",
+        "messages[1].content[6] dropped",
         "messages[2].libllm_parts[2] dropped",
         "messages[6].name dropped",
+        "messages[7].content[1] dropped",
+        "messages[7].content[2] dropped",
     ];
     assert_eq!(report, dropped);
     let error = encode("cohere", Unsupported::Error, &request).unwrap_err();
@@ -300,6 +309,17 @@ fn a_conversation_of_version_1_has_a_history() {
         "tool_results": results, "stream": true});
     assert_eq!(body, expected);
     assert_eq!(report, ["messages[1].content[2] dropped"]);
+    // Objects are results; whatever else a tool says is the text of one.
+    for (content, outputs) in [
+        (r#"[{"a":1},{"b":2}]"#, json!([{"a": 1}, {"b": 2}])),
+        (r#"[{"a":1},2]"#, json!([{"output": r#"[{"a":1},2]"#}])),
+        ("[]", json!([{"output": "[]"}])),
+    ] {
+        let mut other = request.clone();
+        other["messages"][4]["content"] = content.into();
+        let (body, _) = said("cohere_v1", &other);
+        assert_eq!(body["tool_results"][1]["outputs"], outputs);
+    }
 
     let more = [
         json!({"role": "assistant", "content": "a cat"}),
@@ -358,6 +378,20 @@ fn tools_of_version_1_are_a_list_of_parameters() {
             "tool_choice dropped",
         ],
     );
+    // Either is more than a type can say.
+    for (property, kind) in [
+        (json!({"type": "array"}), "list"),
+        (json!({"type": "string", "enum": ["x"]}), "str"),
+    ] {
+        let tool = json!({"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {"a": property}}}});
+        let flat = json!({"name": "f", "description": "", "parameter_definitions": {"a": {"type": kind, "required": false}}});
+        check(
+            "cohere_v1",
+            json!({ "tools": [tool] }),
+            json!({ "tools": [flat] }),
+            &["tools[0].function.parameters converted"],
+        );
+    }
     check(
         "cohere_v1",
         json!({"tools": [tool], "tool_choice": "none"}),

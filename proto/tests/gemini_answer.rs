@@ -223,6 +223,15 @@ fn a_prompt_that_is_refused_is_an_answer_without_a_candidate() {
 }
 
 #[test]
+fn members_that_are_null_are_not_there() {
+    let body = r#"{"candidates":[{"content":{"parts":[{"text":"u","inlineData":null,"functionCall":null,"toolCall":null}]},"finishReason":"STOP"}]}"#;
+    let heard = hear(JSON, false, body);
+    assert_eq!(heard.text(), "u");
+    assert_eq!(heard.items.len(), 1);
+    assert!(heard.ending.is_ok());
+}
+
+#[test]
 fn what_is_no_text_is_kept_byte_for_byte() {
     let parts = [
         r#"{"inlineData":{"mimeType":"image/png","data":"aGk="},"thoughtSignature":"s"}"#,

@@ -382,6 +382,15 @@ fn parts_go_back_to_who_made_them() {
         ),
         &["messages[0].libllm_parts: dropped: a part of anthropic means nothing to this provider"],
     );
+    // One sound is said, and none where the message says its own.
+    let sounds = r#","libllm_parts":[{"kind":"audio","provider":"house","data":{"id":"one"}},{"kind":"audio","provider":"house","data":{"id":"two"}}]"#;
+    To::plain().check(
+        &turn(sounds),
+        &turn("").replace("}]}", r#","audio":{"id":"one"}}]}"#),
+        &[],
+    );
+    let own = r#","audio":{"id":"own"}"#;
+    To::plain().check(&turn(&format!("{own}{sounds}")), &turn(own), &[]);
     let foreign = r#","libllm_parts":[{"kind":"signature","data":1}]"#;
     let error = To::plain()
         .unsupported(Unsupported::Error)

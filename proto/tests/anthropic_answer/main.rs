@@ -155,16 +155,19 @@ fn what_comes_decides_how_it_is_read_and_not_what_was_asked_for() {
 }
 
 #[test]
-fn citations_of_a_whole_text_are_parts() {
+fn citations_that_come_with_their_text_are_parts() {
     let [one, two] =
         ["u", "v"].map(|url| json!({"type": "web_search_result_location", "url": url}));
-    check_whole(
-        json!([{"type": "text", "text": "a", "citations": [one, two]}]),
+    check_stream(
         &[
-            ("text", 0, "a"),
-            ("citation", 0, &one.to_string()),
-            ("citation", 0, &two.to_string()),
+            begin(
+                0,
+                json!({"type": "text", "text": "a", "citations": [one, two]}),
+            ),
+            stop(0),
         ],
+        // Parts of one kind in a row are heard as one.
+        &[("text", 0, "a"), ("citation", 0, &format!("{one}{two}"))],
     );
 }
 

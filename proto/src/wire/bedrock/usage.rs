@@ -67,6 +67,8 @@ mod tests {
             .unwrap()
             .unwrap();
         assert_eq!((said.total_tokens, said.cached_tokens), (Some(3), None));
+        let other = usage(br#"{"inputTokens":1,"outputTokens":2,"totalTokens":9}"#);
+        assert_eq!(other.unwrap().unwrap().total_tokens, Some(9));
         let half = usage(br#"{"outputTokens":2}"#).unwrap().unwrap();
         assert_eq!((half.prompt_tokens, half.total_tokens), (None, None));
         assert_eq!(usage(b"{}").unwrap(), None);
