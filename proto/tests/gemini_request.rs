@@ -209,6 +209,7 @@ fn efforts_are_budgets_or_levels() {
             converted,
         ),
         ("gemini-2.0-flash", "high", json!({}), dropped),
+        ("gemini-2.0-flash", "none", json!({}), &[]),
         ("gemma-3", "high", json!({}), dropped),
         (FLASH, "huge", json!({}), dropped),
     ] {
@@ -248,6 +249,13 @@ fn tools_and_schemas_stay_as_written() {
             &[],
         );
     }
+    // The format's own members do not take the place of what was said before.
+    check(
+        FLASH,
+        json!({"contents": []}),
+        json!({}),
+        &["contents dropped"],
+    );
     check(
         FLASH,
         json!({"tool_choice": "auto", "response_format": {"type": "json_object"}}),
