@@ -161,6 +161,10 @@ const (
 	MetricReloadsRefusedTotal = "reloads_refused_total"
 	// Lines of call logs that could not be written, or not soon enough.
 	MetricCallLogLostTotal = "call_log_lost_total"
+	// Spans that a collector of OpenTelemetry took.
+	MetricOtlpSpansTotal = "otlp_spans_total"
+	// Spans that a collector of OpenTelemetry did not take, or not soon enough.
+	MetricOtlpSpansLostTotal = "otlp_spans_lost_total"
 	// Requests ended, by status.
 	MetricEndedTotal = "ended_total"
 	// Requests ended, by the target that was asked last.
@@ -285,4 +289,8 @@ const (
 	OptionTenant = "tenant"
 	// OptionMetadata is the key metadata of options_json.
 	OptionMetadata = "metadata"
+	// OptionTraceparent is the key traceparent of options_json.
+	OptionTraceparent = "traceparent"
+	// OptionTracestate is the key tracestate of options_json.
+	OptionTracestate = "tracestate"
 )

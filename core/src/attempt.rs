@@ -445,6 +445,9 @@ fn encode(job: &Job, candidate: &Candidate, record: &mut Record) -> Result<http:
     if let Some(key) = candidate.key() {
         candidate.provider.auth.apply(&mut http, key.expose())?;
     }
+    if let Some(trace) = &job.trace {
+        trace.hand_on(record.span, http.headers_mut());
+    }
     Ok(http)
 }
 

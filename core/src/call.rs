@@ -39,6 +39,7 @@ use crate::request::Request;
 use crate::route::Candidates;
 use crate::store::{Redis, cooldowns};
 use crate::ticket::Ticket;
+use crate::trace::{self, Trace};
 use crate::transport::Transport;
 
 /// One call, ready to run.
@@ -78,6 +79,8 @@ pub(crate) struct Job {
     pub(crate) replan: Option<Replan>,
     /// What may not pass.
     pub(crate) rules: Arc<[Guardrail]>,
+    /// The trace that it belongs to.
+    pub(crate) trace: Option<Arc<Trace>>,
 }
 
 impl Job {
@@ -111,6 +114,7 @@ impl Job {
                 replan: None,
                 question: None,
                 rules: self.rules.clone(),
+                trace: self.trace.clone(),
                 ..*self
             })
         })
@@ -171,6 +175,7 @@ pub(crate) fn run(job: Box<Job>, mut ticket: Ticket) -> impl Future<Output = ()>
     async move {
         let mut record = Record::new(job.began);
         // A connection that was opened is no answer of a model.
+        record.streams = job.stream;
         record.counted = (job.counted && !job.asked.warms).then(|| job.asked.operation.name());
         let (with_text, place) = (job.asked.message, job.answer.clone());
         let total = job
@@ -616,6 +621,8 @@ impl Record {
         self.wire = candidate.wire.name();
         self.request_id = None;
         self.begun = clock::now();
+        self.span = trace::span_id();
+        self.asked = Some(candidate.provider.clone());
         self.turn = Some(candidate.vitals.begin(self.begun));
         self.patience = candidate.timeouts.first_token;
         self.underway = Some(Phase::Send);
@@ -639,9 +646,7 @@ impl Record {
         if self.response.has_parts() {
             self.response.set_provider(&candidate.provider.id);
         }
-        let mut attempt = report::attempt(&self.target, self.reason, error, took);
-        attempt.cause = self.cause;
-        self.tried(attempt);
+        self.tried(self.attempt(error, took));
     }
 
     /// An error that came from outside, a cancel or the deadline, ends the attempt that is under way, too.
@@ -655,9 +660,7 @@ impl Record {
             let patient = error.kind() == ErrorKind::Timeout && took >= self.patience;
             turn.give_up(patient, self.begun + took);
         }
-        let mut attempt = report::attempt(&self.target, self.reason, Some(&error), took);
-        attempt.cause = self.cause;
-        self.tried(attempt);
+        self.tried(self.attempt(Some(&error), took));
         error
     }
 }

@@ -38,6 +38,7 @@ use crate::route::Candidates;
 use crate::runtime::{self, Engine};
 use crate::store::{Redis, cooldowns};
 use crate::ticket::Ticket;
+use crate::trace::Trace;
 use crate::transport::mock::Scripts;
 use crate::transport::{self, Transport};
 use crate::vitals::Roll;
@@ -120,12 +121,12 @@ impl Client {
         let process = process::current();
         let engine = process.runtime.start(config.runtime)?;
         let sockets = transport::open(&config, engine.threads())?;
-        let listeners = Listeners::open(&config.telemetry, process, None)?;
+        let roll = Arc::new(Roll::new(config.health.breaker));
+        let listeners = Listeners::open(&config.telemetry, process, &engine, &roll, None)?;
         process
             .memory
             .configure(config.memory.per_process, config.memory.per_queue)?;
         process.clients.fetch_add(1, Ordering::AcqRel);
-        let roll = Arc::new(Roll::new(config.health.breaker));
         let cache = Arc::new(Mutex::new(Arc::new(Cache::new(
             config.cache.max_bytes,
             process,
@@ -176,7 +177,9 @@ impl Client {
         // New connections under new TLS settings; the old ones close when their requests end.
         let sockets = transport::open(&config, self.inner.engine.threads())?;
         let before = crate::lock(&self.inner.listeners).clone();
-        let listeners = Listeners::open(&config.telemetry, self.inner.process, before.as_deref())?;
+        let (process, engine) = (self.inner.process, &self.inner.engine);
+        let (telemetry, roll) = (&config.telemetry, &self.inner.learnt.roll);
+        let listeners = Listeners::open(telemetry, process, engine, roll, before.as_deref())?;
         self.inner
             .process
             .memory
@@ -289,8 +292,17 @@ impl Client {
             // Nothing here is worth a wake-up of its own: a drain is the last thing a client does.
             clock::block(DRAIN_STEP);
         }
+        self.flush(FLUSH_MAX);
         self.inner.process.journal.flush(FLUSH_MAX);
         Ok(())
+    }
+
+    // What is told of calls leaves now.
+    fn flush(&self, timeout: Duration) {
+        let listeners = crate::lock(&self.inner.listeners).clone();
+        if let Some(listeners) = listeners {
+            listeners.flush(timeout);
+        }
     }
 
     /// Cancels everything in flight and refuses what comes; never blocks. Terminal events still reach the queues.
@@ -298,6 +310,7 @@ impl Client {
         if !self.is_foreign() {
             self.inner.draining.store(true, Ordering::Release);
             self.cancel_all();
+            self.flush(Duration::ZERO);
         }
     }
 
@@ -416,7 +429,7 @@ impl Client {
         if answer.is_some() {
             refuse_unseen(config, &candidates)?;
         }
-        let account = self.account(&request, options, stream, began);
+        let (trace, account) = self.account(&request, options, stream, began);
         let (caches, said, shared) = (&self.inner.cache, caller.as_deref(), self.store());
         let asker = self.asker(config, options);
         let question = Question::of(caches, config, options, said, shared.as_ref(), asker);
@@ -425,7 +438,7 @@ impl Client {
         let pass = Pass::of(&self.inner.gates, config, &shared, &request, options);
         let job = Box::new(Job {
             began,
-            counted: config.telemetry.prometheus,
+            counted: config.telemetry.counts_targets(),
             captures: account.as_ref().is_some_and(|account| account.capture),
             request: candidates.settle(request),
             candidates,
@@ -445,6 +458,7 @@ impl Client {
             question,
             replan,
             rules: config.guardrails.clone(),
+            trace,
             pass,
             shared,
         });
@@ -471,9 +485,14 @@ impl Client {
         options: &Options,
         stream: bool,
         began: Instant,
-    ) -> Option<Box<Account>> {
-        let listeners = crate::lock(&self.inner.listeners).clone()?;
-        Some(Account::new(&listeners, request, options, stream, began))
+    ) -> (Option<Arc<Trace>>, Option<Box<Account>>) {
+        match crate::lock(&self.inner.listeners).clone() {
+            Some(listeners) => Account::open(&listeners, request, options, stream, began),
+            None => (
+                options.trace.as_ref().map(Trace::carried).map(Arc::new),
+                None,
+            ),
+        }
     }
 
     fn ticket(
@@ -631,6 +650,7 @@ pub fn shutdown(timeout: Option<Duration>) -> Result<()> {
             "clients still exist: free them first",
         ));
     }
+    process.exporters.finish(FLUSH_MAX);
     process.runtime.stop(timeout)?;
     process.journal.flush(FLUSH_MAX);
     Ok(())
@@ -665,5 +685,5 @@ fn refuse_unseen(config: &Config, candidates: &[Candidate]) -> Result<()> {
 }
 
 const DRAIN_STEP: Duration = Duration::from_millis(2);
-/// What a call log's last lines are waited for: a disk that takes longer is one that does not write.
+/// What a call log's last lines, and the last spans, are waited for: a disk or a collector that takes longer is one that does not take them.
 const FLUSH_MAX: Duration = Duration::from_secs(2);

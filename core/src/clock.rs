@@ -25,12 +25,23 @@ pub(crate) fn block(duration: Duration) {
     std::thread::sleep(duration);
 }
 
+/// Blocks the calling thread, which must be the host's, until it is so, at most this long.
+pub(crate) fn block_until(timeout: Duration, so: impl Fn() -> bool) {
+    let until = now() + timeout;
+    while !so() && now() < until {
+        block(STEP);
+    }
+}
+
 /// Waits until then; at once if that has passed.
 pub(crate) async fn sleep_until(at: Instant) {
     if now() < at {
         tokio::time::sleep_until(at.into()).await;
     }
 }
+
+/// How often it is looked whether it is so: a wait of this kind is the last thing a client does.
+const STEP: Duration = Duration::from_millis(1);
 
 /// An alarm that is set lazily: moving it later costs nothing, because a token stream moves it at every read.
 #[derive(Debug, Default)]

@@ -12,8 +12,9 @@ use crate::call::Job;
 use crate::clock::{self, Alarm};
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::plan::Candidate;
-use crate::report::{self, Reason, Record};
+use crate::report::{Reason, Record};
 use crate::ticket::Ticket;
+use crate::trace;
 use crate::transport::BoxFuture;
 
 /// Who is asked.
@@ -54,6 +55,8 @@ struct Runner<'j> {
     attempt: u32,
     hedge: bool,
     begun: Instant,
+    /// The attempt's number in its trace.
+    span: u64,
     run: BoxFuture<'j, Ran>,
 }
 
@@ -95,6 +98,8 @@ pub(crate) async fn run(
         // What is told of a call that is interrupted meanwhile.
         record.target = job.candidates[*first].target.clone();
         (record.begun, record.underway) = (clock::now(), Some(Phase::Send));
+        record.asked = Some(job.candidates[*first].provider.clone());
+        record.span = field.runners.first().map_or(0, |runner| runner.span);
     }
     let mut hedge = lineup.hedge;
     let at = hedge.and_then(|hedge| clock::now().checked_add(hedge.after));
@@ -145,6 +150,7 @@ impl<'j> Field<'j> {
         let candidate = &job.candidates[target];
         let mut record = Box::new(Record::new(ticket.started()));
         record.reason = reason(hedge);
+        let span = trace::span_id();
         self.last += 1;
         let run = Box::pin(async move {
             match (held, &job.pass) {
@@ -161,6 +167,7 @@ impl<'j> Field<'j> {
             let own = candidate.with_next_key(record.held.key(), clock::now());
             let candidate = own.unwrap_or_else(|| candidate.clone());
             record.begin(&candidate, job.keeps_text());
+            record.span = span;
             ticket.process().counters.attempted();
             let begun = record.begun;
             let outcome = open(job, &candidate, ticket, &mut record).await;
@@ -175,6 +182,7 @@ impl<'j> Field<'j> {
             attempt: self.last,
             hedge,
             begun: clock::now(),
+            span,
             run,
         });
     }
@@ -221,15 +229,14 @@ impl<'j> Field<'j> {
     fn losers(&mut self, record: &mut Record) {
         let now = clock::now();
         for runner in self.runners.drain(..) {
-            let target = &self.job.candidates[runner.target].target;
+            let candidate = &self.job.candidates[runner.target];
             let error = Error::new(ErrorKind::Canceled, "another target answered first");
             let took = now - runner.begun;
-            record.tried(report::attempt(
-                target,
-                reason(runner.hedge),
-                Some(&error),
-                took,
-            ));
+            let mut lost = Record::new(runner.begun);
+            lost.target = candidate.target.clone();
+            lost.asked = Some(candidate.provider.clone());
+            (lost.reason, lost.span) = (reason(runner.hedge), runner.span);
+            record.tried(lost.attempt(Some(&error), took));
         }
     }
 }

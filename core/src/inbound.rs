@@ -16,6 +16,7 @@ use crate::queue::Queue;
 use crate::request::Request;
 use crate::route::Candidates;
 use crate::secret::Secret;
+use crate::trace::{self, Parent};
 
 /// A request in HTTP's words.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +44,16 @@ impl HttpRequest {
         let mut all = self.headers.iter();
         let found = all.find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
+    }
+
+    /// The trace that its caller says it belongs to.
+    fn trace(&self) -> Option<Parent> {
+        let all = |wanted: &str| -> Vec<&str> {
+            let named = self.headers.iter();
+            let named = named.filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
+            named.map(|(_, value)| value.as_str()).collect()
+        };
+        Parent::of_headers(&all(trace::PARENT), &all(trace::STATE))
     }
 
     /// The key that an SDK was given.
@@ -212,6 +223,7 @@ impl Client {
         let config = self.config();
         let mut options = options.clone();
         options.raw = false;
+        options.trace = options.trace.or_else(|| http.trace());
         match Asking::of(http, &config, &mut options) {
             Ok(Asking::Call(request, caller)) => {
                 let candidates =

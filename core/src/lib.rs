@@ -69,6 +69,7 @@ mod store;
 mod sync;
 mod target;
 mod ticket;
+mod trace;
 mod transport;
 mod vitals;
 mod wish;
@@ -93,6 +94,7 @@ pub use queue::{Delivered, EventType, MAX_BYTES_DEFAULT, Queue};
 pub use report::{bare as error_json, parse as error_from_json};
 pub use request::Request;
 pub use runtime::on_runtime_thread;
+pub use trace::Parent;
 
 use std::sync::PoisonError;
 #[cfg(not(llm_loom))]

@@ -22,6 +22,10 @@ mod spread;
 mod targets;
 
 pub(crate) use admission::AdmissionCounters;
+#[cfg(feature = "otlp")]
+pub(crate) use health::families as health;
+#[cfg(feature = "otlp")]
+pub(crate) use page::Kind as FigureKind;
 pub(crate) use page::{Family, Figure};
 pub(crate) use shared::SharedCounters;
 pub(crate) use spread::Tally;
@@ -46,10 +50,12 @@ pub(crate) enum Count {
     Reloads,
     ReloadsRefused,
     CallLogLost,
+    SpansSent,
+    SpansLost,
 }
 
 /// Names and meanings, in the order of [`Count`].
-const COUNTS: [(&str, &str); 7] = [
+const COUNTS: [(&str, &str); 9] = [
     ("requests_total", "Requests accepted."),
     (
         "attempts_total",
@@ -71,6 +77,14 @@ const COUNTS: [(&str, &str); 7] = [
     (
         "call_log_lost_total",
         "Lines of call logs that could not be written, or not soon enough.",
+    ),
+    (
+        "otlp_spans_total",
+        "Spans that a collector of OpenTelemetry took.",
+    ),
+    (
+        "otlp_spans_lost_total",
+        "Spans that a collector of OpenTelemetry did not take, or not soon enough.",
     ),
 ];
 

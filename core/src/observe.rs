@@ -1,6 +1,7 @@
 //! What is told of a call when it has ended: made once, out of its record, and handed to whoever counts, writes or sends it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::clock;
@@ -10,18 +11,28 @@ use crate::options::Options;
 use crate::process::Process;
 use crate::report::Record;
 use crate::request::Request;
+use crate::runtime::Engine;
+use crate::trace::Trace;
+use crate::vitals::Roll;
 
 mod entry;
 mod journal;
+#[cfg_attr(not(feature = "otlp"), path = "observe/no_otlp.rs")]
+mod otlp;
 
 pub(crate) use journal::{Journal, Waiting};
+use otlp::Asked;
+pub(crate) use otlp::{Exporter, Exporters};
 
 /// Who wants to be told of a client's calls, beside those who count.
 #[derive(Debug)]
 pub(crate) struct Listeners {
     journal: Option<Arc<Journal>>,
+    exporter: Option<Arc<Exporter>>,
     /// Prompts and answers are told, too.
     capture: bool,
+    /// Calls that have not been told of yet: a consumer knows the end of each before they are.
+    telling: AtomicUsize,
 }
 
 impl Listeners {
@@ -29,20 +40,39 @@ impl Listeners {
     pub(crate) fn open(
         telemetry: &Telemetry,
         process: &'static Process,
+        engine: &Engine,
+        roll: &Arc<Roll>,
         before: Option<&Listeners>,
     ) -> Result<Option<Arc<Listeners>>> {
-        let Some(path) = &telemetry.call_log else {
-            return Ok(None);
-        };
         let known = before.and_then(|before| before.journal.as_ref());
-        let journal = match known.filter(|journal| journal.path == *path) {
-            Some(journal) => journal.clone(),
-            None => Arc::new(Journal::open(path, process)?),
+        let journal = match &telemetry.call_log {
+            None => None,
+            Some(path) => match known.filter(|journal| journal.path == *path) {
+                Some(journal) => Some(journal.clone()),
+                None => Some(Arc::new(Journal::open(path, process)?)),
+            },
         };
+        let to = telemetry.otlp.as_ref();
+        let exporter = to.map(|to| Exporter::open(to, process, engine, roll));
+        if journal.is_none() && exporter.is_none() {
+            return Ok(None);
+        }
         Ok(Some(Arc::new(Listeners {
-            journal: Some(journal),
+            journal,
+            exporter,
             capture: telemetry.capture_content,
+            telling: AtomicUsize::new(0),
         })))
+    }
+
+    /// What waits is sent now; waits for that, and for what is being told of calls that have ended, at most so long. On the host's thread.
+    pub(crate) fn flush(&self, timeout: Duration) {
+        if !timeout.is_zero() {
+            clock::block_until(timeout, || self.telling.load(Ordering::Acquire) == 0);
+        }
+        if let Some(exporter) = &self.exporter {
+            exporter.flush(timeout);
+        }
     }
 }
 
@@ -63,15 +93,40 @@ pub(crate) struct Account {
     metadata: Vec<(String, String)>,
     pub(crate) capture: bool,
     prompt: Option<String>,
+    /// Its span, and what that says of the request.
+    #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "told with spans"))]
+    told: Option<(Arc<Trace>, Asked)>,
 }
 
 impl Account {
-    pub(crate) fn new(
+    /// What is kept of a request, if anybody is to be told, and its place in a trace, if it has one.
+    pub(crate) fn open(
         listeners: &Arc<Listeners>,
         request: &Request,
         options: &Options,
         stream: bool,
         began: Instant,
+    ) -> (Option<Arc<Trace>>, Option<Box<Account>>) {
+        let trace = match &listeners.exporter {
+            Some(exporter) => exporter.trace(options),
+            None => options.trace.as_ref().map(Trace::carried),
+        };
+        let trace = trace.map(Arc::new);
+        let told = trace.as_ref().filter(|trace| trace.span.is_some());
+        let told = told.map(|trace| (trace.clone(), Asked::of(request, listeners.capture)));
+        let wanted = told.is_some() || listeners.journal.is_some();
+        let account =
+            wanted.then(|| Account::new(listeners, request, options, stream, began, told));
+        (trace, account)
+    }
+
+    fn new(
+        listeners: &Arc<Listeners>,
+        request: &Request,
+        options: &Options,
+        stream: bool,
+        began: Instant,
+        told: Option<(Arc<Trace>, Asked)>,
     ) -> Box<Account> {
         let text = |key: &str| {
             let json = request.field(key)?;
@@ -84,6 +139,7 @@ impl Account {
                 .or_else(|| json("input"))
                 .or_else(|| json("prompt"))
         };
+        listeners.telling.fetch_add(1, Ordering::AcqRel);
         Box::new(Account {
             listeners: listeners.clone(),
             request: 0,
@@ -102,6 +158,7 @@ impl Account {
             metadata: options.metadata.clone(),
             capture,
             prompt: capture.then(prompt).flatten(),
+            told,
         })
     }
 
@@ -116,6 +173,9 @@ impl Account {
         if let Some(journal) = &self.listeners.journal {
             journal.add(entry::line(self, ended, clock::wall()));
         }
+        if let Some(exporter) = &self.listeners.exporter {
+            exporter.tell(self, ended);
+        }
     }
 
     /// Tells of a call that ended without a word of its own: a panic, or a shutdown.
@@ -127,6 +187,12 @@ impl Account {
             Duration::ZERO,
             clock::now(),
         ));
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        self.listeners.telling.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -188,6 +254,9 @@ impl<'c> Ended<'c> {
         series.own_time(self.overhead(), record.queued);
         if let Some(first) = record.first_item {
             series.first_token.add(first.as_nanos() as u64);
+            if record.streams {
+                series.first_chunk.add(first.as_nanos() as u64);
+            }
         }
         if let Some(gaps) = &record.gaps {
             series.gap.merge(gaps);

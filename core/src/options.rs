@@ -8,6 +8,7 @@ use crate::config::{self, Document, Item, Limit, OnPartial, Strategy, Table, sho
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::cache::Wish;
 use crate::secret::Secret;
+use crate::trace::{self, Parent};
 
 /// Per-request options; the default leaves everything to the client.
 ///
@@ -71,6 +72,8 @@ pub struct Options {
     pub tenant: Option<String>,
     /// More words that rules look at, by name.
     pub metadata: Vec<(String, String)>,
+    /// The trace that it belongs to.
+    pub trace: Option<Parent>,
 }
 
 impl Options {
@@ -105,6 +108,7 @@ impl Options {
             session: own.session.or(read.session),
             tenant: own.tenant.or(read.tenant),
             metadata: first_of(own.metadata, read.metadata),
+            trace: own.trace.or(read.trace),
             ..own
         };
         Ok(())
@@ -199,7 +203,34 @@ fn read(table: &Table<'_>) -> Result<Options> {
             options.metadata.push((name.to_owned(), label(&item)?));
         }
     }
+    options.trace = parent(table, &mut options.headers)?;
     Ok(options)
+}
+
+/// The trace, by keys of its own or among the headers that a caller passes on; there, what is none begins no trace and is left out.
+fn parent(
+    table: &Table<'_>,
+    headers: &mut Vec<(HeaderName, HeaderValue)>,
+) -> Result<Option<Parent>> {
+    let ours = |name: &HeaderName| *name == trace::PARENT || *name == trace::STATE;
+    let found: Vec<_> = headers.extract_if(.., |(name, _)| ours(name)).collect();
+    let all = |wanted: &str| -> Vec<&str> {
+        let named = found.iter().filter(|(name, _)| *name == wanted);
+        named.filter_map(|(_, value)| value.to_str().ok()).collect()
+    };
+    let Some(item) = table.get(trace::PARENT) else {
+        if let Some(item) = table.get(trace::STATE) {
+            return Err(item.fail("goes with traceparent"));
+        }
+        return Ok(Parent::of_headers(&all(trace::PARENT), &all(trace::STATE)));
+    };
+    let parent = Parent::parse(item.text()?);
+    let parent =
+        parent.ok_or_else(|| item.fail("expected 00-TRACE-SPAN-FLAGS in small hex digits"))?;
+    Ok(Some(match table.text(trace::STATE)? {
+        Some(state) => parent.with_state(state),
+        None => parent,
+    }))
 }
 
 /// A word that requests are told apart by; it is kept beside what is counted, so it is short.
@@ -238,6 +269,8 @@ const KEYS: &[&str] = &[
     "session",
     "tenant",
     "metadata",
+    "traceparent",
+    "tracestate",
 ];
 const LATER: &[&str] = &[];
 // What OpenAI's API takes in a user's or a conversation's name is of this size.
@@ -260,7 +293,8 @@ mod tests {
             r#"{"timeout_ms":-1,"first_token_timeout_ms":20,"idle_timeout_ms":0,"max_attempts":2,
                 "fallbacks":["a","b/c"],"on_partial":"error","unsupported":"pass","check_limits":true,"headers":{"X-Team":"t"},
                 "base_url":"http://h/v1/","api_key":"sk-canary","idempotency_key":"i","extra_body":{"a": [1.50]},
-                "strategy":"order","tags":["t","u"],"session":"s","tenant":"n","metadata":{"k":"v"}}"#,
+                "strategy":"order","tags":["t","u"],"session":"s","tenant":"n","metadata":{"k":"v"},
+                "traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01","tracestate":"a=1"}"#,
         )
         .unwrap();
         assert_eq!(options.timeout, Some(Limit::Never));
@@ -289,6 +323,9 @@ mod tests {
         let names = (options.session.as_deref(), options.tenant.as_deref());
         assert_eq!(names, (Some("s"), Some("n")));
         assert_eq!(options.metadata, [("k".to_owned(), "v".to_owned())]);
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let trace = Parent::parse(trace).unwrap().with_state("a=1");
+        assert_eq!(options.trace, Some(trace));
         assert!(!format!("{options:?}").contains("canary"));
     }
 
@@ -398,6 +435,16 @@ mod tests {
                 r#"{"metadata":{"k":1}}"#,
                 InvalidArgument,
                 "metadata.k: expected a string",
+            ),
+            (
+                r#"{"traceparent":"00-1-2-01"}"#,
+                InvalidArgument,
+                "traceparent: expected 00-TRACE-SPAN-FLAGS",
+            ),
+            (
+                r#"{"tracestate":"a=1"}"#,
+                InvalidArgument,
+                "tracestate: goes with traceparent",
             ),
             (
                 r#"{"api_key":5}"#,

@@ -3,21 +3,26 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::time::SystemTime;
 
 use once_cell::race::OnceBox;
 
 use crate::client::Client;
+use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::live::Registry;
 use crate::log;
 use crate::metrics::{Counters, Family, Figure};
-use crate::observe::Waiting;
+use crate::observe::{Exporters, Waiting};
 use crate::runtime::Slot;
 
 /// The state of one process. Never freed: whoever runs in it may hold a reference.
 #[derive(Default)]
 pub(crate) struct Process {
     pid: u32,
+    /// When it began, as far as we know: since then is counted.
+    #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "told with spans"))]
+    born: Option<SystemTime>,
     /// The engine's threads, from the first client to `shutdown`.
     pub(crate) runtime: Slot,
     /// Requests between submission and their terminal event.
@@ -32,6 +37,8 @@ pub(crate) struct Process {
     pub(crate) clients: AtomicUsize,
     /// Lines of call logs that wait to be written.
     pub(crate) journal: Waiting,
+    /// Who sends what is told of calls.
+    pub(crate) exporters: Exporters,
     /// Bytes that wait in all queues.
     pub(crate) memory: Memory,
     // A forked child's own state hangs off its parent's.
@@ -77,6 +84,7 @@ pub(crate) fn current() -> &'static Process {
         let process = slot.get_or_init(|| {
             Box::new(Process {
                 pid,
+                born: Some(clock::wall()),
                 ..Process::default()
             })
         });
@@ -91,6 +99,12 @@ impl Process {
     /// Whether the caller runs in this process, and not in a child forked from it.
     pub(crate) fn is_current(&self) -> bool {
         self.pid == pid()
+    }
+
+    /// Since when is counted.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn born(&self) -> SystemTime {
+        self.born.unwrap_or_else(clock::wall)
     }
 
     /// What is told of it to whoever asks for its metrics.

@@ -1,5 +1,6 @@
 //! What a call says about itself: the JSON of ROUTE, DONE and ERROR events. Names here are ABI.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use libllm_proto::base64;
@@ -11,7 +12,7 @@ use libllm_proto::wire::Dropped;
 use serde::Deserialize;
 
 use crate::admit::Held;
-use crate::config::Price;
+use crate::config::{Price, Provider};
 use crate::cost::Cost;
 use crate::error::{Error, ErrorKind, Phase, Retry, Status};
 use crate::guard::Flag;
@@ -77,6 +78,11 @@ pub(crate) struct Record {
     pub(crate) cached: bool,
     /// Where it was kept then.
     pub(crate) from: Kept,
+    /// The present attempt's number in its trace, and who it asks.
+    pub(crate) span: u64,
+    pub(crate) asked: Option<Arc<Provider>>,
+    /// The answer comes in pieces.
+    pub(crate) streams: bool,
 }
 
 /// Where an answer was kept that nobody was asked for.
@@ -145,6 +151,9 @@ impl Record {
             patience: Duration::ZERO,
             cached: false,
             from: Kept::Memory,
+            span: 0,
+            asked: None,
+            streams: false,
         }
     }
 
@@ -155,6 +164,7 @@ impl Record {
         self.attempts = attempts;
         self.began = call.began;
         self.counted = call.counted;
+        self.streams = call.streams;
         self.queued = call.queued;
         self.sent = call.sent.or(self.sent);
         self.held.inherit(&mut call.held);
@@ -180,8 +190,15 @@ pub(crate) struct Attempt {
     pub(crate) status: Status,
     pub(crate) kind: Option<&'static str>,
     pub(crate) http_status: Option<u16>,
+    #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "told with spans"))]
+    pub(crate) began: Instant,
     pub(crate) took: Duration,
     pub(crate) message: Option<String>,
+    /// Its number in its trace, and who was asked.
+    #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "told with spans"))]
+    pub(crate) span: u64,
+    #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "told with spans"))]
+    pub(crate) asked: Option<Arc<Provider>>,
 }
 
 /// A terminal event is never held back, so it must be small: `llm.h` says 64 KiB.
@@ -501,22 +518,22 @@ fn head(text: &str, max: usize) -> &str {
     &text[..text.floor_char_boundary(max)]
 }
 
-/// How one attempt ended.
-pub(crate) fn attempt(
-    target: &Target,
-    reason: Reason,
-    error: Option<&Error>,
-    took: Duration,
-) -> Attempt {
-    Attempt {
-        target: target.clone(),
-        reason,
-        cause: None,
-        status: error.map_or(Status::Ok, Error::status),
-        kind: error.map(|error| error.kind().name()),
-        http_status: error.and_then(Error::http_status),
-        took,
-        message: error.map(|error| error.message().to_owned()),
+impl Record {
+    /// The present attempt, which is over.
+    pub(crate) fn attempt(&self, error: Option<&Error>, took: Duration) -> Attempt {
+        Attempt {
+            target: self.target.clone(),
+            reason: self.reason,
+            cause: self.cause,
+            status: error.map_or(Status::Ok, Error::status),
+            kind: error.map(|error| error.kind().name()),
+            http_status: error.and_then(Error::http_status),
+            began: self.begun,
+            took,
+            message: error.map(|error| error.message().to_owned()),
+            span: self.span,
+            asked: self.asked.clone(),
+        }
     }
 }
 

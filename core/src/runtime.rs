@@ -134,6 +134,12 @@ impl Engine {
         self.shards[next].inbox.push(Box::new(work));
     }
 
+    /// Does what belongs to no call, beside the calls of the next shard.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn keep(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.run(move || spawn_here(work));
+    }
+
     fn stop(&self, timeout: Option<Duration>) -> Result<()> {
         let until = timeout.map(|timeout| crate::clock::now() + timeout);
         for shard in &self.shards {

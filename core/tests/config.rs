@@ -134,6 +134,20 @@ fn what_was_not_built_is_refused_by_name() {
     }
 }
 
+// Run by tests/suites/features.sh.
+#[cfg(not(feature = "otlp"))]
+#[test]
+fn what_was_not_built_of_telemetry_is_refused() {
+    check(
+        "[telemetry]\notlp = \"off\"",
+        &["key telemetry.otlp is not in this build"],
+    );
+    check(
+        "[telemetry]\nsemconv = \"latest\"",
+        &["key telemetry.semconv is not in this build"],
+    );
+}
+
 #[test]
 fn a_wrong_type_says_what_was_expected() {
     check(

@@ -110,6 +110,8 @@ fn options_are_those_that_the_library_takes() {
         session: Some("s".into()),
         tenant: Some("t".into()),
         metadata: Some(Default::default()),
+        traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into()),
+        tracestate: Some("a=1".into()),
     };
     let json = serde_json::to_value(&typed).expect("options are JSON");
     let mut ours: Vec<&str> = json

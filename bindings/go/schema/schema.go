@@ -555,6 +555,10 @@ type Options struct {
 	Tenant *string `json:"tenant,omitempty"`
 	// More words that rules look at, by name.
 	Metadata map[string]string `json:"metadata,omitempty"`
+	// The trace that it belongs to, as the header of that name says it (W3C Trace Context).
+	Traceparent *string `json:"traceparent,omitempty"`
+	// What goes with `traceparent`.
+	Tracestate *string `json:"tracestate,omitempty"`
 }
 
 // Part: PART: what must survive byte for byte but is no text.

@@ -64,5 +64,7 @@ module.exports = {
     'session',
     'tenant',
     'metadata',
+    'traceparent',
+    'tracestate',
   ],
 };

@@ -29,6 +29,7 @@ mod http2;
 mod issue;
 mod limits;
 mod models;
+mod otlp;
 mod price;
 mod provider;
 mod providers;
@@ -51,6 +52,7 @@ pub use hooks::Hooks;
 pub use http2::{Http2, Speak};
 pub use limits::{Memory, OnPartial, PER_PROCESS_DEFAULT, Retry, Runtime};
 pub use models::{Affinity, Alias, Branch, Fallbacks, Score};
+pub use otlp::{Otlp, Semconv};
 pub use price::Price;
 pub use provider::{Key, Provider, Tls};
 pub use proxy::Proxies;
@@ -69,6 +71,8 @@ pub(crate) use headers::{header_value, request_header_name};
 pub(crate) use limits::{max_attempts, on_partial, unsupported_word};
 pub(crate) use models::strategy;
 pub(crate) use models::{Known, MOCK, RACE, split_model};
+#[cfg(feature = "otlp")]
+pub(crate) use otlp::SERVICE;
 pub(crate) use providers::clean as clean_key;
 pub(crate) use proxy::{Proxy, Scheme};
 pub(crate) use scope::{Item, Table, shown};
@@ -186,7 +190,7 @@ impl Config {
             catalog: catalog::read(&root, environment)?,
             reload: Reload::read(&root)?,
             guardrails: guardrails::read_all(&root)?,
-            telemetry: Telemetry::read(&root)?,
+            telemetry: Telemetry::read(&root, environment)?,
         };
         if config.replay.is_some() {
             if let Some(item) = root.get("record") {

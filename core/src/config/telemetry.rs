@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use super::Environment;
+use super::otlp::{self, Otlp};
 use super::scope::Table;
 use crate::error::Result;
 
 /// What is told of requests when they have ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Telemetry {
     /// Figures are kept by provider and model, for `metrics`.
     pub prometheus: bool,
@@ -14,26 +16,28 @@ pub struct Telemetry {
     pub call_log: Option<PathBuf>,
     /// Prompts and answers are told, too, where requests are.
     pub capture_content: bool,
-}
-
-impl Default for Telemetry {
-    fn default() -> Telemetry {
-        Telemetry {
-            prometheus: true,
-            call_log: None,
-            capture_content: false,
-        }
-    }
+    /// Where spans and metrics are sent.
+    pub otlp: Option<Otlp>,
 }
 
 impl Telemetry {
-    pub(super) fn read(root: &Table<'_>) -> Result<Telemetry> {
-        let plain = Telemetry::default();
-        let Some(table) = root.table("telemetry")? else {
-            return Ok(plain);
+    pub(super) fn read(root: &Table<'_>, environment: &dyn Environment) -> Result<Telemetry> {
+        let table = root.table("telemetry")?;
+        let mut telemetry = Telemetry {
+            prometheus: true,
+            call_log: None,
+            capture_content: false,
+            otlp: Otlp::read(table.as_ref(), environment)?,
         };
-        table.check(&["prometheus", "call_log", "capture_content"], &[])?;
-        let call_log = match table.get("call_log") {
+        let Some(table) = table else {
+            return Ok(telemetry);
+        };
+        let own = ["prometheus", "call_log", "capture_content"];
+        match otlp::BUILT {
+            true => table.check(&[&own, otlp::KEYS].concat(), &[])?,
+            false => table.check(&own, otlp::KEYS)?,
+        }
+        telemetry.call_log = match table.get("call_log") {
             Some(item) => match item.text()? {
                 "off" => None,
                 "" => return Err(item.fail("expected \"off\" or the path of a file")),
@@ -41,10 +45,13 @@ impl Telemetry {
             },
             None => None,
         };
-        Ok(Telemetry {
-            call_log,
-            capture_content: table.boolean("capture_content")?.unwrap_or_default(),
-            prometheus: table.boolean("prometheus")?.unwrap_or(plain.prometheus),
-        })
+        telemetry.capture_content = table.boolean("capture_content")?.unwrap_or_default();
+        telemetry.prometheus = table.boolean("prometheus")?.unwrap_or(true);
+        Ok(telemetry)
+    }
+
+    /// Whether figures are kept by target: somebody wants them.
+    pub(crate) fn counts_targets(&self) -> bool {
+        self.prometheus || self.otlp.is_some()
     }
 }

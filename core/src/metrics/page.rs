@@ -56,6 +56,27 @@ pub(crate) enum Figure {
     Spread(Snapshot),
 }
 
+#[cfg(feature = "otlp")]
+impl Figure {
+    /// Nothing was counted.
+    pub(crate) fn is_nothing(&self) -> bool {
+        match self {
+            Figure::Count(count) => *count == 0,
+            Figure::Level(_) => false,
+            Figure::Spread(spread) => spread.count() == 0,
+        }
+    }
+
+    /// Adds another of the same kind; a level is what it was last.
+    pub(crate) fn merge(&mut self, other: &Figure) {
+        match (self, other) {
+            (Figure::Count(count), Figure::Count(more)) => *count += more,
+            (Figure::Spread(spread), Figure::Spread(more)) => spread.merge(more),
+            (level, other) => *level = other.clone(),
+        }
+    }
+}
+
 impl Family {
     /// A counter without numbers yet.
     pub(crate) fn counter(

@@ -165,6 +165,13 @@ impl Snapshot {
         self.sum += other.sum;
     }
 
+    /// Upper bounds, and how many are in each bucket: one more than bounds.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn buckets(&self) -> (impl Iterator<Item = f64> + '_, &[u64]) {
+        let bounds = self.scale.bounds.iter();
+        (bounds.map(|bound| self.scale.told(*bound)), &self.counts)
+    }
+
     /// The upper bound of each bucket, none for the last, and how many are at or below it.
     pub(crate) fn cumulative(&self) -> impl Iterator<Item = (Option<f64>, u64)> + '_ {
         let mut below = 0;

@@ -99,6 +99,8 @@ pub(crate) struct Series {
     tokens: [AtomicU64; TOKEN_KINDS.len()],
     cost_microusd: AtomicU64,
     pub(crate) first_token: Spread,
+    /// The same of streams alone.
+    pub(crate) first_chunk: Spread,
     pub(crate) gap: Spread,
     overhead: Spread,
     queue_wait: Spread,
@@ -138,6 +140,7 @@ impl Series {
             tokens: Default::default(),
             cost_microusd: AtomicU64::new(0),
             first_token: Spread::new(LONG),
+            first_chunk: Spread::new(LONG),
             gap: Spread::new(LONG),
             overhead: Spread::new(SHORT),
             queue_wait: Spread::new(SHORT),
@@ -204,6 +207,13 @@ impl Series {
         if let Some(count) = usage.completion_tokens {
             self.completion.add(count);
         }
+    }
+
+    /// How many tokens of each kind.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        let sums = self.tokens.iter().map(|sum| sum.load(Ordering::Relaxed));
+        TOKEN_KINDS.iter().map(|(kind, _)| *kind).zip(sums)
     }
 
     /// Its errors so far.

@@ -19,7 +19,6 @@ use crate::runtime;
 const WAITING_MAX: usize = 8 << 20;
 /// Written in one go.
 const BATCH_MAX: usize = 256 << 10;
-const STEP: Duration = Duration::from_millis(1);
 
 /// A file of lines. Its thread ends once all that was handed over is written and nobody holds this any more.
 #[derive(Debug)]
@@ -36,10 +35,7 @@ pub(crate) struct Waiting(AtomicUsize);
 impl Waiting {
     /// Waits until all is written, at most so long. On the host's thread.
     pub(crate) fn flush(&self, timeout: Duration) {
-        let until = clock::now() + timeout;
-        while self.0.load(Ordering::Acquire) > 0 && clock::now() < until {
-            clock::block(STEP);
-        }
+        clock::block_until(timeout, || self.0.load(Ordering::Acquire) == 0);
     }
 }
 

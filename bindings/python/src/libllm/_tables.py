@@ -66,6 +66,8 @@ OPTION_KEYS = frozenset(
         "session",
         "tenant",
         "metadata",
+        "traceparent",
+        "tracestate",
     )
 )
 
@@ -130,6 +132,8 @@ METRICS = frozenset(
         "reloads_total",
         "reloads_refused_total",
         "call_log_lost_total",
+        "otlp_spans_total",
+        "otlp_spans_lost_total",
         "ended_total",
         "target_requests_total",
         "target_errors_total",
