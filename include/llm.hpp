@@ -607,6 +607,12 @@ public:
         metadata_ += (metadata_.empty() ? "" : ",") + json::quote(name) + ":" + json::quote(value);
         return set("metadata", "{" + metadata_ + "}");
     }
+    /// The trace that it belongs to: the headers `traceparent` and `tracestate` of W3C Trace Context.
+    options &trace(std::string_view parent, std::string_view state = {})
+    {
+        set("traceparent", json::quote(parent));
+        return state.empty() ? *this : set("tracestate", json::quote(state));
+    }
     /// Any other key of `options_json`; `value` is JSON.
     options &set(std::string_view key, std::string_view value)
     {

@@ -158,6 +158,16 @@ func WithTenant(name string) Option { return WithOption("tenant", name) }
 // WithMetadata is more that rules look at, by name.
 func WithMetadata(words map[string]string) Option { return WithOption("metadata", words) }
 
+// WithTrace says which trace the request belongs to: the headers traceparent and tracestate (W3C Trace Context), the latter perhaps empty.
+func WithTrace(parent, state string) Option {
+	return func(o *options) {
+		WithOption("traceparent", parent)(o)
+		if state != "" {
+			WithOption("tracestate", state)(o)
+		}
+	}
+}
+
 // WithUnsupported says what becomes of a parameter that the provider cannot take: "drop", "error" or "pass".
 func WithUnsupported(how string) Option { return WithOption("unsupported", how) }
 

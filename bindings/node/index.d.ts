@@ -144,6 +144,9 @@ export interface RequestOptions {
   tenant?: string;
   /** More words that rules look at, by name. */
   metadata?: Record<string, string>;
+  /** The trace that it belongs to, as the headers of these names say it (W3C Trace Context). */
+  traceparent?: string;
+  tracestate?: string;
   /** Also the provider's own chunks, as `raw` events. */
   raw?: boolean;
   /** False: one event for each delta, even when the reader lags. */

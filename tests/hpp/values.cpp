@@ -81,11 +81,11 @@ static void options()
         llm::options all;
         all.idle_timeout(std::chrono::seconds(1)).max_attempts(3).fallbacks({"a", "b/\"c"}).on_partial("error").unsupported("pass");
         all.header("X-A", "1").header("X-B", "2").base_url("http://h").api_key("k").idempotency_key("i").extra_body("{\"x\":1}").set("y", "[2]");
-        all.cache(R"({"ttl":5,"tags":["x"]})").strategy("order").tag("t").tag("u").session("s").tenant("n").metadata("k", "v").metadata("l", "w").check_limits();
+        all.cache(R"({"ttl":5,"tags":["x"]})").strategy("order").tag("t").tag("u").session("s").tenant("n").metadata("k", "v").metadata("l", "w").check_limits().trace("p", "a=1");
         CHECK(all.json() ==
               R"({"idle_timeout_ms":1000,"max_attempts":3,"fallbacks":["a","b/\"c"],"on_partial":"error","unsupported":"pass",)"
               R"("headers":{"X-A":"1","X-B":"2"},"base_url":"http://h","api_key":"k","idempotency_key":"i","extra_body":{"x":1},"y":[2],)"
-              R"("cache":{"ttl":5,"tags":["x"]},"strategy":"order","tags":["t","u"],"session":"s","tenant":"n","metadata":{"k":"v","l":"w"},"check_limits":true})");
+              R"("cache":{"ttl":5,"tags":["x"]},"strategy":"order","tags":["t","u"],"session":"s","tenant":"n","metadata":{"k":"v","l":"w"},"check_limits":true,"traceparent":"p","tracestate":"a=1"})");
         CHECK(llm::options().max_attempts(3).max_attempts(4).json() == R"({"max_attempts":4})");
         CHECK(llm::options().fallbacks({}).json() == R"({"fallbacks":[]})");
     });

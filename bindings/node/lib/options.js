@@ -20,6 +20,8 @@ const plain = {
   session: 'session',
   tenant: 'tenant',
   metadata: 'metadata',
+  traceparent: 'traceparent',
+  tracestate: 'tracestate',
   cache: 'cache',
 };
 

@@ -30,6 +30,8 @@ _PLAIN = {
     "session": "session",
     "tenant": "tenant",
     "metadata": "metadata",
+    "traceparent": "traceparent",
+    "tracestate": "tracestate",
 }
 
 NAMES = frozenset(

@@ -85,6 +85,9 @@ class RequestOptions(TypedDict, total=False):
     tenant: str | None
     #: More words that rules look at, by name.
     metadata: Mapping[str, str] | None
+    #: The trace that it belongs to, as the headers of these names say it (W3C Trace Context).
+    traceparent: str | None
+    tracestate: str | None
     #: Also the provider's own chunks, as Raw events.
     raw: bool
     #: False: one event for each delta, even when the consumer lags.
