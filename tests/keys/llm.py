@@ -62,6 +62,8 @@ def declare(c):
         ("llm_client_new", c_int32, text + [out, out]),
         ("llm_client_reload", c_int32, [c_void_p] + text + [out]),
         ("llm_client_free", None, [c_void_p]),
+        ("llm_client_drain", c_int32, [c_void_p, c_int32]),
+        ("llm_shutdown", c_int32, [c_int32]),
         ("llm_invoke", c_int32, [c_char_p, c_char_p, c_void_p, c_void_p]),
         ("llm_complete", c_int32, [c_void_p] + text + [POINTER(COptions), out, out]),
         ("llm_response_json", c_char_p, [c_void_p, POINTER(c_size_t)]),
@@ -140,6 +142,10 @@ class Client:
     def free(self):
         library().llm_client_free(self.handle)
 
+    def drain(self, timeout_ms=10_000):
+        """llm_client_drain(): what is told of its requests has left, too."""
+        check(library().llm_client_drain(self.handle, timeout_ms))
+
     def figures(self):
         """The same as numbers, by name."""
         return json.loads(self.metrics())
@@ -174,10 +180,11 @@ class Client:
         return answer
 
 
-def submit_http(client, queue, method, url, body):
+def submit_http(client, queue, method, url, body, headers=()):
     """llm_submit_http(): the request's number."""
     text, number, error = json.dumps(body).encode(), c_uint64(), c_void_p()
-    http = CHttp(struct_size=ctypes.sizeof(CHttp), method=method.encode(), url=url.encode(), body=text, body_len=len(text))
+    http = CHttp(struct_size=ctypes.sizeof(CHttp), method=method.encode(), url=url.encode(), body=text, body_len=len(text),
+                 headers_json=json.dumps(headers).encode())
     status = library().llm_submit_http(client.handle, queue.handle, ctypes.byref(http), None, None, ctypes.byref(number),
                                        ctypes.byref(error))
     check(status, error)
