@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use libllm_proto::mock::{Ask, Dialect, Script, Step, Turn, answer};
 use libllm_proto::provider::rows;
+use libllm_proto::{Batch, Event, Finish};
 use serde_json::Value;
 
 fn main() -> io::Result<()> {
@@ -231,6 +232,12 @@ fn written(seeds: &mut Seeds) -> io::Result<()> {
     for calls in CALLS {
         seeds.add("abi", *calls);
     }
+    let (mut batch, mut packed) = (Batch::new(), Vec::new());
+    batch.push(0, Event::Text("hello"));
+    let (reason, raw) = (Some(Finish::Stop), Some("end_turn"));
+    batch.push(0, Event::Finish { reason, raw });
+    batch.pack(&mut packed);
+    seeds.add("packed", packed);
     Ok(())
 }
 

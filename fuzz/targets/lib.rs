@@ -16,6 +16,7 @@ mod input;
 mod json;
 mod memory;
 mod operations;
+mod packed;
 mod refusals;
 mod requests;
 mod settings;
@@ -57,6 +58,7 @@ pub const TARGETS: &[(&str, Target)] = &[
         answers::check("bedrock_invoke", data)
     }),
     ("operations", operations::answer),
+    ("packed", packed::packed),
     ("refusal", refusals::refusal),
     ("retry_after", refusals::retry_after),
     ("request", requests::request),
