@@ -50,7 +50,9 @@ pub(crate) enum Count {
     Reloads,
     ReloadsRefused,
     CallLogLost,
+    #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "told with spans"))]
     SpansSent,
+    #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "told with spans"))]
     SpansLost,
 }
 
