@@ -6,7 +6,7 @@ use crate::chat::body::{Body, Members};
 use crate::chat::{Chat, Params, Report, bad};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::request::Request;
-use crate::wire::Target;
+use crate::wire::{self, Encoded, Target};
 
 /// Something a vector is asked for.
 #[derive(Debug)]
@@ -100,12 +100,57 @@ impl Wish {
         Ok(format.is_some_and(|format| format == "base64"))
     }
 
+    /// Vectors come as numbers there, whatever is asked for.
+    pub(crate) fn numbers(&mut self, report: &mut Report) -> Result<()> {
+        match self.is_packed()? {
+            true => report.dropped("encoding_format", "the provider sends numbers"),
+            false => Ok(()),
+        }
+    }
+
+    /// The texts that vectors are asked for, of a provider that knows nothing else.
+    pub(crate) fn texts(&mut self) -> Result<Vec<String>> {
+        let inputs = self.inputs()?.into_iter();
+        let texts = inputs.map(|input| match input {
+            Input::Text(text) => Ok(text),
+            Input::Own(_) => Err(unsupported("input: the provider takes texts there")),
+        });
+        texts.collect()
+    }
+
     /// Leaves out what only OpenAI's format has.
-    pub(crate) fn drop_foreign(&mut self, report: &mut Report) -> Result<()> {
+    fn drop_foreign(&mut self, report: &mut Report) -> Result<()> {
         if self.params.take_raw("user").is_some() {
             report.dropped("user", "the provider does not know it")?;
         }
         Ok(())
+    }
+
+    /// The request for vectors to `place`: without what only OpenAI's format has, and finished.
+    pub(crate) fn post_vectors(
+        mut self,
+        body: Body,
+        target: &Target<'_>,
+        mut report: Report,
+        place: &str,
+    ) -> Result<Encoded> {
+        self.drop_foreign(&mut report)?;
+        self.post(body, target, report, place)
+    }
+
+    /// The request to `place`, finished.
+    pub(crate) fn post(
+        self,
+        body: Body,
+        target: &Target<'_>,
+        report: Report,
+        place: &str,
+    ) -> Result<Encoded> {
+        let body = self.finish(body, target)?;
+        Ok(Encoded {
+            http: wire::post(place, "application/json", body)?,
+            dropped: report.finish(),
+        })
     }
 
     /// Puts what nobody has taken into the body as it is, and what the caller says last over all.

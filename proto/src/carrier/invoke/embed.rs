@@ -13,7 +13,7 @@ use crate::operation::embeddings::{List, counted};
 use crate::operation::wish::{Input, Wish};
 use crate::operation::{Answer, Operation, Said, Unary, lacks, readable};
 use crate::request::Request;
-use crate::wire::{self, Encoded, Target, post, segment};
+use crate::wire::{self, Encoded, Target, segment};
 
 /// All that is asked of models there beside conversations.
 pub(super) static ALL: [Unary; 1] = [Unary {
@@ -34,9 +34,7 @@ fn say(request: &Request, target: &Target<'_>) -> Result<Encoded> {
         return Ok(encoded);
     }
     let (mut wish, mut report) = (Wish::read(request)?, Report::new(target.unsupported));
-    if wish.is_packed()? {
-        report.dropped("encoding_format", "the provider sends numbers")?;
-    }
+    wish.numbers(&mut report)?;
     let dimensions = wish.params.take_raw("dimensions");
     let mut body = Body::default();
     match (target.model.contains("amazon.nova"), wish.input()?) {
@@ -69,12 +67,7 @@ fn say(request: &Request, target: &Target<'_>) -> Result<Encoded> {
             }
         }
     }
-    wish.drop_foreign(&mut report)?;
-    let body = wish.finish(body, target)?;
-    Ok(Encoded {
-        http: post(&url, "application/json", body)?,
-        dropped: report.finish(),
-    })
+    wish.post_vectors(body, target, report, &url)
 }
 
 /// What Nova makes vectors for; in its own words, or those of others that mean the same.

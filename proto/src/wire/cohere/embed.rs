@@ -11,7 +11,7 @@ use crate::operation::embeddings::{List, counted};
 use crate::operation::wish::{Input, Wish, unsupported};
 use crate::operation::{Answer, Said, lacks, readable};
 use crate::request::Request;
-use crate::wire::{Encoded, Target, post};
+use crate::wire::{Encoded, Target};
 
 /// Says a request of version 2.
 pub(super) fn say_v2(request: &Request, target: &Target<'_>) -> Result<Encoded> {
@@ -35,7 +35,8 @@ pub(super) fn say_v2(request: &Request, target: &Target<'_>) -> Result<Encoded> 
         _ => body.say("texts", &texts)?,
     }
     options(&mut wish, &mut body, &mut report)?;
-    finish(wish, body, target, report, "/v2/embed")
+    let place = format!("{}/v2/embed", target.base_url);
+    wish.post_vectors(body, target, report, &place)
 }
 
 /// Says a request of version 1.
@@ -44,36 +45,10 @@ pub(super) fn say_v1(request: &Request, target: &Target<'_>) -> Result<Encoded> 
     let mut report = Report::new(target.unsupported);
     let mut body = Body::default();
     body.say("model", &target.model)?;
-    body.say("texts", &texts(&mut wish)?)?;
+    body.say("texts", &wish.texts()?)?;
     options(&mut wish, &mut body, &mut report)?;
-    finish(wish, body, target, report, "/v1/embed")
-}
-
-fn finish(
-    mut wish: Wish,
-    body: Body,
-    target: &Target<'_>,
-    mut report: Report,
-    path: &str,
-) -> Result<Encoded> {
-    wish.drop_foreign(&mut report)?;
-    let body = wish.finish(body, target)?;
-    let http = post(
-        &format!("{}{path}", target.base_url),
-        "application/json",
-        body,
-    )?;
-    let dropped = report.finish();
-    Ok(Encoded { http, dropped })
-}
-
-fn texts(wish: &mut Wish) -> Result<Vec<String>> {
-    let inputs = wish.inputs()?.into_iter();
-    let texts = inputs.map(|input| match input {
-        Input::Text(text) => Ok(text),
-        Input::Own(_) => Err(unsupported("input: this version of the API takes texts")),
-    });
-    texts.collect()
+    let place = format!("{}/v1/embed", target.base_url);
+    wish.post_vectors(body, target, report, &place)
 }
 
 /// What both versions know, in OpenAI's words where those have it.

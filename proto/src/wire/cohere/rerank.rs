@@ -12,7 +12,7 @@ use crate::operation::rerank::document_text;
 use crate::operation::wish::Wish;
 use crate::operation::{Answer, Said, rerank};
 use crate::request::Request;
-use crate::wire::{Encoded, Target, post};
+use crate::wire::{Encoded, Target};
 
 /// Says a request of version 2, whose documents are texts.
 pub(super) fn say_v2(request: &Request, target: &Target<'_>) -> Result<Encoded> {
@@ -31,32 +31,18 @@ pub(super) fn say_v2(request: &Request, target: &Target<'_>) -> Result<Encoded> 
             "this version of the API gives places alone",
         )?;
     }
-    finish(wish, body, target, report, "/v2/rerank")
+    body.say("model", &target.model)?;
+    let place = format!("{}/v2/rerank", target.base_url);
+    wish.post(body, target, report, &place)
 }
 
 /// Says a request of version 1.
 pub(super) fn say_v1(request: &Request, target: &Target<'_>) -> Result<Encoded> {
     let report = Report::new(target.unsupported);
-    let wish = Wish::read_loose(request)?;
-    finish(wish, Body::default(), target, report, "/v1/rerank")
-}
-
-fn finish(
-    wish: Wish,
-    mut body: Body,
-    target: &Target<'_>,
-    report: Report,
-    path: &str,
-) -> Result<Encoded> {
+    let mut body = Body::default();
     body.say("model", &target.model)?;
-    let body = wish.finish(body, target)?;
-    let http = post(
-        &format!("{}{path}", target.base_url),
-        "application/json",
-        body,
-    )?;
-    let dropped = report.finish();
-    Ok(Encoded { http, dropped })
+    let place = format!("{}/v1/rerank", target.base_url);
+    Wish::read_loose(request)?.post(body, target, report, &place)
 }
 
 fn texts(documents: &RawValue, report: &mut Report) -> Result<Vec<String>> {

@@ -14,12 +14,12 @@ use crate::operation::embeddings::{List, counted};
 use crate::operation::wish::{Input, Wish};
 use crate::operation::{Answer, Said, lacks, readable};
 use crate::request::Request;
-use crate::wire::{Encoded, Target, post};
+use crate::wire::{Encoded, Target};
 
 /// Says a request of the Gemini API: one for each text.
 pub(super) fn say(request: &Request, target: &Target<'_>) -> Result<Encoded> {
     let (mut wish, mut report) = (Wish::read(request)?, Report::new(target.unsupported));
-    numbers(&mut wish, &mut report)?;
+    wish.numbers(&mut report)?;
     let inputs = wish.inputs()?;
     let task = task(&mut wish, "taskType")?;
     let dimensions = wish.params.take_raw("dimensions");
@@ -49,19 +49,14 @@ pub(super) fn say(request: &Request, target: &Target<'_>) -> Result<Encoded> {
     }
     let mut body = Body::default();
     body.say("requests", &requests)?;
-    finish(
-        wish,
-        body,
-        target,
-        report,
-        &format!("{place}:batchEmbedContents"),
-    )
+    let place = format!("{place}:batchEmbedContents");
+    wish.post_vectors(body, target, report, &place)
 }
 
 /// Says a request of Vertex AI.
 pub(super) fn say_vertex(request: &Request, target: &Target<'_>) -> Result<Encoded> {
     let (mut wish, mut report) = (Wish::read(request)?, Report::new(target.unsupported));
-    numbers(&mut wish, &mut report)?;
+    wish.numbers(&mut report)?;
     let task = task(&mut wish, "task_type")?;
     let title = wish.params.take_raw("title");
     let mut instances = Vec::new();
@@ -92,29 +87,7 @@ pub(super) fn say_vertex(request: &Request, target: &Target<'_>) -> Result<Encod
         body.say("parameters", &parameters)?;
     }
     let place = format!("{}:predict", vertex_place(target));
-    finish(wish, body, target, report, &place)
-}
-
-fn finish(
-    mut wish: Wish,
-    body: Body,
-    target: &Target<'_>,
-    mut report: Report,
-    place: &str,
-) -> Result<Encoded> {
-    wish.drop_foreign(&mut report)?;
-    let body = wish.finish(body, target)?;
-    let http = post(place, "application/json", body)?;
-    let dropped = report.finish();
-    Ok(Encoded { http, dropped })
-}
-
-/// Vectors come as numbers there.
-fn numbers(wish: &mut Wish, report: &mut Report) -> Result<()> {
-    match wish.is_packed()? {
-        true => report.dropped("encoding_format", "the provider sends numbers"),
-        false => Ok(()),
-    }
+    wish.post_vectors(body, target, report, &place)
 }
 
 /// What the texts are for: in Google's own words, or those of others that mean the same.

@@ -7,32 +7,20 @@ use crate::error::Result;
 use crate::event::Usage;
 use crate::json::{Cursor, Kind};
 use crate::operation::embeddings::{List, counted};
-use crate::operation::wish::{Input, Wish, unsupported};
+use crate::operation::wish::Wish;
 use crate::operation::{Answer, Said, lacks, readable};
 use crate::request::Request;
-use crate::wire::{Encoded, Target, post};
+use crate::wire::{Encoded, Target};
 
 /// Says the request.
 pub(super) fn say(request: &Request, target: &Target<'_>) -> Result<Encoded> {
     let (mut wish, mut report) = (Wish::read(request)?, Report::new(target.unsupported));
     let mut body = Body::default();
     body.say("model", &target.model)?;
-    let inputs = wish.inputs()?.into_iter().map(|input| match input {
-        Input::Text(text) => Ok(text),
-        Input::Own(_) => Err(unsupported("input: the provider takes texts")),
-    });
-    let inputs: Vec<String> = inputs.collect::<Result<_>>()?;
-    body.say("input", &inputs)?;
-    if wish.is_packed()? {
-        report.dropped("encoding_format", "the provider sends numbers")?;
-    }
-    wish.drop_foreign(&mut report)?;
-    let body = wish.finish(body, target)?;
-    let url = format!("{}/api/embed", target.base_url);
-    Ok(Encoded {
-        http: post(&url, "application/json", body)?,
-        dropped: report.finish(),
-    })
+    body.say("input", &wish.texts()?)?;
+    wish.numbers(&mut report)?;
+    let place = format!("{}/api/embed", target.base_url);
+    wish.post_vectors(body, target, report, &place)
 }
 
 /// Hears the answer.
