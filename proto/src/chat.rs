@@ -27,12 +27,14 @@ mod params;
 mod part;
 mod report;
 mod tool;
+mod unsaid;
 
 pub use message::{Kept, Message, Role, ToolCall};
 pub use params::{Params, Standing, standing};
 pub use part::{Content, Part, Source};
 pub use report::Report;
 pub use tool::{ResponseFormat, Tool, ToolChoice};
+pub use unsaid::Unsaid;
 
 /// A request taken apart.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{messages, params, tools};
 use crate::chat::body::{Body, raw};
-use crate::chat::{Chat, Report, ResponseFormat};
+use crate::chat::{Chat, Report, ResponseFormat, Unsaid};
 use crate::error::Result;
 use crate::request::Request;
 use crate::wire::{Dropped, Target};
@@ -13,6 +13,7 @@ use crate::wire::{Dropped, Target};
 pub(super) fn body(request: &Request, target: &Target<'_>) -> Result<(Vec<u8>, Vec<Dropped>)> {
     let mut report = Report::new(target.unsupported);
     let mut chat = Chat::read(request)?;
+    chat.leave_out(&[Unsaid::CacheMarkers, Unsaid::Failures], &mut report)?;
     let mut body = Body::default();
     body.say("model", &target.model)?;
     let messages = std::mem::take(&mut chat.messages);

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{messages, options};
 use crate::chat::body::{Body, raw};
-use crate::chat::{Chat, Report, ResponseFormat, Tool, ToolChoice};
+use crate::chat::{Chat, Report, ResponseFormat, Tool, ToolChoice, Unsaid};
 use crate::error::Result;
 use crate::request::Request;
 use crate::wire::{Dropped, Operation, Target};
@@ -15,6 +15,7 @@ use crate::wire::{Dropped, Operation, Target};
 pub(super) fn body(request: &Request, target: &Target<'_>) -> Result<(Vec<u8>, Vec<Dropped>)> {
     let mut report = Report::new(target.unsupported);
     let mut chat = Chat::read(request)?;
+    chat.leave_out(&[Unsaid::CacheMarkers, Unsaid::Failures], &mut report)?;
     let mut body = Body::default();
     body.say("model", &target.model)?;
     let messages = std::mem::take(&mut chat.messages);

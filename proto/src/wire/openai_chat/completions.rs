@@ -3,7 +3,9 @@
 use serde_json::json;
 
 use crate::chat::body::Body;
-use crate::chat::{Chat, Content, Message, Params, Report, Role, Standing, standing};
+use crate::chat::{
+    Chat, Content, Message, Params, Report, Role, Standing, ToolChoice, Unsaid, standing,
+};
 use crate::error::Result;
 use crate::request::Request;
 use crate::wire::{Dropped, Target};
@@ -12,6 +14,10 @@ use crate::wire::{Dropped, Target};
 pub(super) fn body(request: &Request, target: &Target<'_>) -> Result<(Vec<u8>, Vec<Dropped>)> {
     let mut report = Report::new(target.unsupported);
     let mut chat = Chat::read(request)?;
+    chat.leave_out(
+        &[Unsaid::Names, Unsaid::CacheMarkers, Unsaid::Failures],
+        &mut report,
+    )?;
     let mut body = Body::default();
     body.say("model", &target.model)?;
     match chat.params.take_raw("prompt") {
@@ -23,6 +29,9 @@ pub(super) fn body(request: &Request, target: &Target<'_>) -> Result<(Vec<u8>, V
     }
     if !chat.tools.is_empty() {
         report.dropped("tools", "a completion calls no tools")?;
+        if let Some(ToolChoice::Required | ToolChoice::Named(_)) = chat.tool_choice {
+            report.dropped("tool_choice", "a completion calls no tools")?;
+        }
     }
     if chat.response_format.is_some() {
         report.dropped("response_format", "a completion has none")?;

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::{input, tools};
 use crate::chat::body::{Body, raw};
-use crate::chat::{Chat, Params, Report, ResponseFormat, Standing, standing};
+use crate::chat::{Chat, Params, Report, ResponseFormat, Standing, Unsaid, standing};
 use crate::error::Result;
 use crate::request::Request;
 use crate::wire::{Dropped, Target};
@@ -17,6 +17,7 @@ use crate::wire::{Dropped, Target};
 pub(super) fn body(request: &Request, target: &Target<'_>) -> Result<(Bytes, Vec<Dropped>)> {
     let mut report = Report::new(target.unsupported);
     let mut chat = Chat::read(request)?;
+    chat.leave_out(&[Unsaid::CacheMarkers, Unsaid::Failures], &mut report)?;
     let mut body = Body::default();
     body.say("model", &target.model)?;
     let messages = std::mem::take(&mut chat.messages);

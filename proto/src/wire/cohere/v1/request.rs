@@ -3,7 +3,7 @@
 use super::super::params;
 use super::{history, tools};
 use crate::chat::body::{Body, raw};
-use crate::chat::{Chat, Report, ResponseFormat};
+use crate::chat::{Chat, Report, ResponseFormat, Unsaid};
 use crate::error::Result;
 use crate::request::Request;
 use crate::wire::{Dropped, Target};
@@ -15,6 +15,7 @@ pub(in super::super) fn body(
 ) -> Result<(Vec<u8>, Vec<Dropped>)> {
     let mut report = Report::new(target.unsupported);
     let mut chat = Chat::read(request)?;
+    chat.leave_out(&[Unsaid::CacheMarkers, Unsaid::Failures], &mut report)?;
     let mut body = Body::default();
     body.say("model", &target.model)?;
     let messages = std::mem::take(&mut chat.messages);
