@@ -104,7 +104,7 @@ pub(crate) async fn open(
     let mut live = Box::new(Live {
         at: source.last_bytes,
         source,
-        decoder: decoder(job, candidate, head),
+        decoder: decoder(job, candidate, head, record.answer_tool),
         outlet,
         screen: Screen::of(&job.rules, ticket.joins()),
         batch: spare::take(ticket.joins()),
@@ -180,12 +180,13 @@ impl Record {
     }
 }
 
-fn decoder(job: &Job, candidate: &Candidate, head: Head) -> Decoder {
+fn decoder(job: &Job, candidate: &Candidate, head: Head, answer_tool: bool) -> Decoder {
     let exchange = Exchange {
         stream: job.stream,
         operation: job.asked.operation,
         quirks: &candidate.provider.quirks,
         packed: wants_packed(&job.request),
+        answer_tool,
     };
     Decoder::new(
         candidate.wire,
@@ -436,6 +437,7 @@ fn encode(job: &Job, candidate: &Candidate, record: &mut Record) -> Result<http:
         None => operation::encode(wire, &request, &target)?,
         Some(caller) => caller.encode(&request, wire, &target)?,
     };
+    record.answer_tool = encoded.answers_by_tool();
     changed.extend(encoded.dropped);
     record.dropped = changed;
     let mut http = encoded.http;

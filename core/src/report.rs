@@ -53,6 +53,8 @@ pub(crate) struct Record {
     /// The name of the wire it speaks.
     pub(crate) wire: &'static str,
     pub(crate) dropped: Vec<Dropped>,
+    /// The answer comes as a tool's arguments.
+    pub(crate) answer_tool: bool,
     /// What guardrails found and let pass.
     pub(crate) flags: Vec<Flag>,
     /// Whether some of them look at the answer.
@@ -137,6 +139,7 @@ impl Record {
             target: Target::default(),
             wire: "",
             dropped: Vec::new(),
+            answer_tool: false,
             flags: Vec::new(),
             screened: false,
             request_id: None,

@@ -83,6 +83,7 @@ impl Asked {
             operation: self.operation,
             quirks: &self.quirks,
             packed: false,
+            answer_tool: false,
         };
         hear(
             self.wire, &exchange, &self.head, limits, self.raw, pieces, end,

@@ -61,6 +61,7 @@ fn refuse(wire: &'static dyn Wire, head: &Head, pieces: &[&[u8]]) -> Error {
         operation: Operation::Chat,
         quirks: &quirks,
         packed: false,
+        answer_tool: false,
     };
     let limits = Limits::default();
     let now = SystemTime::UNIX_EPOCH;

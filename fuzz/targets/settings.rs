@@ -178,6 +178,7 @@ fn play(script: &Arc<Script>, text: &str, dialect: Dialect, wire: &str, stream: 
         operation: Operation::Chat,
         quirks: &quirks,
         packed: false,
+        answer_tool: false,
     };
     let heard = hear(
         wire,

@@ -15,7 +15,7 @@
 //!
 //! # #[cfg(feature = "openai")] {
 //! let quirks = Quirks::default();
-//! let exchange = Exchange { stream: true, operation: Operation::Chat, quirks: &quirks, packed: false };
+//! let exchange = Exchange { stream: true, operation: Operation::Chat, quirks: &quirks, packed: false, answer_tool: false };
 //! let wire = wire::find("openai_chat").expect("it is in this build");
 //! let (head, now) = (Head::new(200), SystemTime::UNIX_EPOCH);
 //! let mut decoder = Decoder::new(wire, &exchange, head, Limits::default(), false, now);
@@ -99,6 +99,7 @@ struct Asked {
     operation: Operation,
     quirks: Quirks,
     packed: bool,
+    answer_tool: bool,
 }
 
 enum State {
@@ -132,6 +133,7 @@ impl Decoder {
             operation: exchange.operation,
             quirks: *exchange.quirks,
             packed: exchange.packed,
+            answer_tool: exchange.answer_tool,
         };
         let state = match head.status {
             200..=299 if head.is_type("text/html") => State::Html(Vec::new()),
@@ -317,6 +319,7 @@ impl Asked {
             operation: self.operation,
             quirks: &self.quirks,
             packed: self.packed,
+            answer_tool: self.answer_tool,
         }
     }
 }

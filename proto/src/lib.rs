@@ -5,6 +5,7 @@
 //! [`decoder::Decoder`]; a [`response::Response`] is the fold over them.
 #![forbid(unsafe_code)]
 
+mod answer_tool;
 pub mod base64;
 pub mod carrier;
 pub mod catalog;

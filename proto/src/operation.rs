@@ -12,6 +12,7 @@
 //! assert!(!Operation::Embeddings.streams());
 //! ```
 
+use crate::answer_tool::Unwrapped;
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::event::{Batch, Event, Usage};
 use crate::frame::{Frame, Framing};
@@ -219,6 +220,10 @@ pub fn encode(wire: &dyn Wire, request: &Request, target: &Target<'_>) -> Result
 pub fn reader(wire: &dyn Wire, exchange: &Exchange<'_>, head: &Head) -> (Framing, Box<dyn Reader>) {
     match wire.unary(exchange.operation) {
         Some(unary) => (Framing::Body, Box::new(Once::new(unary, exchange, head))),
+        None if exchange.answer_tool => {
+            let (framing, reader) = wire.reader(exchange, head);
+            (framing, Box::new(Unwrapped::new(reader)))
+        }
         None => wire.reader(exchange, head),
     }
 }

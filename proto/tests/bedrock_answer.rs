@@ -27,6 +27,7 @@ fn exchange(stream: bool, quirks: &Quirks) -> Exchange<'_> {
         operation: Operation::Chat,
         quirks,
         packed: false,
+        answer_tool: false,
     }
 }
 

@@ -17,6 +17,7 @@ fn exchange(quirks: &Quirks) -> Exchange<'_> {
         operation: Operation::Chat,
         quirks,
         packed: false,
+        answer_tool: false,
     }
 }
 

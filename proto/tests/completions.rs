@@ -76,6 +76,7 @@ fn text_stands_beside_the_choices_number() {
         operation: Operation::Completion,
         quirks: &quirks,
         packed: false,
+        answer_tool: false,
     };
     let wire = wire::find("openai_completions").unwrap();
     // Together says each text twice.

@@ -40,6 +40,7 @@ fn decode(status: u16, coding: &str, kind: &str, pieces: &[&[u8]]) -> (String, R
         operation: Operation::Chat,
         quirks: &quirks,
         packed: false,
+        answer_tool: false,
     };
     let mut head = Head::new(status);
     for (name, value) in [("content-encoding", coding), ("content-type", kind)] {

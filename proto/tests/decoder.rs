@@ -95,6 +95,7 @@ fn decoder(head: Head, limits: Limits, raw: bool) -> Decoder {
         operation: Operation::Chat,
         quirks: &quirks,
         packed: false,
+        answer_tool: false,
     };
     Decoder::new(&Words, &exchange, head, limits, raw, SystemTime::UNIX_EPOCH)
 }

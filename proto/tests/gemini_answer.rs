@@ -26,6 +26,7 @@ fn hear_in(pieces: &[&[u8]], content_type: &str, stream: bool, quirks: &Quirks) 
         operation: Operation::Chat,
         quirks,
         packed: false,
+        answer_tool: false,
     };
     let wire = wire::find("gemini").unwrap();
     support::hear(wire, &exchange, &head(content_type), pieces, End::Clean)
@@ -73,6 +74,7 @@ fn facts(body: &str) -> (Vec<String>, Option<Usage>, Vec<(u32, String)>) {
         operation: Operation::Chat,
         quirks: &Quirks::PLAIN,
         packed: false,
+        answer_tool: false,
     };
     let wire = wire::find("gemini").unwrap();
     let (limits, now) = (Limits::default(), std::time::SystemTime::UNIX_EPOCH);

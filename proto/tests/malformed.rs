@@ -55,6 +55,7 @@ fn stream_faults_are_told_from_answers() {
         operation: Operation::Chat,
         quirks: &quirks,
         packed: false,
+        answer_tool: false,
     };
     let mut passed = 0;
     for case in cases(&file).iter().filter(|case| case["dialect"] != "any") {
@@ -144,6 +145,7 @@ fn every_status_is_the_same_error_in_every_dialect() {
                 operation: Operation::Chat,
                 quirks: &quirks,
                 packed: false,
+                answer_tool: false,
             };
             let input = bytes(&case["body_b64"]);
             let input = if input.is_empty() {
@@ -198,6 +200,7 @@ fn a_refusal_holds_what_the_provider_said() {
         operation: Operation::Chat,
         quirks: &quirks,
         packed: false,
+        answer_tool: false,
     };
     for (id, expected) in table {
         let case = case(id);
@@ -227,6 +230,7 @@ fn a_body_that_is_no_event_stream_is_an_error() {
         operation: Operation::Chat,
         quirks: &quirks,
         packed: false,
+        answer_tool: false,
     };
     let mut passed = 0;
     for case in cases(&file).iter().filter(|case| case["framing"] == "sse") {
@@ -299,6 +303,7 @@ fn every_shape_of_error_inside_a_stream_is_an_error() {
         operation: Operation::Chat,
         quirks: &quirks,
         packed: false,
+        answer_tool: false,
     };
     let mut head = Head::new(200);
     head.headers
@@ -325,6 +330,7 @@ fn a_frame_that_is_no_json_ends_a_stream() {
         operation: Operation::Chat,
         quirks: &quirks,
         packed: false,
+        answer_tool: false,
     };
     let mut head = Head::new(200);
     head.headers

@@ -64,6 +64,7 @@ fn hear(dialect: Dialect, script: &str, stream: bool) -> Heard {
         operation,
         quirks: &quirks,
         packed: false,
+        answer_tool: false,
     };
     support::hear(wire, &exchange, &head, &pieces, end)
 }

@@ -246,6 +246,7 @@ fn exchange(quirks: &Quirks, stream: bool) -> Exchange<'_> {
         operation: Operation::Chat,
         quirks,
         packed: false,
+        answer_tool: false,
     }
 }
 

@@ -145,6 +145,7 @@ impl Case {
             operation: Operation::Chat,
             quirks: &quirks,
             packed: false,
+            answer_tool: false,
         };
         let mut head = Head::new(200);
         let content_type = self.directive("type").unwrap_or("text/event-stream");

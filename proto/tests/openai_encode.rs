@@ -430,6 +430,7 @@ fn turn_of(frames: &[&str]) -> String {
         operation: Operation::Chat,
         quirks: &quirks,
         packed: false,
+        answer_tool: false,
     };
     let wire = wire::find("openai_chat").unwrap();
     let (head, now) = (Head::new(200), SystemTime::UNIX_EPOCH);

@@ -20,6 +20,7 @@ fn exchange(quirks: &Quirks) -> Exchange<'_> {
         operation: Operation::Chat,
         quirks,
         packed: false,
+        answer_tool: false,
     }
 }
 

@@ -298,6 +298,7 @@ fn check(id: &str, dialect: &str, wire: &'static dyn Wire, body: &[u8], end: &En
         operation: Operation::Chat,
         quirks: &quirks,
         packed: false,
+        answer_tool: false,
     };
     let head = stream_head(dialect);
     let whole = hear(wire, &exchange, &head, &[body], End::Clean);
@@ -346,6 +347,7 @@ fn the_rich_streams_are_whole() {
         operation: Operation::Chat,
         quirks: &quirks,
         packed: false,
+        answer_tool: false,
     };
     for (id, dialect, body) in rich() {
         let Some((_, wire)) = wires().into_iter().find(|(name, _)| *name == dialect) else {

@@ -21,6 +21,7 @@ pub(crate) fn decoder(wire: &'static dyn Wire) -> Decoder {
         operation: Operation::Chat,
         quirks: &Quirks::PLAIN,
         packed: false,
+        answer_tool: false,
     };
     let mut head = Head::new(200);
     let event_stream = "text/event-stream; charset=utf-8"

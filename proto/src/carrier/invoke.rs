@@ -96,9 +96,9 @@ fn carried(name: &'static str, model: &str) -> Result<&'static dyn Wire> {
 /// Amazon's own models take Converse's body, with a version in it.
 fn nova(request: &Request, target: &Target<'_>, url: &str) -> Result<Encoded> {
     let mut report = Report::new(target.unsupported);
-    let mut body = converse(request, target, &mut report)?;
-    body.say("schemaVersion", &"messages-v1")?;
-    let http = wire::post(url, "application/json", body.into_bytes())?;
+    let mut asked = converse(request, target, &mut report)?;
+    asked.body.say("schemaVersion", &"messages-v1")?;
+    let http = asked.post(url, "application/json")?;
     let dropped = report.finish();
     Ok(Encoded { http, dropped })
 }

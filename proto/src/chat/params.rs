@@ -23,6 +23,12 @@ impl Params {
         self.0.iter().any(|(known, _)| known == name)
     }
 
+    /// A member as it is written; it stays. One that is missing or null is `None`.
+    pub fn raw(&self, name: &str) -> Option<&RawValue> {
+        let (_, value) = self.0.iter().find(|(known, _)| known == name)?;
+        Some(value)
+    }
+
     /// Takes a member out. One that is missing or null is `None`.
     pub fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>> {
         self.take_raw(name)

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use http::HeaderValue;
 
+use crate::answer_tool;
 use crate::chat::body::Body;
 use crate::chat::{Chat, Report};
 use crate::error::{Error, Result};
@@ -51,7 +52,7 @@ impl Wire for Anthropic {
     fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded> {
         super::check_operation(self, target.operation)?;
         let mut report = Report::new(target.unsupported);
-        let body = body(request, target, &mut report)?;
+        let (body, answer_tool) = body(request, target, &mut report)?;
         let accept = if target.stream {
             "text/event-stream"
         } else {
@@ -61,6 +62,9 @@ impl Wire for Anthropic {
         let mut http = super::post(&url, accept, body)?;
         http.headers_mut()
             .insert("anthropic-version", HeaderValue::from_static(VERSION));
+        if answer_tool {
+            answer_tool::mark(&mut http);
+        }
         Ok(Encoded {
             http,
             dropped: report.finish(),
@@ -93,7 +97,8 @@ impl Wire for Anthropic {
     }
 }
 
-fn body(request: &Request, target: &Target<'_>, report: &mut Report) -> Result<Vec<u8>> {
+/// The body of a request, and whether its answer comes as a tool's arguments.
+fn body(request: &Request, target: &Target<'_>, report: &mut Report) -> Result<(Vec<u8>, bool)> {
     let mut chat = Chat::read(request)?;
     let said = turns::conversation(&mut chat, target.provider, report)?;
     let mut body = Body::default();
@@ -102,8 +107,13 @@ fn body(request: &Request, target: &Target<'_>, report: &mut Report) -> Result<V
         body.say("system", &said.system)?;
     }
     body.say("messages", &said.turns)?;
-    let forced_tool = tools::tools(&mut chat, &mut body, report)?;
     let generation = Generation::of(target.model);
+    let answer_tool = !generation.structured
+        && generation.tools
+        && !report.passes()
+        && !options::thinks(&chat.params)
+        && answer_tool::demand(&mut chat, report)?;
+    let forced_tool = tools::tools(&mut chat, &mut body, report)?;
     options::limits(&mut chat, generation, &said, forced_tool, &mut body, report)?;
     options::rest(&mut chat.params, &mut body, report)?;
     if target.stream {
@@ -113,7 +123,7 @@ fn body(request: &Request, target: &Target<'_>, report: &mut Report) -> Result<V
     for extra in [own, target.extra_body].into_iter().flatten() {
         body.merge(extra)?;
     }
-    Ok(body.into_bytes())
+    Ok((body.into_bytes(), answer_tool))
 }
 
 /// The version whose sampling parameters and key header this wire speaks; a configured header may ask for another.

@@ -7,8 +7,11 @@
 
 use std::time::SystemTime;
 
+use bytes::Bytes;
+
+use crate::answer_tool;
 use crate::chat::body::Body;
-use crate::chat::{Chat, Report};
+use crate::chat::{Chat, Report, Unsaid};
 use crate::error::{Error, Result};
 use crate::frame::Framing;
 use crate::refusal;
@@ -22,11 +25,13 @@ mod options;
 mod parts;
 mod reader;
 mod reasoning;
+mod structure;
 mod tools;
 mod turns;
 mod usage;
 
 pub(crate) use reader::Blocks;
+use structure::Structure;
 
 /// The Converse format.
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,7 +52,7 @@ impl Wire for Converse {
         };
         let model = segment(target.model);
         let url = format!("{}/model/{model}/{operation}", target.base_url);
-        let http = super::post(&url, accept, body.into_bytes())?;
+        let http = body.post(&url, accept)?;
         let dropped = report.finish();
         Ok(Encoded { http, dropped })
     }
@@ -71,26 +76,48 @@ impl Wire for Converse {
     }
 }
 
-/// The body of a request; `extra_body` is in it.
+/// A request, but for where it goes; `extra_body` is in it.
+pub(crate) struct Asked {
+    pub(crate) body: Body,
+    /// Its answer comes as a tool's arguments.
+    answer_tool: bool,
+}
+
+impl Asked {
+    pub(crate) fn post(self, url: &str, accept: &'static str) -> Result<http::Request<Bytes>> {
+        let mut http = super::post(url, accept, self.body.into_bytes())?;
+        if self.answer_tool {
+            answer_tool::mark(&mut http);
+        }
+        Ok(http)
+    }
+}
+
+/// Says a request.
 pub(crate) fn converse(
     request: &Request,
     target: &Target<'_>,
     report: &mut Report,
-) -> Result<Body> {
+) -> Result<Asked> {
     let mut chat = Chat::read(request)?;
+    chat.leave_out(&[Unsaid::Names], report)?;
     let said = turns::conversation(&mut chat, target.provider, report)?;
     let mut body = Body::default();
     body.say("messages", &said.turns)?;
     if !said.system.is_empty() {
         body.say("system", &said.system)?;
     }
+    let structure = Structure::of(target.model);
+    let answer_tool =
+        structure == Structure::Tool && !report.passes() && answer_tool::demand(&mut chat, report)?;
     let forced_tool = tools::tools(&mut chat, &mut body, said.calls, report)?;
+    structure.say(chat.response_format.take(), &mut body, report)?;
     options::options(&mut chat, target.model, forced_tool, &mut body, report)?;
     let own = chat.extra_body.as_deref().map(|json| json.get().as_bytes());
     for extra in [own, target.extra_body].into_iter().flatten() {
         body.merge(extra)?;
     }
-    Ok(body)
+    Ok(Asked { body, answer_tool })
 }
 
 /// The media type of ConverseStream's answers.

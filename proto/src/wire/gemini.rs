@@ -7,7 +7,7 @@
 use std::time::SystemTime;
 
 use crate::chat::body::Body;
-use crate::chat::{Chat, Report};
+use crate::chat::{Chat, Report, Unsaid};
 use crate::error::{Error, Result};
 use crate::frame::Framing;
 use crate::operation::Unary;
@@ -129,6 +129,7 @@ fn reader(exchange: &Exchange<'_>, head: &Head) -> (Framing, Box<dyn Reader>) {
 
 fn body(request: &Request, target: &Target<'_>, report: &mut Report) -> Result<Vec<u8>> {
     let mut chat = Chat::read(request)?;
+    chat.leave_out(&[Unsaid::Names, Unsaid::CacheMarkers], report)?;
     let generation = Generation::of(target.model);
     let said = contents::conversation(&mut chat, target.provider, generation, report)?;
     let mut body = Body::default();

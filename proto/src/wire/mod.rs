@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Uri};
 
+use crate::answer_tool;
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::event::Batch;
 use crate::frame::{Frame, Framing};
@@ -170,6 +171,8 @@ pub struct Exchange<'a> {
     pub quirks: &'a Quirks,
     /// Vectors were asked for in base64.
     pub packed: bool,
+    /// The answer comes as a tool's arguments; see [`Encoded::answers_by_tool`].
+    pub answer_tool: bool,
 }
 
 /// Where a request goes, joined from a provider row and the caller's words.
@@ -212,6 +215,13 @@ pub struct Encoded {
     pub http: http::Request<Bytes>,
     /// What did not fit.
     pub dropped: Vec<Dropped>,
+}
+
+impl Encoded {
+    /// Whether the answer comes as the arguments of a tool that was offered in place of a format: what an [`Exchange`] must say.
+    pub fn answers_by_tool(&self) -> bool {
+        answer_tool::is_marked(&self.http)
+    }
 }
 
 /// A parameter that was not sent as the caller wrote it.

@@ -26,6 +26,7 @@ fn hear_with(quirks: &Quirks, content_type: &str, pieces: &[&[u8]]) -> Heard {
         operation: Operation::Chat,
         quirks,
         packed: false,
+        answer_tool: false,
     };
     hear(
         wire::find("anthropic").unwrap(),
@@ -112,6 +113,7 @@ fn fold(input: &[u8], content_type: &str) -> Response {
         operation: Operation::Chat,
         quirks: &Quirks::PLAIN,
         packed: false,
+        answer_tool: false,
     };
     let wire = wire::find("anthropic").unwrap();
     let now = std::time::SystemTime::UNIX_EPOCH;
@@ -251,6 +253,7 @@ fn unknown_events_are_kept_raw_counted_and_never_fatal() {
         operation: Operation::Chat,
         quirks: &Quirks::PLAIN,
         packed: false,
+        answer_tool: false,
     };
     let mut reader = wire::find("anthropic")
         .unwrap()

@@ -252,7 +252,7 @@ fn an_answer_of_a_shape_is_asked_for_where_the_model_knows_how() {
     let said = json!({"output_config": {"format": {"type": "json_schema", "schema": schema}}});
     check(OLD, json!({"response_format": format}), said.clone(), &[]);
     check(
-        "claude-sonnet-4-20250514",
+        "claude-2.1",
         json!({"response_format": format}),
         json!({}),
         &["response_format dropped"],

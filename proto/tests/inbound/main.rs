@@ -123,6 +123,7 @@ fn heard(wire: &str, stream: bool, pieces: &[&[u8]]) -> Heard {
         operation: Operation::Chat,
         quirks: &quirks,
         packed: false,
+        answer_tool: false,
     };
     let mut head = Head::new(200);
     let content_type = if stream {
@@ -466,6 +467,7 @@ fn a_conversation_crosses_formats_both_ways() {
             operation: Operation::Chat,
             quirks: &quirks,
             packed: false,
+            answer_tool: false,
         };
         let mut head = Head::new(200);
         head.headers

@@ -115,6 +115,7 @@ impl Asked<'_> {
             operation: self.operation,
             quirks: &self.quirks,
             packed: self.packed,
+            answer_tool: false,
         };
         let wire = wire::find(self.wire).unwrap();
         let now = SystemTime::UNIX_EPOCH;

@@ -141,6 +141,7 @@ impl Answer {
             operation: Operation::Chat,
             quirks: &self.quirks,
             packed: false,
+            answer_tool: false,
         };
         Ok(wire.reader(&exchange, &head).1)
     }

@@ -13,6 +13,8 @@ pub(super) struct Generation {
     pub(super) both_sampling: bool,
     /// `output_config.format`.
     pub(super) structured: bool,
+    /// `tools`.
+    pub(super) tools: bool,
 }
 
 impl Generation {
@@ -26,6 +28,7 @@ impl Generation {
                 sampling: true,
                 both_sampling: true,
                 structured: true,
+                tools: true,
             };
         };
         let version = version(&model[start..]).unwrap_or((u32::MAX, 0));
@@ -40,6 +43,8 @@ impl Generation {
             both_sampling: version < (4, 1),
             // Docs "Structured outputs": generally available from the 4.5 models on.
             structured: version >= (4, 5),
+            // Docs "Tool use": every Claude 3 model and later.
+            tools: version >= (3, 0),
         }
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn limits(
     let older = params.take::<u64>("max_tokens")?;
     let thinking = params.take_raw("thinking");
     let own = own_thinking(thinking.as_deref());
-    let mut thinks = own.kind.is_some_and(|kind| kind != "disabled");
+    let mut thinks = own.thinks();
     if let Some(thinking) = thinking {
         body.set("thinking", thinking);
     }
@@ -89,6 +89,18 @@ struct OwnThinking {
     #[serde(rename = "type")]
     kind: Option<String>,
     budget_tokens: Option<u64>,
+}
+
+impl OwnThinking {
+    fn thinks(&self) -> bool {
+        let kind = self.kind.as_deref();
+        kind.is_some_and(|kind| kind != "disabled")
+    }
+}
+
+/// Whether the caller asks for thinking in the format's own words, which allows no forced tool.
+pub(super) fn thinks(params: &Params) -> bool {
+    own_thinking(params.raw("thinking")).thinks()
 }
 
 /// What is malformed is the provider's to refuse.

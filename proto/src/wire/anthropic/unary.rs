@@ -35,7 +35,7 @@ fn say_models(request: &Request, target: &Target<'_>) -> Result<Encoded> {
 /// The conversation as it would be sent, but for what says how it is to be answered.
 fn say_count(request: &Request, target: &Target<'_>) -> Result<Encoded> {
     let mut report = Report::new(target.unsupported);
-    let whole = body(request, target, &mut report)?;
+    let (whole, _) = body(request, target, &mut report)?;
     let members: Members = serde_json::from_slice(&whole)
         .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
     let mut counted = Body::default();

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::reasoning::reasoning;
 use crate::chat::body::{Body, Members};
-use crate::chat::{Chat, Params, Report, ResponseFormat, Standing, standing};
+use crate::chat::{Chat, Params, Report, Standing, standing};
 use crate::error::Result;
 
 /// Puts them into the body.
@@ -28,7 +28,6 @@ pub(super) fn options(
         }
     }
     inference(params, granted, body, report)?;
-    format(chat.response_format.take(), body, report)?;
     if let Some(tier) = params.take::<String>("service_tier")?
         && tier != "auto"
     {
@@ -117,27 +116,5 @@ fn inference(
     match config.is_empty() {
         true => Ok(()),
         false => body.say("inferenceConfig", &config),
-    }
-}
-
-fn format(format: Option<ResponseFormat>, body: &mut Body, report: &mut Report) -> Result<()> {
-    match format {
-        None | Some(ResponseFormat::Text) => Ok(()),
-        Some(ResponseFormat::JsonSchema { name, schema, .. }) => {
-            let mut said = json!({ "schema": schema.get() });
-            if let Some(name) = name {
-                said["name"] = name.into();
-            }
-            let structure = json!({ "jsonSchema": said });
-            let format = json!({ "type": "json_schema", "structure": structure });
-            body.say("outputConfig", &json!({ "textFormat": format }))
-        }
-        Some(ResponseFormat::JsonObject) => report.dropped(
-            "response_format",
-            "JSON without a schema cannot be asked for there",
-        ),
-        Some(ResponseFormat::Foreign(kind)) => {
-            report.dropped("response_format", format!("{kind:?} is not known there"))
-        }
     }
 }

@@ -86,16 +86,10 @@ impl Family {
     /// By the model's name, behind a region and inside an ARN.
     fn of(model: &str) -> Family {
         if let Some((_, name)) = model.rsplit_once("anthropic.claude-") {
-            // A date has eight digits, a version at most two.
-            let numbers = name
-                .split(['-', ':'])
-                .filter(|part| part.len() <= 2)
-                .filter_map(|part| part.parse::<u32>().ok());
-            let numbers: Vec<u32> = numbers.take(2).collect();
-            return match numbers.as_slice() {
-                [] | [0..=2, ..] | [3] | [3, 0..=6] => Family::Other,
-                [3, ..] | [4] | [4, 0..=5] => Family::Claude { adaptive: false },
-                _ => Family::Claude { adaptive: true },
+            return match claude_version(name) {
+                None | Some((0..=2, _) | (3, 0..=6)) => Family::Other,
+                Some((3, _) | (4, 0..=5)) => Family::Claude { adaptive: false },
+                Some(_) => Family::Claude { adaptive: true },
             };
         }
         if model.contains("amazon.nova-2") {
@@ -106,6 +100,15 @@ impl Family {
             false => Family::Other,
         }
     }
+}
+
+/// The version in what follows `claude-`: a date has eight digits, a version at most two.
+pub(super) fn claude_version(name: &str) -> Option<(u32, u32)> {
+    let mut numbers = name
+        .split(['-', ':'])
+        .filter(|part| part.len() <= 2)
+        .filter_map(|part| part.parse::<u32>().ok());
+    Some((numbers.next()?, numbers.next().unwrap_or(0)))
 }
 
 #[cfg(test)]

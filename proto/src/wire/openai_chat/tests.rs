@@ -145,6 +145,7 @@ fn reader() -> Chat {
             operation: Operation::Chat,
             quirks: &quirks,
             packed: false,
+            answer_tool: false,
         },
         false,
         false,
