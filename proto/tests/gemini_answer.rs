@@ -292,3 +292,64 @@ fn what_nobody_knows_is_counted_and_skipped() {
     assert_eq!(items(&heard), [("text", 0, 0, "a")]);
     assert_eq!(heard.ending.unwrap().skipped, 7);
 }
+
+#[test]
+fn arguments_that_come_in_pieces_are_one_object_and_signed_as_one() {
+    let call = |json: &str| chunk(&candidate(0, &format!("{{\"functionCall\":{json}}}"), ""));
+    let signed =
+        r#"{"functionCall":{"name":"f","id":"c1","willContinue":true},"thoughtSignature":"c2ln"}"#;
+    let piece = |path: &str, said: &str| {
+        call(&format!(
+            r#"{{"partialArgs":[{{"jsonPath":"{path}",{said}}}],"willContinue":true}}"#
+        ))
+    };
+    let chunks = [
+        chunk(&candidate(0, r#"{"text":"Let me."}"#, "")),
+        chunk(&candidate(0, signed, "")),
+        piece(
+            "$.city",
+            r#""stringValue":"New \ud83d","willContinue":true"#,
+        ),
+        piece(
+            "$.city",
+            r#""stringValue":"\ude00 York","willContinue":true"#,
+        ),
+        piece("$.city", r#""stringValue":"""#),
+        piece("$.days[0].n", r#""numberValue":1.50"#),
+        piece("$.days[1].n", r#""nullValue":"NULL_VALUE""#),
+        call("{}"),
+        call(r#"{"name":"g","partialArgs":[{"jsonPath":"$.b","boolValue":true}]}"#),
+        chunk(&candidate(
+            0,
+            r#"{"functionCall":{"name":"h","args":{}}}"#,
+            "STOP",
+        )),
+    ];
+    let chunks: Vec<&str> = chunks.iter().map(String::as_str).collect();
+    let args = r#"{"city":"New \ud83d\ude00 York","days":[{"n":1.50},{"n":null}]}"#;
+    let part = format!(
+        r#"{{"functionCall":{{"name":"f","args":{args},"id":"c1"}},"thoughtSignature":"c2ln"}}"#
+    );
+    let expected = [
+        ("text", 0, 0, "Let me."),
+        ("tool_call", 0, 0, r#"Some("c1") f"#),
+        ("tool_args", 0, 0, args),
+        ("signature", 0, 1, part.as_str()),
+        ("tool_call", 0, 1, "None g"),
+        ("tool_args", 0, 1, r#"{"b":true}"#),
+        ("tool_call", 0, 2, "None h"),
+        ("tool_args", 0, 2, "{}"),
+    ];
+    let whole = events(&chunks);
+    every_cut(whole.as_bytes(), |how, pieces| {
+        let heard = hear_in(pieces, EVENTS, true, &Quirks::PLAIN);
+        assert_eq!(items(&heard), expected, "{how}");
+        assert!(heard.ending.is_ok(), "{how}");
+    });
+    // What never ended is not made to look as if it had.
+    let cut = [chunks[1], chunks[2], END];
+    let heard = hear(EVENTS, true, &events(&cut));
+    assert_eq!(items(&heard)[1].3, r#"{"city":"New \ud83d"#);
+}
+
+const END: &str = r#"{"candidates":[{"finishReason":"STOP","index":0}]}"#;

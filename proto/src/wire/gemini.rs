@@ -24,6 +24,7 @@ mod generation;
 mod parts;
 mod reader;
 mod said;
+mod streamed;
 mod thinking;
 mod tools;
 mod unary;

@@ -9,6 +9,7 @@
 
 use super::finish::finish;
 use super::said::{Call, Candidate, Part, Said};
+use super::streamed::Streamed;
 use super::usage::usage;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Batch, Event, Finish, PartKind};
@@ -54,6 +55,8 @@ struct Choice {
     calls: u32,
     parts: u32,
     finished: bool,
+    /// A call that goes on.
+    streamed: Option<Box<Streamed>>,
     /// Halves of characters that were cut between two parts.
     text: Half,
     thought: Half,
@@ -226,6 +229,7 @@ impl Candidates {
             calls: 0,
             parts: 0,
             finished: false,
+            streamed: None,
             text: Half::default(),
             thought: Half::default(),
         });
@@ -249,7 +253,9 @@ impl Candidates {
         if let Some(call) = part.call {
             self.chunk.more = true;
             choice.flush(batch);
-            self.call(place, call, batch)?;
+            if self.call(place, call, part.signature, batch)? {
+                return Ok(());
+            }
         }
         let choice = &mut self.choices[place];
         // A part goes back as it came: its kind says why it must.
@@ -261,7 +267,7 @@ impl Candidates {
             }
         } else if part.server_tool {
             PartKind::ServerTool
-        } else if part.signed {
+        } else if part.signature.is_some() {
             PartKind::Signature
         } else {
             choice.parts = choice.parts.saturating_add(1);
@@ -321,12 +327,17 @@ impl Candidates {
         Ok(())
     }
 
-    /// A call comes whole.
-    fn call(&mut self, place: usize, json: &[u8], batch: &mut Batch) -> Result<()> {
+    /// A call, or a piece of one. Says whether it comes in pieces: then its signature goes back with the whole of it.
+    fn call(
+        &mut self,
+        place: usize,
+        json: &[u8],
+        signature: Option<Str<'_>>,
+        batch: &mut Batch,
+    ) -> Result<bool> {
         let call = Call::read(json)?;
-        let Some(name) = call.name else {
-            self.skip(json, batch);
-            return Ok(());
+        let Some(name) = call.name.filter(|name| !name.is_empty()) else {
+            return self.piece(place, json, &call, signature, batch);
         };
         let choice = &mut self.choices[place];
         if choice.calls == CALLS_MAX {
@@ -337,6 +348,11 @@ impl Candidates {
         let id = call.id.map(|id| id.owned()).filter(|id| !id.is_empty());
         let (id, name) = (id.as_deref(), name.decode(&mut self.scratch));
         batch.push(number, Event::ToolCall { index, id, name });
+        choice.streamed = None;
+        if call.continues || call.pieces.is_some() {
+            choice.streamed = Some(Box::new(Streamed::begin(index, name, id)));
+            return self.piece(place, json, &call, signature, batch);
+        }
         let arguments = match call.args {
             // So that what was joined parses.
             None | Some(b"null") => "{}".into(),
@@ -344,7 +360,39 @@ impl Candidates {
         };
         let arguments = &arguments;
         batch.push(number, Event::ToolArgs { index, arguments });
-        Ok(())
+        Ok(false)
+    }
+
+    /// More of the call that goes on in the choice at `place`.
+    fn piece(
+        &mut self,
+        place: usize,
+        json: &[u8],
+        call: &Call<'_>,
+        signature: Option<Str<'_>>,
+        batch: &mut Batch,
+    ) -> Result<bool> {
+        let choice = &mut self.choices[place];
+        let number = choice.index;
+        let Some(streamed) = &mut choice.streamed else {
+            self.skip(json, batch);
+            return Ok(false);
+        };
+        let index = streamed.index;
+        streamed.sign(signature);
+        let arguments = streamed.take(call.pieces)?;
+        batch.push(number, Event::ToolArgs { index, arguments });
+        if !call.continues {
+            let arguments = streamed.end();
+            batch.push(number, Event::ToolArgs { index, arguments });
+            let part = streamed.part();
+            choice.streamed = None;
+            match part {
+                Some(part) => choice.push_part(PartKind::Signature, &part, batch),
+                None => choice.parts = choice.parts.saturating_add(1),
+            }
+        }
+        Ok(true)
     }
 
     /// A prompt that is refused has no candidate, and says why here.

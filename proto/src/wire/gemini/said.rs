@@ -96,7 +96,7 @@ pub(super) struct Part<'a> {
     pub(super) text: Option<Str<'a>>,
     /// The text is a thought.
     pub(super) thought: bool,
-    pub(super) signed: bool,
+    pub(super) signature: Option<Str<'a>>,
     pub(super) call: Option<&'a [u8]>,
     /// The media type of a picture or of sound.
     pub(super) media: Option<Str<'a>>,
@@ -117,7 +117,7 @@ impl<'a> Part<'a> {
                 b"text" => part.text = cursor.text()?,
                 b"thought" => part.thought = cursor.flag()? == Some(true),
                 b"thoughtSignature" | b"thought_signature" => {
-                    part.signed = cursor.text()?.is_some_and(|text| !text.is_empty());
+                    part.signature = cursor.text()?.filter(|text| !text.is_empty());
                 }
                 b"functionCall" if cursor.kind()? == Kind::Object => {
                     part.call = Some(cursor.raw()?);
@@ -148,6 +148,10 @@ pub(super) struct Call<'a> {
     pub(super) id: Option<Str<'a>>,
     pub(super) name: Option<Str<'a>>,
     pub(super) args: Option<&'a [u8]>,
+    /// Pieces of the arguments.
+    pub(super) pieces: Option<&'a [u8]>,
+    /// More of the call follows.
+    pub(super) continues: bool,
 }
 
 impl<'a> Call<'a> {
@@ -158,10 +162,48 @@ impl<'a> Call<'a> {
                 b"id" => call.id = cursor.text()?,
                 b"name" => call.name = cursor.text()?,
                 b"args" => call.args = Some(cursor.raw()?),
+                b"partialArgs" if cursor.kind()? == Kind::Array => {
+                    call.pieces = Some(cursor.raw()?);
+                }
+                b"willContinue" => call.continues = cursor.flag()? == Some(true),
                 _ => {}
             }
             Ok(())
         })?;
         Ok(call)
+    }
+}
+
+/// The members of a piece of a call's arguments.
+#[derive(Default)]
+pub(super) struct Partial<'a> {
+    /// Where it stands.
+    pub(super) path: Option<Str<'a>>,
+    /// What stands there, or goes on there, if it is text.
+    pub(super) text: Option<Str<'a>>,
+    /// The same as JSON if it is none.
+    pub(super) value: Option<&'a [u8]>,
+    /// More of the text follows.
+    pub(super) continues: bool,
+}
+
+impl<'a> Partial<'a> {
+    pub(super) fn read(cursor: &mut Cursor<'a>) -> Result<Partial<'a>> {
+        let mut piece = Partial::default();
+        cursor.object(|key, cursor| {
+            match key {
+                b"jsonPath" => piece.path = cursor.text()?,
+                b"stringValue" => piece.text = cursor.text()?,
+                b"numberValue" | b"boolValue" => piece.value = Some(cursor.raw()?),
+                b"nullValue" => {
+                    cursor.skip()?;
+                    piece.value = Some(b"null");
+                }
+                b"willContinue" => piece.continues = cursor.flag()? == Some(true),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(piece)
     }
 }
