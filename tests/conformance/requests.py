@@ -5,7 +5,7 @@ Every field of a chat that a wire can say is asked for once, through the C ABI, 
 validated by the validator beside the schemas. Needs what that validator needs (python3-jsonschema, python3-yaml); exits non-zero
 when a request is invalid.
 
-  tests/conformance/requests.py [--specs DIR] [--lib-dir DIR] [--rows]
+  tests/conformance/requests.py [--specs DIR] [--lib-dir DIR]
 """
 import argparse
 import importlib.util
@@ -76,7 +76,6 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--specs", default=shared)
     parser.add_argument("--lib-dir", default=os.path.join(ROOT, "target", "ci"))
-    parser.add_argument("--rows", action="store_true", help="rows with schemas of their own, too; members of others go to them as they are")
     options = parser.parse_args()
     validator = os.path.join(options.specs, "validate.py")
     if not os.path.isfile(validator):
@@ -87,8 +86,7 @@ def main():
     validate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(validate)
     wrong = sum(check(validate, {"wire": wire}, "asked", *said) for wire, *said in WIRES)
-    if options.rows:
-        wrong += sum(check(validate, {"api_key": "k"}, row, *said) for row, *said in ROWS)
+    wrong += sum(check(validate, {"api_key": "k"}, row, *said) for row, *said in ROWS)
     sys.exit(1 if wrong else 0)
 
 

@@ -5,7 +5,7 @@ from server import Server
 from suite import config, test
 
 NAMES = ("terminal_marker", "stream_usage", "max_tokens_name", "moderation_403", "system_role", "tool_ids", "reasoning_field",
-         "no_parallel_tools", "int8_vectors")
+         "no_parallel_tools", "int8_vectors", "vocabulary")
 
 
 def quirk(name, says):
@@ -152,6 +152,17 @@ def _():
     assert vector({"int8_vectors": True}) == [1, 127, -128, -1]
     assert len(vector({})) == 1, "one number of four bytes"
     assert vector({"int8_vectors": True}, encoding_format="base64") == "AX+A/w=="
+
+
+@quirk("vocabulary", "says members in the service's own words, and reports those that it has none for")
+def _():
+    said = {"seed": 7, "logit_bias": {"5": 1}, "own": 1}
+    body, dropped = sent({"vocabulary": "mistral"}, said)
+    assert (body["random_seed"], body["own"]) == (7, 1) and "seed" not in body and "logit_bias" not in body, body
+    assert dropped == {"seed": "converted", "logit_bias": "dropped"}, dropped
+    for vocabulary in "openai", "voyage", "perplexity":
+        body, dropped = sent({"vocabulary": vocabulary}, said)
+        assert said.items() <= body.items() and dropped == {}, (vocabulary, body)
 
 
 @test("providers.P.quirks", says="are laid over the built-in provider's own")

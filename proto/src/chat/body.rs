@@ -34,6 +34,12 @@ impl Body {
         self.0.iter().any(|(known, _)| known == name)
     }
 
+    /// A member's value.
+    pub fn get(&self, name: &str) -> Option<Box<RawValue>> {
+        let (_, value) = self.0.iter().find(|(known, _)| known == name)?;
+        Some(value.clone())
+    }
+
     /// Takes a member out, if it is there.
     pub fn remove(&mut self, name: &str) {
         self.0.retain(|(known, _)| known != name);

@@ -23,6 +23,23 @@ pub struct Quirks {
     pub no_parallel_tools: bool,
     /// Vectors in base64 are bytes with a sign, not numbers of four bytes (Perplexity).
     pub int8_vectors: bool,
+    /// Whose words the service has for members of requests.
+    pub vocabulary: Vocabulary,
+}
+
+/// Whose words a service has where its format is OpenAI's: it refuses OpenAI's own, or does not do what they ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Vocabulary {
+    /// OpenAI's.
+    #[default]
+    Openai,
+    /// Mistral's.
+    Mistral,
+    /// Voyage's.
+    Voyage,
+    /// Perplexity's.
+    Perplexity,
 }
 
 /// What proves that a streamed answer is whole.
@@ -50,6 +67,7 @@ impl Quirks {
         reasoning_field: None,
         no_parallel_tools: false,
         int8_vectors: false,
+        vocabulary: Vocabulary::Openai,
     };
 
     /// These quirks with what a configuration says laid over them.
@@ -75,6 +93,7 @@ impl Quirks {
         );
         set(&mut self.no_parallel_tools, patch.no_parallel_tools);
         set(&mut self.int8_vectors, patch.int8_vectors);
+        set(&mut self.vocabulary, patch.vocabulary);
         self
     }
 }
@@ -105,6 +124,7 @@ pub struct QuirksPatch {
     reasoning_field: Option<ReasoningField>,
     no_parallel_tools: Option<bool>,
     int8_vectors: Option<bool>,
+    vocabulary: Option<Vocabulary>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

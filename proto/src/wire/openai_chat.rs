@@ -33,6 +33,7 @@ mod sink;
 mod tests;
 mod unary;
 mod usage;
+mod vocabulary;
 mod walk;
 
 /// The wire `openai_chat`.

@@ -1,5 +1,7 @@
 //! A request in this format is the caller's own text; what routing and the row's quirks change is spliced into it.
 
+use std::borrow::Cow;
+
 use http::Uri;
 
 use crate::chat::Report;
@@ -9,11 +11,13 @@ use crate::request::Request;
 use crate::request::splice::{Splice, quote};
 use crate::wire::{Encoded, Target, post_to, url};
 
-use super::messages;
+use super::{messages, vocabulary};
 
 /// Says the request for this target.
 pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded> {
     let mut report = Report::new(target.unsupported);
+    let fitted = vocabulary::fit(request, target, &mut report)?;
+    let request = fitted.as_ref().unwrap_or(request);
     let mut splice = Splice::new(request);
     splice.set("model", quote(target.model));
     stream(request, target, &mut splice, &mut report)?;
@@ -49,6 +53,9 @@ pub(super) fn plain(
     path: &str,
     accept: &'static str,
 ) -> Result<Encoded> {
+    let mut report = Report::new(target.unsupported);
+    let fitted = vocabulary::fit(request, target, &mut report)?;
+    let request = fitted.as_ref().unwrap_or(request);
     let mut splice = Splice::new(request);
     splice.set("model", quote(target.model));
     // These say nothing of an answer that comes in one piece, and servers refuse what they do not know.
@@ -57,7 +64,7 @@ pub(super) fn plain(
     extra(request, target, &mut splice)?;
     Ok(Encoded {
         http: post_to(place(target, path)?, accept, splice.finish()),
-        dropped: Vec::new(),
+        dropped: report.finish(),
     })
 }
 
@@ -77,7 +84,12 @@ fn extra(request: &Request, target: &Target<'_>, splice: &mut Splice<'_>) -> Res
 
 /// Where it goes.
 pub(super) fn place(target: &Target<'_>, path: &str) -> Result<Uri> {
-    url::joined(target.base_url, path).map_err(|error| {
+    let before = vocabulary::place(target);
+    let path = match before {
+        "" => Cow::Borrowed(path),
+        before => Cow::Owned(format!("{before}{path}")),
+    };
+    url::joined(target.base_url, &path).map_err(|error| {
         Error::new(
             ErrorKind::Config,
             format!("base URL of provider {}: {error}", target.provider),
