@@ -119,7 +119,7 @@ impl<'a> Turns<'a> {
             },
         );
         match block.get::<bool>("is_error")? {
-            Some(true) if self.taker.wire == CHAT => {
+            Some(true) if is_strict(self.taker.wire) => {
                 report.dropped(block.at("is_error"), UNKNOWN)?;
             }
             Some(true) => message.say("is_error", &true)?,
@@ -306,7 +306,7 @@ pub(super) fn marker(
     report: &mut Report,
 ) -> Result<()> {
     match from.take("cache_control") {
-        Some(_) if taker.wire == CHAT => {
+        Some(_) if is_strict(taker.wire) => {
             report.dropped(from.at("cache_control"), UNKNOWN)?;
         }
         Some(marker) => to.set("cache_control", marker),
@@ -323,5 +323,7 @@ fn turn_path(content: &str) -> String {
     content.replace(".content", ".role")
 }
 
-/// The wire whose servers refuse members that they do not know.
-const CHAT: &str = "openai_chat";
+/// Whether it is a wire whose servers refuse members that they do not know.
+pub(super) fn is_strict(wire: &str) -> bool {
+    wire.starts_with("openai_") || wire == "azure_openai"
+}

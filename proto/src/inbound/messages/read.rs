@@ -42,7 +42,7 @@ pub(super) fn read(body: &Bytes, taker: Taker<'_>) -> Result<Asked> {
             said.set(ours, value);
         }
     }
-    if taker.wire != "openai_chat"
+    if !blocks::is_strict(taker.wire)
         && let Some(value) = fields.take("top_k")
     {
         said.set("top_k", value);

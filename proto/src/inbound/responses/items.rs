@@ -144,24 +144,28 @@ impl Items {
     }
 
     fn reasoning(&mut self, mut item: Fields, number: usize) -> Result<()> {
-        // What was thought comes before what was said: a new turn, unless the last one has only thought so far.
-        if !self.turn.texts.is_empty() || !self.turn.calls.is_empty() {
-            self.flush()?;
-        }
         let sealed: Option<String> = item.get("encrypted_content")?;
+        let mut text = String::new();
         for name in ["summary", "content"] {
             for mut piece in item.objects(name)? {
-                let text: Option<String> = piece.get("text")?;
-                self.turn.reasoning.push_str(&text.unwrap_or_default());
+                text.push_str(&piece.get::<String>("text")?.unwrap_or_default());
             }
         }
+        let ours = sealed.as_deref().and_then(kept::open);
+        // What was thought comes before what was said: a new turn, unless the last one has only thought so far. A part that this library
+        // sealed and that says nothing may sign what stands before it: a call of Gemini's.
+        let signs = ours.is_some() && text.is_empty();
+        if !signs && (!self.turn.texts.is_empty() || !self.turn.calls.is_empty()) {
+            self.flush()?;
+        }
+        self.turn.reasoning.push_str(&text);
         if let Some(sealed) = sealed {
             let id: Option<String> = item.get("id")?;
             let data = || {
                 let data = json!({"type": "reasoning", "id": id, "summary": [], "encrypted_content": sealed});
                 kept::element(PartKind::Encrypted, "", number, &data.to_string())
             };
-            self.turn.parts.extend(kept::open(&sealed).or_else(data));
+            self.turn.parts.extend(ours.or_else(data));
         }
         Ok(())
     }

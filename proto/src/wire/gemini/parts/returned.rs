@@ -1,6 +1,7 @@
 //! What an earlier answer left to be sent back: parts as they came, each at its place among the texts and calls of its turn.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -43,6 +44,30 @@ struct Known {
     thought: bool,
     #[serde(default)]
     function_call: Option<Function>,
+    #[serde(default)]
+    thought_signature: Option<IgnoredAny>,
+    #[serde(default)]
+    inline_data: Option<IgnoredAny>,
+    #[serde(default)]
+    file_data: Option<IgnoredAny>,
+    #[serde(default)]
+    executable_code: Option<IgnoredAny>,
+    #[serde(default)]
+    code_execution_result: Option<IgnoredAny>,
+}
+
+impl Known {
+    /// Whether it is a part of this format: of what no provider is named for, only that goes there.
+    fn is_part(&self) -> bool {
+        let others = [
+            &self.thought_signature,
+            &self.inline_data,
+            &self.file_data,
+            &self.executable_code,
+            &self.code_execution_result,
+        ];
+        self.function_call.is_some() || others.iter().any(|member| member.is_some())
+    }
 }
 
 #[derive(Deserialize)]
@@ -69,8 +94,11 @@ impl Returned {
             thinks: false,
         };
         for (number, part) in parts {
-            let ours = part.provider.as_deref().is_none_or(|by| by == provider);
             let known = serde_json::from_str::<Known>(part.data.get());
+            let ours = match part.provider.as_deref() {
+                Some(by) => by == provider,
+                None => known.as_ref().is_ok_and(Known::is_part),
+            };
             match (part.kind.as_str(), known) {
                 // A citation points from an answer to its sources; nobody reads it again.
                 ("citation", _) => {}
