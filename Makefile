@@ -24,7 +24,7 @@ help:
 	@echo 'make check             formats, lints, docs, header, architecture, licences, exported symbols'
 	@echo 'make build             libllm.so, libllm.a and the command libllm, as they ship, in $(TARGET)/release'
 	@echo 'make header            include/llm.h from ffi/src, and the ABI snapshot ffi/llm.abi'
-	@echo 'make generate          types and tables of every language, and docs/reference.md, from schema/src'
+	@echo 'make generate          types and tables of every language and docs/reference.md, from schema/src; docs/translations.md, from running the code'
 	@echo 'make conformance       recorded providers through the C ABI, and what is sent against published schemas   [CORPUS=dir OUT=file JUDGE=path CHUNK=1 SPECS=dir]'
 	@echo 'make soak [TIME=20]    host safety in its long form, with TIME minutes of random faults; its table goes to docs/host-safety.md'
 	@echo 'make bench             load and micro benchmarks against bare hyper'
@@ -60,6 +60,7 @@ header:
 
 generate:
 	$(CARGO) run -q -p libllm-generate
+	UPDATE=1 $(CARGO) test -q -p libllm-proto --test translations
 
 conformance: ci-build
 	tests/conformance/run.py --lib-dir $(TARGET)/ci \

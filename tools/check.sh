@@ -16,6 +16,7 @@ step 'architecture and header'
 
 step 'generated types and tables'
 "$cargo" run -q -p libllm-generate -- --check
+"$cargo" test -q -p libllm-proto --test translations
 
 step 'binary interface'
 "$cargo" run -q -p libllm-tools -- abi --check
