@@ -1,4 +1,6 @@
 //! What becomes of each thing that a caller can ask for.
+//!
+//! Long: it is the list of those things, in each of three formats.
 
 use libllm_proto::wire::Unsupported;
 use serde_json::{Value, json};
