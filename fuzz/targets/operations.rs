@@ -115,6 +115,7 @@ impl Asked {
             operation: self.operation,
             quirks: &quirks,
             packed: self.packed,
+            answer_tool: false,
         };
         hear(self.wire, &exchange, &self.head, limits, false, pieces, end)
     }

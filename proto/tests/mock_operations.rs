@@ -64,6 +64,7 @@ fn heard(wire: &str, operation: Operation, head: Head, body: &[u8]) -> Result<Re
         operation,
         quirks: &Quirks::PLAIN,
         packed: false,
+        answer_tool: false,
     };
     let now = std::time::SystemTime::UNIX_EPOCH;
     let mut decoder = Decoder::new(wire, &exchange, head, Limits::default(), false, now);

@@ -148,6 +148,7 @@ fn what_comes_decides_how_it_is_read_and_not_what_was_asked_for() {
             operation: Operation::Chat,
             quirks: &Quirks::PLAIN,
             packed: false,
+            answer_tool: false,
         };
         let wire = wire::find("anthropic").unwrap();
         let heard = hear(wire, &exchange, &head(content_type), &[&body], End::Clean);
