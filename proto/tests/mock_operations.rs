@@ -178,7 +178,7 @@ fn a_script_says_what_is_flagged_counted_and_drawn() {
     let pictures = answer["data"].as_array().unwrap();
     assert_eq!(pictures.len(), 2);
     assert_eq!(pictures[1]["revised_prompt"], "a red fish");
-    let bytes = libllm_proto::base64::decode(pictures[1]["b64_json"].as_str().unwrap().as_bytes());
+    let bytes = libllm_proto::base64::decode(pictures[1]["b64_json"].as_str().unwrap());
     assert!(bytes.unwrap().starts_with(b"\x89PNG\r\n"));
     let asked = json!({"prompt": "x", "response_format": "url"});
     let answer = result("openai_chat", Operation::Images, "echo", asked);
