@@ -193,6 +193,8 @@ impl Source {
     pub(crate) fn touch(&mut self) {
         self.last_bytes = clock::now();
         self.last_frame = self.last_bytes;
+        // What came meanwhile woke a task that did not look.
+        self.dry = false;
     }
 
     /// Decodes what was read, and with it whatever else is here by now; says so when the answer is over. Never waits.
@@ -332,4 +334,50 @@ pub(crate) async fn before<T>(
     })
     .await;
     done.ok_or_else(late)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+    use std::task::Context;
+
+    use futures::FutureExt as _;
+
+    use super::*;
+    use crate::live::Registry;
+
+    /// What has come of an answer.
+    #[derive(Clone, Default)]
+    struct Come(Arc<Mutex<Option<Bytes>>>);
+
+    impl Body for Come {
+        fn poll_read(&mut self, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, String>>> {
+            match crate::lock(&self.0).take() {
+                Some(bytes) => Poll::Ready(Some(Ok(bytes))),
+                None => Poll::Pending,
+            }
+        }
+
+        fn release(self: Box<Self>) {}
+    }
+
+    #[test]
+    fn what_came_while_a_request_was_paused_is_read_afterwards() {
+        let (come, live) = (Come::default(), Registry::default().enter(1, 1));
+        let patience = Patience {
+            first_token: None,
+            idle: None,
+            keepalive_only: None,
+        };
+        let mut source = Source::new(Box::new(come.clone()), patience, None);
+        assert_eq!(source.read_now().now_or_never(), Some(None));
+        *crate::lock(&come.0) = Some(Bytes::from_static(b"a token"));
+        // The task was woken for it while it waited for something else.
+        source.touch();
+        let read = source.read(&live).now_or_never();
+        let Some(Ok(Some(read))) = read else {
+            panic!("it waits for what is there: {read:?}");
+        };
+        assert_eq!(read, Ok(Some(Bytes::from_static(b"a token"))));
+    }
 }
