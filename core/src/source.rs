@@ -186,6 +186,7 @@ impl Source {
     /// Another task reads on: nothing wakes it yet.
     pub(crate) fn inherit(&mut self) {
         self.dry = false;
+        self.alarm.pass_on();
         self.tap = None;
     }
 
@@ -279,6 +280,7 @@ impl Source {
             .keepalive_only
             .map(|max| self.last_frame + max);
         let until = [self.first_by, idle, keepalive].into_iter().flatten().min();
+        let now = self.last_bytes;
         let (body, alarm, dry) = (&mut self.body, &mut self.alarm, &mut self.dry);
         let read = poll_fn(|cx| {
             if live.is_paused() {
@@ -290,7 +292,10 @@ impl Source {
             body.lag(live.lags());
             // Once more for nothing is what each token would cost.
             if std::mem::take(dry) {
-                return alarm.poll(cx, until).map(|()| None);
+                return match alarm.stands(until, now) {
+                    true => Poll::Pending,
+                    false => alarm.poll(cx, until).map(|()| None),
+                };
             }
             match body.poll_read(cx) {
                 Poll::Ready(read) => Poll::Ready(Some(Some(read.transpose()))),
