@@ -28,7 +28,7 @@ pub(crate) use health::families as health;
 pub(crate) use page::Kind as FigureKind;
 pub(crate) use page::{Family, Figure};
 pub(crate) use shared::SharedCounters;
-pub(crate) use spread::Tally;
+pub(crate) use spread::Pieces;
 pub(crate) use targets::Targets;
 
 /// How [`crate::Client::metrics`] answers.

@@ -258,9 +258,7 @@ impl<'c> Ended<'c> {
                 series.first_chunk.add(first.as_nanos() as u64);
             }
         }
-        if let Some(gaps) = &record.gaps {
-            series.gap.merge(gaps);
-        }
+        series.gap.merge(&record.pieces.gaps);
         if let Some(usage) = usage {
             series.used(usage, record.cost.microusd);
         }

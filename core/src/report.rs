@@ -16,7 +16,7 @@ use crate::config::{Price, Provider};
 use crate::cost::Cost;
 use crate::error::{Error, ErrorKind, Phase, Retry, Status};
 use crate::guard::Flag;
-use crate::metrics::Tally;
+use crate::metrics::Pieces;
 use crate::policy::cause::Cause;
 use crate::secret::Secret;
 use crate::target::Target;
@@ -35,9 +35,8 @@ pub(crate) struct Record {
     pub(crate) sent: Option<Instant>,
     /// When the last bytes of an answer that came whole were read.
     pub(crate) last_bytes: Option<Instant>,
-    /// When the last piece came, and the times between them.
-    last_piece: Option<Instant>,
-    pub(crate) gaps: Option<Box<Tally>>,
+    /// When pieces came.
+    pub(crate) pieces: Pieces,
     /// Why the present attempt was begun.
     pub(crate) reason: Reason,
     /// The key it used, where calls are told of.
@@ -127,8 +126,7 @@ impl Record {
             queued: None,
             sent: None,
             last_bytes: None,
-            last_piece: None,
-            gaps: None,
+            pieces: Pieces::default(),
             reason: Reason::First,
             key: None,
             begun: now,
@@ -175,11 +173,7 @@ impl Record {
 
     /// A piece of the answer came.
     pub(crate) fn piece(&mut self, at: Instant) {
-        if let Some(last) = self.last_piece.replace(at) {
-            let gap = at.saturating_duration_since(last);
-            let gaps = self.gaps.get_or_insert_default();
-            gaps.add(gap.as_nanos() as u64);
-        }
+        self.pieces.came(at);
     }
 }
 

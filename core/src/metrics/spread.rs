@@ -1,6 +1,7 @@
 //! A histogram of fixed bounds that any thread adds to.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 /// The bounds of a histogram and their unit.
 #[derive(Debug)]
@@ -102,6 +103,9 @@ impl Spread {
 
     /// All of a tally.
     pub(crate) fn merge(&self, tally: &Tally) {
+        if tally.max().is_none() {
+            return;
+        }
         for (bucket, count) in self.buckets.iter().zip(tally.buckets) {
             if count > 0 {
                 bucket.fetch_add(count.into(), Ordering::Relaxed);
@@ -126,8 +130,8 @@ impl Spread {
 pub(crate) struct Tally {
     buckets: [u32; BUCKETS_MAX],
     sum: u64,
-    /// The largest of them.
-    pub(crate) max: u64,
+    /// One more than the largest of them; 0 if there is none.
+    above: u64,
 }
 
 impl Tally {
@@ -135,7 +139,30 @@ impl Tally {
     pub(crate) fn add(&mut self, value: u64) {
         self.buckets[LONG.bucket(value)] += 1;
         self.sum += value;
-        self.max = self.max.max(value);
+        self.above = self.above.max(value.saturating_add(1));
+    }
+
+    /// The largest of them.
+    pub(crate) fn max(&self) -> Option<u64> {
+        self.above.checked_sub(1)
+    }
+}
+
+/// When the last piece of an answer came, and the times between them. Each token touches it: what is on its way there is not in the
+/// processor's cache any more, and one place is found sooner than three.
+#[derive(Debug, Default)]
+pub(crate) struct Pieces {
+    last: Option<Instant>,
+    pub(crate) gaps: Tally,
+}
+
+impl Pieces {
+    /// One more.
+    pub(crate) fn came(&mut self, at: Instant) {
+        if let Some(last) = self.last.replace(at) {
+            let gap = at.saturating_duration_since(last);
+            self.gaps.add(gap.as_nanos() as u64);
+        }
     }
 }
 
@@ -209,6 +236,10 @@ mod tests {
         let snapshot = spread.snapshot();
         assert_eq!((snapshot.count(), snapshot.sum()), (2, 100.015));
         assert_eq!(snapshot.cumulative().nth(1), Some((Some(0.02), 1)));
-        assert_eq!(tally.max, 100_000_000_000);
+        assert_eq!(tally.max(), Some(100_000_000_000));
+        let nothing = Tally::default();
+        assert_eq!(nothing.max(), None);
+        spread.merge(&nothing);
+        assert_eq!(spread.snapshot().count(), 2);
     }
 }

@@ -112,7 +112,7 @@ fn attempt(object: &mut Object<'_>, tried: &Attempt) {
 fn times(object: &mut Object<'_>, ended: &Ended<'_>) {
     let record = ended.record;
     object.object("timing", |timing| {
-        let gap = record.gaps.as_ref().map(|gaps| gaps.max / 1000);
+        let gap = record.pieces.gaps.max().map(|max| max / 1000);
         timing
             .thousandths("queue_ms", record.queued.map(us))
             .thousandths("overhead_ms", ended.overhead().map(us))
