@@ -209,12 +209,11 @@ impl<'p> Plan<'p> {
     }
 
     fn provider(&self, id: &str) -> Result<Arc<Provider>> {
+        if let Some(known) = self.config.providers.get(id) {
+            return Ok(known.clone());
+        }
         self.config.check_provider(id).map_err(wrong)?;
-        self.config
-            .providers
-            .get(id)
-            .cloned()
-            .ok_or_else(|| wrong(format!("no provider {id}")))
+        Err(wrong(format!("no provider {id}")))
     }
 
     fn is_moved(&self) -> bool {
