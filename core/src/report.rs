@@ -1,4 +1,6 @@
 //! What a call says about itself: the JSON of ROUTE, DONE and ERROR events. Names here are ABI.
+//!
+//! Long: one record, and every member of the JSON that is made of it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -164,28 +164,6 @@ fn part(
     told: &mut Told,
     report: &mut Report,
 ) -> Result<Box<RawValue>> {
-    #[derive(Deserialize)]
-    struct File {
-        #[serde(default)]
-        file_data: Option<String>,
-        #[serde(default)]
-        file_id: Option<String>,
-        #[serde(default)]
-        filename: Option<String>,
-    }
-    #[derive(Deserialize)]
-    struct Sound {
-        data: String,
-    }
-    #[derive(Deserialize)]
-    struct Written {
-        #[serde(default)]
-        file: Option<File>,
-        #[serde(default)]
-        input_audio: Option<Sound>,
-        #[serde(default)]
-        refusal: Option<String>,
-    }
     // What is not written as OpenAI writes it is the provider's own.
     let written: Option<Written> = serde_json::from_str(json.get()).ok();
     let said = match (kind(json).as_deref(), written) {
@@ -234,6 +212,32 @@ fn part(
         }
     };
     raw(&said)
+}
+
+/// A part as OpenAI writes it, as far as Mistral says it otherwise.
+#[derive(Deserialize)]
+struct Written {
+    #[serde(default)]
+    file: Option<File>,
+    #[serde(default)]
+    input_audio: Option<Sound>,
+    #[serde(default)]
+    refusal: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct File {
+    #[serde(default)]
+    file_data: Option<String>,
+    #[serde(default)]
+    file_id: Option<String>,
+    #[serde(default)]
+    filename: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Sound {
+    data: String,
 }
 
 fn kind(json: &RawValue) -> Option<String> {
