@@ -238,6 +238,12 @@ fn every_format_is_heard_as_openais() {
             Some(7),
         ),
         (
+            "vertex",
+            r#"{"instances":[{"embeddings":{"values":[9]}}],"predictions":[null,{"embeddings":null,"other":{"values":[8]}},{"embeddings":{"values":[1]}}]}"#,
+            json!([[1]]),
+            None,
+        ),
+        (
             "ollama",
             r#"{"model":"m","embeddings":[[1.5,-2],[3,4]],"total_duration":5,"prompt_eval_count":8}"#,
             two.clone(),
