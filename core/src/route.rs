@@ -290,7 +290,7 @@ impl Candidates {
         let sides: Vec<Side> = indices.iter().map(|index| self.all[*index].side).collect();
         let field = Field {
             sides: &sides,
-            view: |at: usize| self.all[indices[at]].vitals.view(now),
+            figures: |at: usize| &*self.all[indices[at]].vitals,
             open: |at: usize| tried >> indices[at] & 1 == 0,
             now,
         };

@@ -18,6 +18,8 @@ use crate::policy::pace::{Mean, Peak, faded};
 use crate::policy::quantile::Quantile;
 use crate::policy::view::{Gate, Quota};
 
+mod figures;
+
 /// One target's figures. All times are arguments, so that a simulation can have its own.
 pub(crate) struct Vitals {
     base: Instant,

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use super::Plan;
 use crate::config::{self, Alias, Known};
-use crate::policy::View;
 use crate::policy::route::{Ask, Field, Side, Strategy};
+use crate::policy::view::{Figures, Fit};
 use crate::target::Target;
 use crate::vitals::Vitals;
 use crate::wish::Wish;
@@ -62,7 +62,7 @@ impl<'m> Members<'m> {
     pub(super) fn healthy(&self, now: Instant, is: impl Fn(&Target) -> bool) -> Option<usize> {
         let mut all = 0..self.sides().len();
         all.find(|at| {
-            is(&self.alias.targets[self.index(*at)].name) && self.view(*at, now).is_healthy(now)
+            is(&self.alias.targets[self.index(*at)].name) && self.figures(*at).fit(now) == Fit::Well
         })
     }
 
@@ -86,7 +86,7 @@ impl<'m> Members<'m> {
             }
             let field = Field {
                 sides,
-                view: |at: usize| self.view(at, now),
+                figures: |at: usize| self.figures(at),
                 open: |at: usize| !order.contains(&at),
                 now,
             };
@@ -107,9 +107,8 @@ impl<'m> Members<'m> {
         self.left.as_ref().map_or(at, |left| left.indices[at])
     }
 
-    fn view(&self, at: usize, now: Instant) -> View {
-        let vitals = self.vitals(self.index(at));
-        vitals.map_or(View::NEW, |vitals| vitals.view(now))
+    fn figures(&self, at: usize) -> &Vitals {
+        &self.known.vitals[self.index(at)]
     }
 }
 

@@ -83,12 +83,15 @@ impl Peak {
 
 /// A value that nobody has moved for so long.
 pub(crate) fn faded(value: f64, idle: Duration) -> Duration {
-    let idle = idle.saturating_sub(GRACE).as_secs_f64();
-    let value = match idle > 0.0 {
-        true => value * (-idle / FADE).exp(),
+    Duration::try_from_secs_f64(faded_s(value, idle)).unwrap_or_default()
+}
+
+/// The same in seconds.
+pub(crate) fn faded_s(value: f64, idle: Duration) -> f64 {
+    match idle > GRACE {
+        true => value * (-(idle - GRACE).as_secs_f64() / FADE).exp(),
         false => value,
-    };
-    Duration::try_from_secs_f64(value).unwrap_or_default()
+    }
 }
 
 /// A mean that leans towards what came last.

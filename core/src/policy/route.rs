@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::View;
 use super::dice::Dice;
 use super::health;
+use super::view::{Figures, Fit};
 
 /// How a target is chosen. Of those with the smallest `priority` that can be asked:
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -121,13 +122,13 @@ impl Ask {
 pub(crate) struct Field<'f, V, O> {
     pub(crate) sides: &'f [Side],
     /// A target's figures.
-    pub(crate) view: V,
+    pub(crate) figures: V,
     /// Whether it may be chosen at all: it was not tried before.
     pub(crate) open: O,
     pub(crate) now: Instant,
 }
 
-impl<V: Fn(usize) -> View, O: Fn(usize) -> bool> Field<'_, V, O> {
+impl<F: Figures, V: Fn(usize) -> F, O: Fn(usize) -> bool> Field<'_, V, O> {
     /// Chooses; `None` if none is open. `chance` is a random number.
     ///
     /// One that wants to be probed is asked when its turn comes to be looked at; if none is healthy, all are asked as if they were.
@@ -172,47 +173,53 @@ struct Tier<'t, 'f, V, O> {
 }
 
 /// What a target is worth comparing for.
-enum Worth {
+enum Worth<F> {
     /// It cannot be asked.
     Nothing,
     /// It is asked, to see whether it has recovered.
     Probe,
-    Healthy(View),
+    Healthy(F),
 }
 
-impl<V: Fn(usize) -> View, O: Fn(usize) -> bool> Tier<'_, '_, V, O> {
+impl<F: Figures, V: Fn(usize) -> F, O: Fn(usize) -> bool> Tier<'_, '_, V, O> {
     fn pick(&self, strategy: Strategy, ask: &Ask, dice: &mut Dice) -> Option<usize> {
+        let now = self.field.now;
         match strategy {
             Strategy::Order | Strategy::Race => self.from(0),
             Strategy::RoundRobin => self.from((ask.turn % self.len as u64) as usize),
             Strategy::Weighted => self.weighted(dice),
             Strategy::Cost => self.cheapest(ask, dice),
-            Strategy::Latency => self.least(2, dice, |_, side, view| latency(view) / side.weight),
-            Strategy::Throughput => {
-                self.least(COMPARED, dice, |_, side, view| -speed(view) * side.weight)
+            Strategy::Latency => {
+                self.least(2, dice, |side, figures| latency(figures, now) / side.weight)
             }
-            Strategy::LeastBusy => self.least(COMPARED, dice, |_, side, view| {
-                f64::from(view.in_flight) / side.weight
+            Strategy::Throughput => self.least(COMPARED, dice, |side, figures| {
+                -speed(figures) * side.weight
             }),
-            Strategy::Headroom => self.least(COMPARED, dice, |_, side, view| {
-                -headroom(view) * side.weight
+            Strategy::LeastBusy => self.least(COMPARED, dice, |side, figures| {
+                f64::from(figures.in_flight()) / side.weight
             }),
-            Strategy::Score => self.least(COMPARED, dice, |_, side, view| score(ask, side, view)),
+            Strategy::Headroom => self.least(COMPARED, dice, |side, figures| {
+                -figures.left(now) * side.weight
+            }),
+            Strategy::Score => self.least(COMPARED, dice, |side, figures| {
+                score(ask, side, figures, now)
+            }),
         }
     }
 
-    fn worth(&self, index: usize) -> Worth {
+    fn worth(&self, index: usize) -> Worth<F> {
         if !(self.field.open)(index) {
             return Worth::Nothing;
         }
-        let view = (self.field.view)(index);
-        if self.anyone || view.is_healthy(self.field.now) {
-            return Worth::Healthy(view);
+        let figures = (self.field.figures)(index);
+        if self.anyone {
+            return Worth::Healthy(figures);
         }
-        match view.wants_probe(self.field.now) {
-            true => Worth::Probe,
-            false if self.equal && self.spares(index) => Worth::Healthy(view),
-            false => Worth::Nothing,
+        match figures.fit(self.field.now) {
+            Fit::Well => Worth::Healthy(figures),
+            Fit::Probe => Worth::Probe,
+            Fit::Away if self.equal && self.spares(index) => Worth::Healthy(figures),
+            Fit::Away => Worth::Nothing,
         }
     }
 
@@ -220,7 +227,8 @@ impl<V: Fn(usize) -> View, O: Fn(usize) -> bool> Tier<'_, '_, V, O> {
     fn spares(&self, index: usize) -> bool {
         let asked = self.asked.get_or_init(|| {
             let all = self.start..self.start + self.len;
-            let views: Vec<View> = all.map(&self.field.view).collect();
+            let view = |index| (self.field.figures)(index).view(self.field.now);
+            let views: Vec<View> = all.map(view).collect();
             health::mark(&views, self.field.now)
         });
         asked[index - self.start]
@@ -289,21 +297,25 @@ impl<V: Fn(usize) -> View, O: Fn(usize) -> bool> Tier<'_, '_, V, O> {
         &self,
         compared: usize,
         dice: &mut Dice,
-        worth: impl Fn(usize, &Side, &View) -> f64,
+        worth: impl Fn(&Side, &F) -> f64,
     ) -> Option<usize> {
         let mut best: Option<(usize, f64)> = None;
         let mut seen = 0;
-        let offset = dice.below(self.len);
+        let mut next = dice.below(self.len);
         // Each draw is another: a step that has no divisor in common with the length reaches all before it comes round.
         let step = step(dice, self.len);
-        for drawn in 0..self.len {
-            let index = self.start + (offset + drawn * step) % self.len;
-            let view = match self.worth(index) {
+        for _ in 0..self.len {
+            let index = self.start + next;
+            next += step;
+            if next >= self.len {
+                next -= self.len;
+            }
+            let figures = match self.worth(index) {
                 Worth::Nothing => continue,
                 Worth::Probe => return Some(index),
-                Worth::Healthy(view) => view,
+                Worth::Healthy(figures) => figures,
             };
-            let worth = worth(index, &self.field.sides[index], &view);
+            let worth = worth(&self.field.sides[index], &figures);
             if best.is_none_or(|(_, least)| worth < least) {
                 best = Some((index, worth));
             }
@@ -317,10 +329,11 @@ impl<V: Fn(usize) -> View, O: Fn(usize) -> bool> Tier<'_, '_, V, O> {
 }
 
 /// Seconds until a request that joins those there has its first item: the peak EWMA times the length of the queue with it.
-fn latency(view: &View) -> f64 {
-    let queue = f64::from(view.in_flight) + 1.0;
-    match (view.ttft, view.in_flight) {
-        (Some(ttft), _) => ttft.as_secs_f64() * queue,
+fn latency(figures: &impl Figures, now: Instant) -> f64 {
+    let in_flight = figures.in_flight();
+    let queue = f64::from(in_flight) + 1.0;
+    match (figures.ttft(now), in_flight) {
+        (Some(ttft), _) => ttft * queue,
         // Nobody knows: one finds out, and the others do not follow until it has.
         (None, 0) => 0.0,
         (None, _) => UNKNOWN.as_secs_f64() * queue,
@@ -328,41 +341,20 @@ fn latency(view: &View) -> f64 {
 }
 
 /// Tokens per second.
-fn speed(view: &View) -> f64 {
-    match view.tokens_per_s {
+fn speed(figures: &impl Figures) -> f64 {
+    match figures.tokens_per_s() {
         Some(speed) => f64::from(speed),
-        None if view.in_flight == 0 && view.failures == 0 => f64::MAX,
+        None if figures.in_flight() == 0 && figures.failures() == 0 => f64::MAX,
         None => 0.0,
     }
 }
 
-/// The share that is left of the limit that is nearest; what is under way may not be counted there yet.
-fn headroom(view: &View) -> f64 {
-    let requests = view.requests.map_or(1.0, |quota| {
-        share(
-            quota.remaining.saturating_sub(view.in_flight.into()),
-            quota.limit,
-        )
-    });
-    let tokens = view
-        .tokens
-        .map_or(1.0, |quota| share(quota.remaining, quota.limit));
-    requests.min(tokens)
-}
-
-fn share(remaining: u64, limit: u64) -> f64 {
-    match limit {
-        0 => f64::from(u8::from(remaining > 0)),
-        limit => remaining as f64 / limit as f64,
-    }
-}
-
 /// Milliseconds, and what its money is worth in them.
-pub(crate) fn score(ask: &Ask, side: &Side, view: &View) -> f64 {
+fn score(ask: &Ask, side: &Side, figures: &impl Figures, now: Instant) -> f64 {
     let cost = ask.cost(side);
     // Where nothing is said of a price, nothing can be saved by going there.
     let cost = if cost.is_finite() { cost } else { UNPRICED };
-    latency(view) * 1_000.0 + ask.cost_weight * cost
+    latency(figures, now) * 1_000.0 + ask.cost_weight * cost
 }
 
 /// From one place to the next, so that all of `len` are visited.
@@ -371,17 +363,26 @@ fn step(dice: &mut Dice, len: usize) -> usize {
         return 1;
     }
     let mut step = 1 + dice.below(len - 1);
-    while common(step, len) != 1 {
+    while !are_coprime(step, len) {
         step -= 1;
     }
     step
 }
 
-fn common(mut one: usize, mut other: usize) -> usize {
-    while other != 0 {
-        (one, other) = (other, one % other);
+/// Whether two numbers above 0 have no divisor in common. Without a division, which takes longer than all the rest of a draw (Stein:
+/// "Computational problems associated with Racah algebra", 1967).
+fn are_coprime(mut one: usize, mut other: usize) -> bool {
+    if (one | other) & 1 == 0 {
+        return false;
     }
-    one
+    one >>= one.trailing_zeros();
+    loop {
+        other >>= other.trailing_zeros();
+        if one == other {
+            return one == 1;
+        }
+        (one, other) = (one.min(other), one.abs_diff(other));
+    }
 }
 
 // Two would do for balance ("The power of two choices in randomized load balancing", Mitzenmacher 2001); what is best in another

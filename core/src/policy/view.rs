@@ -27,6 +27,34 @@ pub(crate) struct View {
     pub(crate) locked: bool,
 }
 
+/// Whether a target should be asked now, if another can be asked instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fit {
+    /// Nothing speaks against it.
+    Well,
+    /// One attempt may try if it has recovered.
+    Probe,
+    Away,
+}
+
+/// A target's figures, each read when it is asked for: a choice needs few of them, of several targets.
+pub(crate) trait Figures {
+    /// Whether it should be asked.
+    fn fit(&self, now: Instant) -> Fit;
+    /// Attempts that have begun and not ended.
+    fn in_flight(&self) -> u32;
+    /// Seconds to the first item, weighted towards its recent peaks.
+    fn ttft(&self, now: Instant) -> Option<f64>;
+    /// Tokens per second after the first.
+    fn tokens_per_s(&self) -> Option<f32>;
+    /// Attempts that failed since the last that did not.
+    fn failures(&self) -> u32;
+    /// The share that is left of the limit that is nearest; 1 if none is known.
+    fn left(&self, now: Instant) -> f64;
+    /// All of them.
+    fn view(&self, now: Instant) -> View;
+}
+
 /// A breaker's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Gate {
@@ -51,6 +79,23 @@ pub(crate) struct Quota {
     pub(crate) limit: u64,
     /// What is left.
     pub(crate) remaining: u64,
+}
+
+impl Quota {
+    /// The share that is left; what is under way may not be counted there yet.
+    pub(crate) fn share(&self, under_way: u32) -> f64 {
+        let remaining = self.remaining.saturating_sub(under_way.into());
+        match self.limit {
+            0 => f64::from(u8::from(remaining > 0)),
+            limit => remaining as f64 / limit as f64,
+        }
+    }
+}
+
+/// The share that is left of the nearer of two limits; of one that nobody told of all is left.
+pub(crate) fn left(requests: Option<Quota>, tokens: Option<Quota>, in_flight: u32) -> f64 {
+    let requests = requests.map_or(1.0, |quota| quota.share(in_flight));
+    tokens.map_or(requests, |quota| requests.min(quota.share(0)))
 }
 
 impl View {
@@ -83,6 +128,40 @@ impl View {
             Gate::HalfOpen { busy } => !busy,
         };
         open && !self.locked && self.unavailable_until.is_none_or(|until| until <= now)
+    }
+}
+
+impl Figures for View {
+    fn fit(&self, now: Instant) -> Fit {
+        match self.is_healthy(now) {
+            true => Fit::Well,
+            false if self.wants_probe(now) => Fit::Probe,
+            false => Fit::Away,
+        }
+    }
+
+    fn in_flight(&self) -> u32 {
+        self.in_flight
+    }
+
+    fn ttft(&self, _: Instant) -> Option<f64> {
+        self.ttft.map(|ttft| ttft.as_secs_f64())
+    }
+
+    fn tokens_per_s(&self) -> Option<f32> {
+        self.tokens_per_s
+    }
+
+    fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    fn left(&self, _: Instant) -> f64 {
+        left(self.requests, self.tokens, self.in_flight)
+    }
+
+    fn view(&self, _: Instant) -> View {
+        *self
     }
 }
 

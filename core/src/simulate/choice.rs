@@ -66,7 +66,7 @@ impl Choice {
         self.ask.turn += 1;
         let field = Field {
             sides: &self.sides,
-            view: |index: usize| self.vitals[index].view(self.now),
+            figures: |index: usize| &*self.vitals[index],
             open: |_| true,
             now: self.now,
         };

@@ -231,7 +231,7 @@ impl<'s> Engine<'s> {
         let tried = &call.tried;
         let field = Field {
             sides: &self.scenario.sides,
-            view: |index: usize| targets[index].vitals.view(now),
+            figures: |index: usize| &*targets[index].vitals,
             open: |index: usize| !tried.contains(&(index as u32)),
             now,
         };

@@ -16,7 +16,7 @@ const ASK: Ask = Ask {
 fn picked(strategy: Strategy, sides: &[Side], views: &[View], ask: &Ask, chance: u64) -> usize {
     let field = Field {
         sides,
-        view: |index: usize| views[index],
+        figures: |index: usize| views[index],
         open: |_| true,
         now: Instant::now(),
     };
@@ -161,7 +161,7 @@ impl World {
             self.chance = self.chance.wrapping_add(0x1234_5678_9abc_def1);
             let field = Field {
                 sides: &sides,
-                view: |index: usize| View {
+                figures: |index: usize| View {
                     ttft: self.peaks[index].now(self.now),
                     ..View::NEW
                 },
@@ -215,4 +215,30 @@ fn of_many_it_is_the_same() {
         assert_eq!(found.iter().sum::<u32>(), 1_000, "{strategy:?}");
     }
     assert_eq!(shares(Strategy::Latency, &sides, &views)[7], 0);
+}
+
+#[test]
+fn a_draw_comes_round_to_each_and_never_to_one_twice() {
+    let mut dice = Dice(7);
+    for len in 1..200 {
+        for _ in 0..20 {
+            let step = step(&mut dice, len);
+            let places: std::collections::HashSet<usize> =
+                (0..len).map(|drawn| drawn * step % len).collect();
+            assert_eq!(places.len(), len, "{step} of {len}");
+        }
+    }
+}
+
+/// The best of ten is among eight of them as often as chance says, whichever it is.
+#[test]
+fn each_is_drawn_as_often_as_any_other() {
+    let sides = [Side::PLAIN; 10];
+    for best in 0..10 {
+        let mut views = [quick(100); 10];
+        views.iter_mut().for_each(|view| view.in_flight = 5);
+        views[best].in_flight = 0;
+        let found = shares(Strategy::LeastBusy, &sides, &views)[best];
+        assert!(found.abs_diff(800) < 60, "{best}: {found}");
+    }
 }
