@@ -392,18 +392,6 @@ async fn warm(job: &Job, ticket: &mut Ticket, record: &mut Record) -> Result<()>
     outcome
 }
 
-// Other processes need not find out for themselves that a target is asked too often.
-fn tell_others(job: &Job, candidate: &Candidate, error: &Error) {
-    let (Some(shared), ErrorKind::RateLimited) = (&job.shared, error.kind()) else {
-        return;
-    };
-    let now = clock::now();
-    if let Some(until) = candidate.vitals.view(now).unavailable_until {
-        let wait = until.saturating_duration_since(now);
-        cooldowns::tell(shared, candidate.target.text(), wait);
-    }
-}
-
 // Waits for room. Who has none is passed by, if another has: then it says who.
 async fn admitted(
     job: &Job,
@@ -495,7 +483,7 @@ async fn commit(
             }
             Err(error) => error,
         };
-        tell_others(job, &candidate, &error);
+        cooldowns::tell_of(job, &candidate, &error);
         let other_key = keys::another(&candidate, &error, ticket).await;
         if other_key && course.attempt < job.retry.max_attempts {
             course.reason = course.because(Reason::Retry);
@@ -562,6 +550,7 @@ async fn follow(
         meant: another.is_some_and(|another| another.meant),
         remaining: deadline.map(|deadline| deadline.saturating_duration_since(clock::now())),
     };
+    let failed = course.current;
     let wait = match retry::next(&job.retry, &error, &state, fastrand::f64()) {
         retry::Next::GiveUp => return Err(error),
         retry::Next::Again { after } => {
@@ -578,8 +567,8 @@ async fn follow(
         }
     };
     let tries = &ticket.process().counters.tries;
-    let next = &job.candidates[course.current];
-    job.funds.pay(next, &error, tries, clock::now())?;
+    let (next, failed) = (&job.candidates[course.current], &job.candidates[failed]);
+    job.funds.pay(next, failed, &error, tries, clock::now())?;
     tracing::info!(target: "libllm", request = ticket.id(), to = %next.target, kind = error.kind().name(),
         wait_ms = wait.as_millis() as u64, "{error}; trying again");
     if !wait.is_zero() {

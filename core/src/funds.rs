@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use http::Uri;
 
-use crate::error::{Error, ErrorKind, Retry};
+use crate::error::Error;
 use crate::metrics::TryCounters;
 use crate::plan::Candidate;
 use crate::policy::budget::{Cause, Purse, Settings, Share};
@@ -43,21 +43,18 @@ impl Funds {
         crate::lock(&self.share).request(now);
     }
 
-    /// Pays for an attempt at this target after `error`; the error of who cannot.
+    /// Pays for an attempt at `target` after `error`, which was `failed`'s; the error of who cannot.
     pub(crate) fn pay(
         &self,
         target: &Candidate,
+        failed: &Candidate,
         error: &Error,
         tries: &TryCounters,
         now: Instant,
     ) -> Result<(), Error> {
-        // It is another's turn for what is asked, not for how the first one does.
-        if error.retry() == Retry::Elsewhere {
+        let elsewhere = || host(target) != host(failed);
+        let Some(cause) = Cause::of(error, elsewhere) else {
             return Ok(());
-        }
-        let cause = match error.kind() {
-            ErrorKind::Timeout | ErrorKind::GatewayTimeout | ErrorKind::Cdn(524) => Cause::Timeout,
-            _ => Cause::Failure,
         };
         match self.spend(target, cause, now) {
             Ok(()) => Ok(()),

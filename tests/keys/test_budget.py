@@ -2,7 +2,7 @@
 
 import json
 
-from llm import CONFIG, Client, refused
+from llm import CONFIG, EVENT, Client, Queue, chat, refused
 from server import Server
 from suite import house, test
 
@@ -42,6 +42,34 @@ def _():
     assert sent(ratio=0.0, floor=1) == 10
     assert sent() == 20
     assert sent(bucket=0, ratio=0.0, floor=0) == 20
+
+
+@test("retry.budget", says="however many are refused at once for asking too often, all may go to another host, and none to the same")
+def _():
+    def together(exchange):
+        while len(exchange.server.requests) < 10:
+            exchange.hold(0.01)
+        exchange.fail(429, "retry-after: 60")
+
+    def client_of(first, second):
+        places = {"first": house(first), "second": house(second)}
+        targets = [{"model": "first/m"}, {"model": "second/m"}]
+        return Client({"providers": places, "models": {"a": {"targets": targets}},
+                       "retry": {"budget": {"bucket": 5, "ratio": 0.0, "floor": 0}}})
+
+    first, second = Server(together), Server()
+    client, queue = client_of(first, second), Queue()
+    for _ in range(10):
+        client.submit(queue, chat("a", {}))
+    ended = []
+    while len(ended) < 10:
+        ended += [event for event in queue.poll() if event.type >= EVENT["DONE"]]
+    assert all(event.type == EVENT["DONE"] for event in ended), [event.data for event in ended]
+    assert (len(first.requests), len(second.requests)) == (10, 10)
+    assert metrics(client)["retries_unpaid_total"] == 0, metrics(client)
+    alone = Server(lambda exchange: exchange.fail(429, "retry-after: 60"))
+    client_of(alone, alone).ask("a").fails("rate_limited", "not tried again")
+    assert len(alone.requests) == 1, len(alone.requests)
 
 
 @test("retry.budget", says="out of range is refused")

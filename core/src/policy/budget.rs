@@ -6,6 +6,8 @@
 
 use std::time::{Duration, Instant};
 
+use libllm_proto::error::{Error, ErrorKind, Retry};
+
 /// How much may be spent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Settings {
@@ -39,6 +41,21 @@ pub(crate) enum Cause {
 }
 
 impl Cause {
+    /// What an attempt after `error` is made for; `None` if it takes nothing from any budget. `elsewhere`: at another host.
+    pub(crate) fn of(error: &Error, elsewhere: impl FnOnce() -> bool) -> Option<Cause> {
+        match (error.retry(), error.kind()) {
+            // It is another's turn for what is asked, not for how the first one does.
+            (Retry::Elsewhere, _) => None,
+            // Who refuses to be asked too often has done no work, and is left alone from then on; the other sees the request for the
+            // first time. Nobody is asked more often for it than there are requests, however many are refused at once.
+            (_, ErrorKind::RateLimited) if elsewhere() => None,
+            (_, ErrorKind::Timeout | ErrorKind::GatewayTimeout | ErrorKind::Cdn(524)) => {
+                Some(Cause::Timeout)
+            }
+            _ => Some(Cause::Failure),
+        }
+    }
+
     fn price(self) -> u32 {
         match self {
             Cause::Failure | Cause::Hedge => RETRY,
@@ -149,6 +166,19 @@ mod tests {
         ratio: 0.2,
         floor: 10,
     };
+
+    #[test]
+    fn who_was_refused_for_asking_too_often_pays_nothing_elsewhere() {
+        let after = |kind, elsewhere: bool| Cause::of(&Error::new(kind, "made up"), || elsewhere);
+        assert_eq!(after(ErrorKind::RateLimited, true), None);
+        for (kind, elsewhere, cause) in [
+            (ErrorKind::RateLimited, false, Cause::Failure),
+            (ErrorKind::Unavailable, true, Cause::Failure),
+            (ErrorKind::Timeout, true, Cause::Timeout),
+        ] {
+            assert_eq!(after(kind, elsewhere), Some(cause), "{kind:?}");
+        }
+    }
 
     #[test]
     fn a_purse_is_emptied_by_attempts_and_filled_by_success_alone() {

@@ -10,7 +10,7 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use libllm_proto::error::{Error, ErrorKind};
+use libllm_proto::error::Error;
 
 use super::Dice;
 use super::outcome::{Outcome, Second, Share as Part};
@@ -323,6 +323,10 @@ impl<'s> Engine<'s> {
         purse.spend(&self.settings, cause) && self.share.spend(&self.settings, now)
     }
 
+    fn pays(&mut self, place: u32, cause: Option<budget::Cause>) -> bool {
+        cause.is_none_or(|cause| self.spends(place, cause))
+    }
+
     fn running(&self, place: u32, number: u64) -> Option<usize> {
         let call = self.calls[place as usize].as_ref()?;
         let mut running = call.running.iter();
@@ -399,16 +403,16 @@ impl<'s> Engine<'s> {
             meant: false,
             remaining: None,
         };
-        let cause = match error.kind() {
-            ErrorKind::Timeout => budget::Cause::Timeout,
-            _ => budget::Cause::Failure,
-        };
         let chance = self.dice.part();
         let after = match retry::next(&policy, &error, &state, chance) {
             retry::Next::GiveUp => None,
-            retry::Next::Again { after } => self.spends(place, cause).then_some(after),
+            retry::Next::Again { after } => {
+                let cause = budget::Cause::of(&error, || false);
+                self.pays(place, cause).then_some(after)
+            }
             retry::Next::Fallback { after } => {
-                let goes = self.choose(place) && self.spends(place, cause);
+                let cause = budget::Cause::of(&error, || true);
+                let goes = self.choose(place) && self.pays(place, cause);
                 goes.then_some(after)
             }
         };

@@ -5,11 +5,26 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::redis::{Redis, Script};
+use crate::call::Job;
 use crate::clock;
+use crate::error::{Error, ErrorKind};
+use crate::plan::Candidate;
 use crate::vitals::Roll;
 
-/// Tells the others that this target is to be left alone for so long.
-pub(crate) fn tell(redis: &Arc<Redis>, target: &str, wait: Duration) {
+/// Other processes need not find out for themselves that a target is asked too often.
+pub(crate) fn tell_of(job: &Job, candidate: &Candidate, error: &Error) {
+    let (Some(shared), ErrorKind::RateLimited) = (&job.shared, error.kind()) else {
+        return;
+    };
+    let now = clock::now();
+    if let Some(until) = candidate.vitals.view(now).unavailable_until {
+        let wait = until.saturating_duration_since(now);
+        tell(shared, candidate.target.text(), wait);
+    }
+}
+
+// This target is to be left alone for so long.
+fn tell(redis: &Arc<Redis>, target: &str, wait: Duration) {
     let (key, target) = (redis.key(KEY), target.to_owned());
     let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2);
     let asked = redis.clone();
