@@ -23,10 +23,12 @@ use crate::store::Redis;
 mod limiter;
 mod line;
 mod pass;
+mod room;
 mod shared;
 
 pub(crate) use limiter::{Load, Used};
-pub(crate) use pass::{Held, Pass};
+pub(crate) use pass::{Held, Pass, tenant};
+pub(crate) use room::Room;
 
 use limiter::{Barred, By, Counting, Hold, Limiter, Now, Want};
 use line::{Choice, Entered, Line, Waiter};
@@ -45,6 +47,8 @@ struct Ask<'a> {
     admission: &'a Admission,
     store: Option<&'a Arc<Redis>>,
     tenant: &'a str,
+    /// In the place of its tenant's.
+    priority: Option<u8>,
     until: Instant,
 }
 
@@ -178,8 +182,8 @@ impl Gates {
         let (tell, told) = oneshot::channel();
         let mut line = crate::lock(&self.line);
         let place = *known.get_or_insert_with(|| {
-            line.fair
-                .place(ask.tenant, standing.weight, standing.priority)
+            let priority = ask.priority.unwrap_or(standing.priority);
+            line.fair.place(ask.tenant, standing.weight, priority)
         });
         if line.waiting.len() >= ask.admission.queue {
             let last = line.waiting.last_key_value().map(|(place, _)| *place);

@@ -19,7 +19,7 @@ use crate::cached::{Cache, Question, invalidate, second};
 use crate::call::{self, Answered, Asked, Job};
 use crate::chat::Chat;
 use crate::clock;
-use crate::config::{Config, Key, SystemEnvironment};
+use crate::config::{Config, SystemEnvironment};
 use crate::error::{Error, ErrorKind, Result};
 use crate::funds::Funds;
 use crate::hooks::{self, Replan};
@@ -28,7 +28,7 @@ use crate::metrics::{self, MetricsFormat};
 use crate::observe::{Account, Listeners};
 use crate::options::Options;
 use crate::outlet::Answer;
-use crate::plan::{self, Candidate, Learnt};
+use crate::plan::{self, Learnt};
 use crate::policy::retry;
 use crate::process::{self, Process};
 use crate::queue::Queue;
@@ -127,6 +127,7 @@ impl Client {
             .memory
             .configure(config.memory.per_process, config.memory.per_queue)?;
         process.clients.fetch_add(1, Ordering::AcqRel);
+        let gates = Gates::new(process);
         let cache = Arc::new(Mutex::new(Arc::new(Cache::new(
             config.cache.max_bytes,
             process,
@@ -138,9 +139,9 @@ impl Client {
             sockets: Mutex::new(sockets),
             control: transport::control(engine.threads()),
             scripts: Arc::new(Scripts::default()),
-            learnt: Learnt::new(roll),
+            learnt: Learnt::new(roll, &gates),
             funds: Arc::new(Funds::new(config.retry.budget, clock::now())),
-            gates: Gates::new(process),
+            gates,
             cache,
             shared: Mutex::new(shared),
             engine,
@@ -207,12 +208,12 @@ impl Client {
     fn watch(&self, watch: Option<Watch>) {
         let loads = self.inner.loads.clone();
         let mine = loads.fetch_add(1, Ordering::AcqRel) + 1;
-        let Some(Watch { text, files, every }) = watch else {
-            return;
-        };
         let inner = Arc::downgrade(&self.inner);
         let held = inner.clone();
         let wanted = move || held.strong_count() > 0 && loads.load(Ordering::Acquire) == mine;
+        let Some(Watch { text, files, every }) = watch else {
+            return;
+        };
         let load = move || {
             if let Some(inner) = inner.upgrade() {
                 let _ = Client { inner }.reload(&text);
@@ -427,7 +428,7 @@ impl Client {
             replan,
         } = errand;
         if answer.is_some() {
-            refuse_unseen(config, &candidates)?;
+            hooks::refuse_unseen(config, &candidates)?;
         }
         let (trace, account) = self.account(&request, options, stream, began);
         let (caches, said, shared) = (&self.inner.cache, caller.as_deref(), self.store());
@@ -443,7 +444,9 @@ impl Client {
             request: candidates.settle(request),
             candidates,
             stream,
-            retry: tries(config, options),
+            retry: retry::Policy {
+                max_attempts: options.max_attempts.unwrap_or(config.retry.max_attempts),
+            },
             limits: limits(config),
             asked: Asked::of(options, config),
             catalog: config.catalog.clone(),
@@ -598,11 +601,6 @@ fn connected(
     Some(shared)
 }
 
-fn tries(config: &Config, options: &Options) -> retry::Policy {
-    let max_attempts = options.max_attempts.unwrap_or(config.retry.max_attempts);
-    retry::Policy { max_attempts }
-}
-
 fn limits(config: &Config) -> Limits {
     Limits {
         event: config.memory.max_event,
@@ -673,15 +671,6 @@ fn read(text: &str) -> Result<(Config, Option<Watch>)> {
         every: config.reload.every,
     });
     Ok((config, watch))
-}
-
-/// A caller who waits for a whole answer sees no questions: none of them would be answered.
-fn refuse_unseen(config: &Config, candidates: &[Candidate]) -> Result<()> {
-    let asks = config.hooks.asks() || candidates.iter().any(|it| it.provider.key == Key::Host);
-    match asks {
-        false => Ok(()),
-        true => Err(Error::new(ErrorKind::Unsupported, hooks::UNSEEN)),
-    }
 }
 
 const DRAIN_STEP: Duration = Duration::from_millis(2);

@@ -91,6 +91,15 @@ pub(crate) type Replan = Box<dyn Fn(&Request) -> Result<Candidates> + Send + Syn
 pub(crate) const UNSEEN: &str =
     "configuration has the host asked, and this call shows no questions: stream instead, or submit";
 
+/// A caller who waits for a whole answer sees no questions: none of them would be answered.
+pub(crate) fn refuse_unseen(config: &config::Config, candidates: &[Candidate]) -> Result<()> {
+    let asks = config.hooks.asks() || candidates.iter().any(|it| it.provider.key == Key::Host);
+    match asks {
+        false => Ok(()),
+        true => Err(Error::new(ErrorKind::Unsupported, UNSEEN)),
+    }
+}
+
 /// Answers a question of this request: with the JSON that the question asks for, or with a status that ends the request.
 ///
 /// # Errors

@@ -62,6 +62,7 @@ mod report;
 mod route;
 mod runtime;
 pub mod secret;
+mod seen;
 #[doc(hidden)]
 pub mod simulate;
 mod source;

@@ -2,6 +2,7 @@
 
 mod groups;
 mod members;
+mod permit;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use libllm_proto::operation;
 use libllm_proto::provider::base_url;
 use libllm_proto::wire::{self, Operation, Unsupported, Wire};
 
+use crate::admit::{Gates, Room};
 use crate::config::{self, Config, Key, Limit, MOCK, Price, Provider, Timeouts, TimeoutsOverride};
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::Taken;
@@ -47,6 +49,8 @@ pub(crate) struct Candidate {
     pub(crate) mock: bool,
     /// How it does.
     pub(crate) vitals: Arc<Vitals>,
+    /// What our own limits leave of it, where it is chosen by that.
+    pub(crate) room: Option<Arc<Room>>,
     /// Which of its provider's keys it is asked with, if there is a choice.
     pub(crate) taken: Option<Taken>,
 }
@@ -111,13 +115,16 @@ pub(crate) struct Learnt {
     pub(crate) roll: Arc<Roll>,
     /// What routing counts.
     pub(crate) routes: Arc<Routes>,
+    /// What is left of our own limits.
+    gates: Option<Arc<Gates>>,
 }
 
 impl Learnt {
-    pub(crate) fn new(roll: Arc<Roll>) -> Learnt {
+    pub(crate) fn new(roll: Arc<Roll>, gates: &Arc<Gates>) -> Learnt {
         Learnt {
             roll,
             routes: Arc::default(),
+            gates: Some(gates.clone()),
         }
     }
 }
@@ -130,6 +137,7 @@ struct Named<'p> {
     side: Side,
     /// Its figures, where they were looked up before.
     vitals: Option<&'p Arc<Vitals>>,
+    room: Option<&'p Arc<Room>>,
 }
 
 struct Plan<'p> {
@@ -179,6 +187,7 @@ impl<'p> Plan<'p> {
             mock,
             provider,
             vitals,
+            room: named.room.cloned(),
             taken: None,
         })
     }
@@ -262,6 +271,7 @@ impl Named<'_> {
             price: None,
             side: Side::PLAIN,
             vitals: None,
+            room: None,
         }
     }
 }

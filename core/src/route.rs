@@ -18,6 +18,7 @@ use crate::policy::cause::Cause;
 use crate::policy::dial::{Dial, Goal};
 use crate::policy::route::{Ask, Field, Side, Strategy};
 use crate::request::Request;
+use crate::seen::Seen;
 
 /// Who may be asked, in groups; the first is asked first.
 #[derive(Clone, Debug)]
@@ -55,6 +56,8 @@ pub(crate) struct Another {
 pub(crate) struct Notes {
     /// The rule that was for it, from 0.
     pub(crate) rule: Option<usize>,
+    /// Its place among those who wait for room, if the rule says it.
+    pub(crate) priority: Option<u8>,
     /// Where a split sent it.
     pub(crate) branch: Option<String>,
     /// Why the first is the first.
@@ -290,12 +293,21 @@ impl Candidates {
         let sides: Vec<Side> = indices.iter().map(|index| self.all[*index].side).collect();
         let field = Field {
             sides: &sides,
-            figures: |at: usize| &*self.all[indices[at]].vitals,
+            figures: |at: usize| self.all[indices[at]].seen(),
             open: |at: usize| tried >> indices[at] & 1 == 0,
             now,
         };
         let found = field.pick(group.strategy, &self.ask, fastrand::u64(..))?;
         Some(indices[found])
+    }
+}
+
+impl Candidate {
+    fn seen(&self) -> Seen<'_> {
+        Seen {
+            vitals: &self.vitals,
+            room: self.room.as_deref(),
+        }
     }
 }
 

@@ -315,6 +315,48 @@ def _():
     refused(lambda: Client({"tenants": {"a": {"priority": 10}}}), CONFIG, "tenants.a.priority")
 
 
+@test("rules[].use.priority", says="stands in the place of what the tenant says, for the requests that the rule is for")
+def _():
+    held, queue = Held(), Queue()
+    rules = [{"when": {"tag": "batch"}, "use": {"priority": 9}}, {"when": {"tag": "now"}, "use": {"priority": 0}}]
+    client = limited(held.server, {"in_flight": 1}, tenants={"b": {"priority": 1}}, rules=rules)
+    submit(client, queue, user="begin")
+    held.wait(1)
+    for user, json in [("batch", {"tenant": "b", "tags": ["batch"]}), ("plain", {"tenant": "a"}),
+                       ("boss", {"tenant": "b"}), ("now", {"tenant": "a", "tags": ["now"]})]:
+        submit(client, queue, user=user, json=json)
+    until(lambda: client.figures()["admission_waiting"] == 4)
+    held.go(5)
+    assert answers(queue, 5) == ["LLM_OK"] * 5
+    assert held.order[1:] == ["now", "boss", "plain", "batch"], held.order
+    refused(lambda: Client({"rules": [{"use": {"priority": 10}}]}), CONFIG, "rules[0].use.priority: expected a whole number in 0 to 9")
+
+
+@test("tenants.T.models", says="are those that a tenant may ask for, by whatever way; others are refused before anything is sent")
+def _():
+    server = Server()
+    targets = [{"model": "house/small"}]
+    models = {"fast": {"targets": targets, "fallbacks": {"any": ["house/large"]}}, "good": {"targets": [{"model": "house/large"}]}}
+    tenants = {"ann": {"models": ["fast", "house/mini*"]}, "bob": {}, "*": {"models": ["good"]}}
+    client = Client(config(server, models=models, tenants=tenants, default_model="good"))
+    ask = lambda name, model, **more: client.ask(model, json={"tenant": name, **more.pop("json", {})}, **more)
+    refusal = lambda *words, **more: refused(lambda: ask(**more), "LLM_ERR_NO_ROUTE", *words)
+    for name, model in ("ann", "fast"), ("ann", "house/mini-2"), ("cy", "good"), ("bob", "good"):
+        ask(name, model).succeeds("ok")
+    sent = len(server.requests)
+    refusal("tenant ann may not ask for model good", name="ann", model="good")
+    refusal("model house/small", name="ann", model="house/small")
+    refusal("model house/large", name="ann", model="fast", json={"fallbacks": ["house/large"]})
+    refusal("model good", name="ann", model="fast", body={"models": ["fast", "good"]})
+    refusal("model good", name="ann", model=None)
+    refusal("model house/large", name="ann", model="large", provider="house")
+    refusal("tenant cy may not ask for model fast", name="cy", model="fast")
+    refused(lambda: client.ask("fast"), "LLM_ERR_NO_ROUTE", "tenant default")
+    assert len(server.requests) == sent
+    Client(config(server, models=models, tenants={"ann": {"models": ["fast"]}})).ask("good", json={"tenant": "bob"}).succeeds("ok")
+    refused(lambda: Client({"tenants": {"a": {"models": ["nowhere"]}}}), CONFIG, "tenants.a.models[0]")
+
+
 @test("admission.queue", says="so many wait; the next is refused at once, or who goes last gives way")
 def _():
     held, queue = Held(), Queue()

@@ -213,6 +213,23 @@ def _():
     assert field.firsts(6) == "b" * 6
 
 
+@test("models.A.strategy", "models.A.targets[].limits.requests_per_minute", "providers.P.limits.requests_per_minute",
+      says="headroom looks at our own limits of a target and its provider, too")
+def _():
+    for small, large in [({"requests_per_minute": 10}, {"requests_per_minute": 40}),
+                         ({"tokens_per_minute": 100_000}, {"tokens_per_minute": 400_000})]:
+        # Of five requests four find more left at the larger one.
+        field = Field(say, say, alias={"strategy": "headroom"}, targets=[{"limits": small}, {"limits": large}])
+        field.ask(20, body={"max_tokens": 1000})
+        counts = field.counts()
+        assert 3 <= counts["a"] <= 5 and counts["b"] >= 15, (small, counts)
+    field = Field(say, say, alias={"strategy": "headroom"}, targets=[{"limits": {"in_flight": 4}}])
+    field.config["providers"]["b"]["limits"] = {"requests_per_minute": 8}
+    field.client.reload(field.config)
+    # Nothing is under way at the one; each request is an eighth of the other's minute.
+    assert field.firsts(8).count("b") <= 1, field.counts()
+
+
 def priced(**score):
     """One fast and dear, one slow and cheap."""
     prices = [{"price": {"input": 0, "output": 2}}, {"price": {"input": 0, "output": 0.1}}]
@@ -380,7 +397,7 @@ def _():
     assert ruled({"use": {"tags": ["eu", "batch"]}}).firsts(2) == "bb"
     refused(lambda: ruled({"use": {"tags": ["moon"]}}).ask(), "LLM_ERR_NO_ROUTE", "after the rule")
     for use, words in [({"model": "nowhere"}, "rules[0].use.model"), ({"targets": ["x"]}, "rules[0].use.targets[0]"),
-                       ({"priority": 1}, "is not in this build")]:
+                       ({"priorities": 1}, "closest: priority")]:
         refused(lambda: Client({"rules": [{"use": use}]}), CONFIG, words)
 
 

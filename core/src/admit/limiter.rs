@@ -241,6 +241,30 @@ impl Want {
         Ok(())
     }
 
+    /// The share that is left of the nearest of its limits in requests and tokens per minute and in flight, as far as this process knows.
+    pub(super) fn left(&self, now: Instant) -> f64 {
+        let caps = &*self.caps;
+        let mut state = crate::lock(&self.limiter.state);
+        if state.shut.is_some_and(|shut| now < shut.again) {
+            return 0.0;
+        }
+        let in_flight = match caps.in_flight {
+            Some(InFlight::Fixed(most)) => Some(most),
+            Some(InFlight::Adaptive) => Some(state.adaptive.limit()),
+            None => None,
+        };
+        let minutes = [
+            (caps.requests_per_minute, state.requests.used(now)),
+            (caps.tokens_per_minute, state.tokens.used(now)),
+            (in_flight.map(u64::from), u64::from(state.in_flight)),
+        ];
+        let left = minutes.into_iter().filter_map(|(limit, used)| {
+            let limit = limit?;
+            Some(limit.saturating_sub(used) as f64 / limit as f64)
+        });
+        left.fold(1.0, f64::min)
+    }
+
     /// Takes what it needs, whether there is room or not.
     pub(crate) fn take(&self, load: Load, now: Now) -> Hold {
         let mut state = crate::lock(&self.limiter.state);

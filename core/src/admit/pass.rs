@@ -17,6 +17,7 @@ use crate::options::Options;
 use crate::plan::Candidate;
 use crate::policy::adaptive::Sign;
 use crate::request::Request;
+use crate::route::Candidates;
 use crate::store::Redis;
 use crate::target::Target;
 
@@ -84,7 +85,7 @@ impl Pass {
             gates: gates.clone(),
             admission,
             store: store.clone(),
-            tenant: options.tenant.as_deref().unwrap_or(NOBODY).into(),
+            tenant: tenant(options).into(),
             model: model.into(),
             prompt_tokens: prompt_tokens(request),
             output_tokens: output_tokens(request),
@@ -102,13 +103,13 @@ impl Pass {
     /// Waits until one of these candidates may be asked, the first that has room; says which one.
     pub(crate) async fn admit(
         &self,
-        candidates: &[Candidate],
+        candidates: &Candidates,
         order: impl Iterator<Item = usize> + Clone,
         held: &mut Held,
         deadline: Option<Instant>,
     ) -> Result<Option<usize>> {
         let held = held.0.get_or_insert_default();
-        let ask = self.ask(deadline);
+        let ask = self.ask(candidates, deadline);
         if held.call.is_none() {
             let scopes = [(Scope::Tenant, &*self.tenant), (Scope::Model, &*self.model)];
             let wants = scopes.map(|(scope, name)| self.gates.want(&self.admission, scope, name));
@@ -135,23 +136,24 @@ impl Pass {
     /// The same for an attempt beside another of its call, whose tenant and model have let the call in.
     pub(crate) async fn admit_beside(
         &self,
-        candidates: &[Candidate],
+        candidates: &Candidates,
         at: usize,
         held: &mut Held,
         deadline: Option<Instant>,
     ) -> Result<()> {
         let held = held.0.get_or_insert_default();
         let only = std::iter::once(at);
-        let ask = self.ask(deadline);
+        let ask = self.ask(candidates, deadline);
         self.admit_one(&ask, candidates, only, held).await.map(drop)
     }
 
-    fn ask(&self, deadline: Option<Instant>) -> Ask<'_> {
+    fn ask(&self, candidates: &Candidates, deadline: Option<Instant>) -> Ask<'_> {
         let patience = clock::now() + self.admission.wait;
         Ask {
             admission: &self.admission,
             store: self.store.as_ref(),
             tenant: &self.tenant,
+            priority: candidates.notes.priority,
             until: deadline.map_or(patience, |deadline| deadline.min(patience)),
         }
     }
@@ -159,7 +161,7 @@ impl Pass {
     async fn admit_one(
         &self,
         ask: &Ask<'_>,
-        candidates: &[Candidate],
+        candidates: &Candidates,
         order: impl Iterator<Item = usize>,
         held: &mut Holding,
     ) -> Result<Option<usize>> {
@@ -354,5 +356,10 @@ fn output_tokens(request: &Request) -> u64 {
 
 // A page: most answers are shorter, and a request that wants more says so.
 const OUTPUT_UNSAID: u64 = 1_000;
+/// On whose behalf a request with these options is made.
+pub(crate) fn tenant(options: &Options) -> &str {
+    options.tenant.as_deref().unwrap_or(NOBODY)
+}
+
 /// The tenant of requests that name none.
 const NOBODY: &str = "default";

@@ -175,14 +175,13 @@ impl Admission {
         };
         for (name, item) in tables.items() {
             let table = item.table()?;
-            table.check(&["limits", "weight", "priority"], &[])?;
+            table.check(&["limits", "weight", "priority", "models"], &[])?;
             self.limits(Scope::Tenant, name, table.get("limits"))?;
             let plain = Standing::default();
             let weight = table.integer("weight", 1..=WEIGHT_MAX)?;
-            let priority = table.integer("priority", 0..=PRIORITY_MAX)?;
             let standing = Standing {
                 weight: weight.map_or(plain.weight, |weight| weight as u32),
-                priority: priority.map_or(plain.priority, |priority| priority as u8),
+                priority: priority(&table)?.unwrap_or(plain.priority),
             };
             self.standings.insert(name.to_owned(), standing);
         }
@@ -259,6 +258,12 @@ impl Admission {
     }
 }
 
+/// Reads `priority`, which rules may say, too.
+pub(super) fn priority(table: &Table<'_>) -> Result<Option<u8>> {
+    let said = table.integer("priority", 0..=PRIORITY_MAX)?;
+    Ok(said.map(|priority| priority as u8))
+}
+
 fn caps(item: &Item<'_>) -> Result<Caps> {
     let table = item.table()?;
     table.check(
@@ -289,7 +294,7 @@ const PERIODS: [(&str, Period); 3] = [
 ];
 
 /// Each one that is not named.
-const EACH: &str = "*";
+pub(super) const EACH: &str = "*";
 // More than a thousand that wait are served after everybody's patience; nobody waits longer than a first token may take.
 const QUEUE_DEFAULT: usize = 1_000;
 const QUEUE_MAX: u64 = 1_000_000;

@@ -40,6 +40,7 @@ mod scope;
 mod shared;
 mod target;
 mod telemetry;
+mod tenants;
 mod timeouts;
 
 pub use crate::policy::route::Strategy;
@@ -78,6 +79,7 @@ pub(crate) use proxy::{Proxy, Scheme};
 pub(crate) use scope::{Item, Table, shown};
 pub(crate) use shared::RedisPlace;
 pub(crate) use target::{PRIORITIES, rate};
+pub(crate) use tenants::Tenants;
 
 /// Everything a client was told: providers with their keys, aliases, limits.
 #[derive(Clone, Debug)]
@@ -118,6 +120,8 @@ pub struct Config {
     pub shared: Shared,
     /// What is limited, if anything is.
     pub(crate) admission: Option<Arc<Admission>>,
+    /// Who may ask for which models.
+    pub(crate) tenants: Tenants,
     /// What the host is asked while a request runs.
     pub hooks: Hooks,
     /// What is known of models.
@@ -186,6 +190,7 @@ impl Config {
             cache: Cache::read(&root)?,
             shared: Shared::read(&root, environment)?,
             admission: None,
+            tenants: Tenants::default(),
             hooks: Hooks::read(&root)?,
             catalog: catalog::read(&root, environment)?,
             reload: Reload::read(&root)?,
@@ -209,6 +214,7 @@ impl Config {
         }
         models::read_all(&root, &mut config)?;
         cache::check(&root, &config)?;
+        config.tenants = Tenants::read(&root, &config)?;
         config.admission = Admission::read(&root, config.shared.share)?;
         config.cache.scope = cache::scope(&config);
         Ok(config)

@@ -9,6 +9,7 @@ use super::rules;
 use super::scope::{Item, Table, shown};
 use super::target::{self, Target};
 use super::{Config, Hedge};
+use crate::admit::Room;
 use crate::error::Result;
 use crate::policy::route::{Side, Strategy};
 use crate::vitals::Vitals;
@@ -43,6 +44,8 @@ pub(crate) struct Known {
     /// With the catalog's prices.
     pub(crate) priced: OnceLock<Box<[Side]>>,
     pub(crate) vitals: Box<[Arc<Vitals>]>,
+    /// What our own limits leave of each, if there are any.
+    pub(crate) rooms: OnceLock<Box<[Arc<Room>]>>,
 }
 
 /// Models, or aliases, whose targets then count and not their fallbacks; by what went wrong.

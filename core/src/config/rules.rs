@@ -1,8 +1,8 @@
 //! `[[rules]]`: for which requests another model, strategy or choice of targets holds than the alias says.
 
-use super::models;
 use super::scope::{Item, Table};
 use super::target::words;
+use super::{admission, models};
 use crate::error::Result;
 use crate::policy::route::Strategy;
 use crate::policy::rule::When;
@@ -27,6 +27,8 @@ pub struct Use {
     pub strategy: Option<Strategy>,
     /// Only targets that have all of these.
     pub tags: Vec<String>,
+    /// Where they stand among those who wait for room, whatever their tenant says; 0 goes first.
+    pub priority: Option<u8>,
 }
 
 /// Reads `rules`; `named` gets the names that must be known once all aliases are read.
@@ -43,7 +45,7 @@ fn read<'d>(item: &Item<'d>, named: &mut Vec<Item<'d>>) -> Result<Rule> {
     let Some(then) = table.table("use")? else {
         return Err(table.missing(item, "use", "what holds for these requests"));
     };
-    then.check(&["model", "targets", "strategy", "tags"], &["priority"])?;
+    then.check(&["model", "targets", "strategy", "tags", "priority"], &[])?;
     let targets = then.get("targets").map(|item| item.list()).transpose()?;
     if let (Some(item), Some(_)) = (then.get("targets"), then.get("model")) {
         return Err(item.fail("expected either this or model"));
@@ -66,6 +68,7 @@ fn read<'d>(item: &Item<'d>, named: &mut Vec<Item<'d>>) -> Result<Rule> {
             targets: all,
             strategy: models::strategy(&then)?,
             tags: words(&then, "tags")?,
+            priority: admission::priority(&then)?,
         },
     })
 }

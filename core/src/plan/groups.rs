@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use super::members::{Members, Wanted};
-use super::{Named, Plan, no_model, wrong};
+use super::{Named, Plan, no_model, permit, wrong};
 use crate::clock;
 use crate::config::{Affinity, Alias, Rule, split_model};
 use crate::earlier;
@@ -72,6 +72,7 @@ impl<'g, 'p> Groups<'g, 'p> {
                 true => model.ok_or_else(no_model)?,
                 false => model.unwrap_or_default(),
             };
+            permit::check(plan, model)?;
             return self.one(Target::new(provider, model), None);
         }
         let models = &plan.wish.models;
@@ -80,6 +81,7 @@ impl<'g, 'p> Groups<'g, 'p> {
             .or(plan.config.default_model.as_deref())
             .ok_or_else(no_model)?;
         let (model, suffix) = wish::suffix(plan.config, model);
+        permit::check(plan, model)?;
         self.strategy = self.strategy.or(suffix);
         self.rule = self.rule_for(model);
         let then = self.rule.map(|rule| &rule.then);
@@ -142,8 +144,10 @@ impl<'g, 'p> Groups<'g, 'p> {
             .rules
             .iter()
             .position(|rule| rule.when.fits(&facts))?;
+        let rule = &config.rules[found];
         self.made.notes.rule = Some(found);
-        Some(&config.rules[found])
+        self.made.notes.priority = rule.then.priority;
+        Some(rule)
     }
 
     /// Where a split sends this request: the same session, or else the same user, always to the same place.
@@ -240,6 +244,7 @@ impl<'g, 'p> Groups<'g, 'p> {
                 price: target.price.as_ref(),
                 side,
                 vitals: members.vitals(index),
+                room: members.room(index),
             })?;
         }
         self.close(start, strategy, after);

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Plan;
+use crate::admit::Room;
 use crate::config::{self, Alias, Known};
 use crate::policy::route::{Ask, Field, Side, Strategy};
 use crate::policy::view::{Figures, Fit};
+use crate::seen::Seen;
 use crate::target::Target;
 use crate::vitals::Vitals;
 use crate::wish::Wish;
@@ -22,6 +24,8 @@ pub(super) struct Wanted<'w> {
 pub(super) struct Members<'m> {
     alias: &'m Alias,
     known: &'m Known,
+    /// What our own limits leave of each, if the choice is by that.
+    rooms: Option<&'m [Arc<Room>]>,
     /// Of all, or of those that are left.
     sides: &'m [Side],
     left: Option<Left>,
@@ -49,6 +53,10 @@ impl<'m> Members<'m> {
         Members {
             alias,
             known,
+            rooms: match strategy {
+                Strategy::Headroom => rooms(plan, alias, known),
+                _ => None,
+            },
             sides,
             left: left(alias, sides, wanted),
         }
@@ -56,6 +64,10 @@ impl<'m> Members<'m> {
 
     pub(super) fn vitals(&self, index: usize) -> Option<&'m Arc<Vitals>> {
         self.known.vitals.get(index)
+    }
+
+    pub(super) fn room(&self, index: usize) -> Option<&'m Arc<Room>> {
+        self.rooms?.get(index)
     }
 
     /// A target that is well and of which this is true.
@@ -107,8 +119,12 @@ impl<'m> Members<'m> {
         self.left.as_ref().map_or(at, |left| left.indices[at])
     }
 
-    fn figures(&self, at: usize) -> &Vitals {
-        &self.known.vitals[self.index(at)]
+    fn figures(&self, at: usize) -> Seen<'m> {
+        let index = self.index(at);
+        Seen {
+            vitals: &self.known.vitals[index],
+            room: self.rooms.map(|rooms| &*rooms[index]),
+        }
     }
 }
 
@@ -155,6 +171,18 @@ fn known(plan: &Plan<'_>, alias: &Alias) -> Known {
         vitals: targets.map(vitals).collect(),
         ..Known::default()
     }
+}
+
+/// Found once for each configuration; where nothing is limited, there is nothing to find.
+fn rooms<'m>(plan: &Plan<'_>, alias: &Alias, known: &'m Known) -> Option<&'m [Arc<Room>]> {
+    let admission = plan.config.admission.as_deref()?;
+    let gates = plan.learnt.gates.as_deref()?;
+    let rooms = known.rooms.get_or_init(|| {
+        let names = alias.targets.iter().map(|target| &target.name);
+        let room = |name: &Target| gates.room(admission, name.provider(), name.text());
+        names.map(|name| Arc::new(room(name))).collect()
+    });
+    Some(rooms)
 }
 
 /// The same with prices of the catalog for those that say none.

@@ -100,6 +100,7 @@ pub(crate) fn left(requests: Option<Quota>, tokens: Option<Quota>, in_flight: u3
 
 impl View {
     /// A target nobody has asked yet.
+    #[cfg(test)]
     pub(crate) const NEW: View = View {
         in_flight: 0,
         ttft: None,
@@ -128,6 +129,36 @@ impl View {
             Gate::HalfOpen { busy } => !busy,
         };
         open && !self.locked && self.unavailable_until.is_none_or(|until| until <= now)
+    }
+}
+
+impl<F: Figures> Figures for &F {
+    fn fit(&self, now: Instant) -> Fit {
+        F::fit(self, now)
+    }
+
+    fn in_flight(&self) -> u32 {
+        F::in_flight(self)
+    }
+
+    fn ttft(&self, now: Instant) -> Option<f64> {
+        F::ttft(self, now)
+    }
+
+    fn tokens_per_s(&self) -> Option<f32> {
+        F::tokens_per_s(self)
+    }
+
+    fn failures(&self) -> u32 {
+        F::failures(self)
+    }
+
+    fn left(&self, now: Instant) -> f64 {
+        F::left(self, now)
+    }
+
+    fn view(&self, now: Instant) -> View {
+        F::view(self, now)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::policy::View;
 use crate::policy::pace::faded_s;
 use crate::policy::view::{Figures, Fit, left};
 
-impl Figures for &Vitals {
+impl Figures for Vitals {
     fn fit(&self, now: Instant) -> Fit {
         let seen = &self.seen;
         let load = |time: &AtomicU64| time.load(Ordering::Relaxed);
@@ -82,7 +82,7 @@ mod tests {
             assert_eq!(one.in_flight(), all.in_flight);
             assert_eq!(one.tokens_per_s(), all.tokens_per_s);
             assert_eq!(one.failures(), all.failures);
-            assert_eq!(Figures::left(&one, now), all.left(now));
+            assert_eq!(one.left(now), all.left(now));
             let (one, all) = (one.ttft(now), all.ttft(now));
             assert_eq!(one.is_some(), all.is_some());
             let apart = one.unwrap_or_default() - all.unwrap_or_default();
@@ -98,7 +98,9 @@ mod tests {
         let limited = Error::new(ErrorKind::RateLimited, "made up");
         let limited = limited.with_retry_after(Some(Duration::from_millis(500)));
         vitals.begin(at(1_000)).end(Some(&limited), None, at(1_001));
-        [1_001, 1_500, 1_501].map(|ms| agree(at(ms)));
+        [1_001, 1_500, 1_501]
+            .into_iter()
+            .for_each(|ms| agree(at(ms)));
         for _ in 0..5 {
             let down = Error::new(ErrorKind::Connect, "made up");
             vitals.begin(at(2_000)).end(Some(&down), None, at(2_001));
@@ -107,16 +109,20 @@ mod tests {
         let fits: Vec<Fit> = [2_001, 4_000, 20_000]
             .map(|ms| {
                 agree(at(ms));
-                (&*vitals).fit(at(ms))
+                vitals.fit(at(ms))
             })
             .to_vec();
         assert_eq!(fits, [Fit::Away, Fit::Away, Fit::Probe]);
         let probe = vitals.begin(at(20_000));
         agree(at(20_001));
-        assert_eq!((&*vitals).fit(at(20_001)), Fit::Away);
+        assert_eq!(vitals.fit(at(20_001)), Fit::Away);
         drop(probe);
         let refused = Error::new(ErrorKind::Auth, "made up");
-        vitals.begin(at(20_002)).end(Some(&refused), None, at(20_003));
-        [20_003, 80_002, 80_004].map(|ms| agree(at(ms)));
+        vitals
+            .begin(at(20_002))
+            .end(Some(&refused), None, at(20_003));
+        [20_003, 80_002, 80_004]
+            .into_iter()
+            .for_each(|ms| agree(at(ms)));
     }
 }
