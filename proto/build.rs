@@ -151,7 +151,7 @@ fn quirks_literal(quirks: &Quirks) -> String {
     format!(
         "Quirks {{ terminal_marker: TerminalMarker::{:?}, stream_usage: {:?}, max_tokens_name: {:?}, moderation_403: {:?},
          system_role: {:?}, tool_ids: {:?}, reasoning_field: {:?}, no_parallel_tools: {:?}, int8_vectors: {:?},
-         vocabulary: Vocabulary::{:?} }}",
+         vocabulary: Vocabulary::{:?}, prefill: {} }}",
         quirks.terminal_marker,
         quirks.stream_usage,
         quirks.max_tokens_name,
@@ -161,6 +161,10 @@ fn quirks_literal(quirks: &Quirks) -> String {
         quirks.reasoning_field,
         quirks.no_parallel_tools,
         quirks.int8_vectors,
-        quirks.vocabulary
+        quirks.vocabulary,
+        match quirks.prefill {
+            Some(how) => format!("Some(Prefill::{how:?})"),
+            None => "None".to_owned(),
+        }
     )
 }

@@ -19,6 +19,7 @@ use crate::error::{Error, Phase, Result, without};
 use crate::guard::Screen;
 use crate::outlet::Outlet;
 use crate::pace::Flowing;
+use crate::partial;
 use crate::plan::Candidate;
 use crate::report::Record;
 use crate::request::Request;
@@ -433,6 +434,7 @@ fn encode(job: &Job, candidate: &Candidate, record: &mut Record) -> Result<http:
     };
     let wire = candidate.wire;
     let (request, mut changed) = checked(job, candidate)?;
+    let request = partial::begun(request, candidate, record)?;
     let encoded = match &job.caller {
         None => operation::encode(wire, &request, &target)?,
         Some(caller) => caller.encode(&request, wire, &target)?,

@@ -9,7 +9,6 @@ use std::task::Poll;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use libllm_proto::decoder::Limits;
-use libllm_proto::response::Response;
 use libllm_proto::wire::Operation;
 
 use crate::admit::Pass;
@@ -31,6 +30,7 @@ use crate::keys;
 use crate::observe::Ended;
 use crate::options::Options;
 use crate::outlet::{self, Answer};
+use crate::partial;
 use crate::plan::Candidate;
 use crate::policy::retry;
 use crate::queue::EventType;
@@ -85,13 +85,13 @@ pub(crate) struct Job {
 
 impl Job {
     /// Whether it is asked again when it is cut. What left over HTTP cannot be made void.
-    fn restarts(&self) -> bool {
-        self.on_partial == OnPartial::Restart && self.caller.is_none()
+    fn asks_again(&self) -> bool {
+        self.on_partial != OnPartial::Error && self.caller.is_none()
     }
 
     pub(crate) fn keeps_text(&self) -> bool {
         let asked = self.asked.message || self.answer.is_some() || self.captures;
-        asked || guard::needs_text(&self.rules)
+        asked || guard::needs_text(&self.rules) || self.on_partial == OnPartial::Continue
     }
 
     // The same once more, for who is not content with the answer. What the host replaces it cannot be asked for twice.
@@ -202,6 +202,7 @@ pub(crate) fn run(job: Box<Job>, mut ticket: Ticket) -> impl Future<Output = ()>
         };
         let outcome = outcome.map_err(|error| record.interrupted(error));
         record.tell_flags();
+        record.add_up();
         let spent = record.response.usage().filter(|_| !record.cached);
         record.held.over(outcome.as_ref().err(), spent);
         let usage = record.response.usage();
@@ -335,7 +336,7 @@ async fn drive(
             Err(error) => return Box::pin(refused(job, error, ticket, record)).await,
         };
         // A stream may last for hours: what was asked is not kept for it, unless it may be asked again.
-        let kept = Some(job).filter(|job| job.restarts() && !live.is_led());
+        let kept = Some(job).filter(|job| job.asks_again() && !live.is_led());
         let begun = record.begun;
         let (provider, stall) = (&target.provider.id, target.timeouts.consumer_stall);
         let outcome = match live.is_led() {
@@ -351,7 +352,7 @@ async fn drive(
         let (Err(error), Some(kept)) = (&outcome, kept) else {
             return outcome;
         };
-        course.voids = true;
+        partial::again(&kept, &mut course, error, record)?;
         let next = follow(&kept, &mut course, error.clone(), ticket, record, deadline);
         Box::pin(next).await?;
         job = kept;
@@ -412,16 +413,16 @@ async fn admitted(
 }
 
 // Where a request stands among its candidates.
-struct Course {
-    current: usize,
+pub(crate) struct Course {
+    pub(crate) current: usize,
     /// Attempts made, and of those the ones at the current target.
     attempt: u32,
     here: u32,
-    /// A bit for each candidate that was asked.
-    tried: u64,
+    /// A bit for each candidate that was asked, or cannot be.
+    pub(crate) tried: u64,
     reason: Reason,
-    /// Something was delivered, and is void.
-    voids: bool,
+    /// Something was delivered: what is done about that.
+    pub(crate) cut: Option<Reason>,
 }
 
 impl Course {
@@ -433,13 +434,13 @@ impl Course {
             here: 0,
             tried: 1 << current,
             reason: Reason::First,
-            voids: false,
+            cut: None,
         }
     }
 
     /// Who is asked beside the current target, if anybody is.
     fn lineup(&self, job: &Job) -> Option<Lineup> {
-        if self.attempt > 1 || self.voids || job.candidates.len() < 2 {
+        if self.attempt > 1 || self.cut.is_some() || job.candidates.len() < 2 {
             return None;
         }
         let first = job.candidates.racers(self.current);
@@ -578,12 +579,9 @@ async fn follow(
 }
 
 impl Course {
-    /// Why another attempt is made: what is void stays so, whatever else happened since.
+    /// Why another attempt is made: what was cut stays so, whatever else happened since.
     fn because(&self, reason: Reason) -> Reason {
-        match self.voids {
-            true => Reason::Restart,
-            false => reason,
-        }
+        self.cut.unwrap_or(reason)
     }
 
     /// What came of several attempts beside each other.
@@ -603,8 +601,7 @@ impl Course {
 
 impl Record {
     pub(crate) fn begin(&mut self, candidate: &Candidate, keep_text: bool) {
-        self.response = Response::default();
-        self.response.keep_text(keep_text);
+        self.renew(keep_text);
         self.target = candidate.target.clone();
         self.price.clone_from(&candidate.price);
         self.wire = candidate.wire.name();

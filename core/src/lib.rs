@@ -53,6 +53,7 @@ mod observe;
 mod options;
 mod outlet;
 mod pace;
+mod partial;
 mod plan;
 mod policy;
 mod process;

@@ -376,9 +376,9 @@ mod tests {
                 "cache.key: expected 1 to 256 bytes, got 0",
             ),
             (
-                r#"{"on_partial":"continue"}"#,
+                r#"{"on_partial":"resume"}"#,
                 InvalidArgument,
-                "\"continue\" is not in this build",
+                "expected \"error\", \"restart\", \"continue\"",
             ),
             (
                 r#"{"timeout_ms":"1"}"#,

@@ -19,6 +19,7 @@ use crate::cost::Cost;
 use crate::error::{Error, ErrorKind, Phase, Retry, Status};
 use crate::guard::Flag;
 use crate::metrics::Pieces;
+use crate::partial::Continued;
 use crate::policy::cause::Cause;
 use crate::secret::Secret;
 use crate::target::Target;
@@ -67,6 +68,8 @@ pub(crate) struct Record {
     /// The provider refused, and the caller was told so by an answer.
     pub(crate) refused: Option<Error>,
     pub(crate) response: Response,
+    /// What was begun before is gone on with, and what that took.
+    pub(crate) continued: Option<Box<Continued>>,
     /// What is paid for the target, where that is not what the catalog says.
     pub(crate) price: Option<Price>,
     /// What it all cost; known at its end.
@@ -148,6 +151,7 @@ impl Record {
             incomplete: false,
             refused: None,
             response: Response::default(),
+            continued: None,
             price: None,
             cost: Cost::default(),
             turn: None,
@@ -213,17 +217,20 @@ pub(crate) enum Reason {
     Hedge,
     /// What was delivered was cut, and is void.
     Restart,
+    /// What was delivered was cut, and is gone on with.
+    Continue,
     Cache,
 }
 
 impl Reason {
     /// All of them, in their order.
-    pub(crate) const ALL: [Reason; 6] = [
+    pub(crate) const ALL: [Reason; 7] = [
         Reason::First,
         Reason::Retry,
         Reason::Fallback,
         Reason::Hedge,
         Reason::Restart,
+        Reason::Continue,
         Reason::Cache,
     ];
 
@@ -234,6 +241,7 @@ impl Reason {
             Reason::Fallback => "fallback",
             Reason::Hedge => "hedge",
             Reason::Restart => "restart",
+            Reason::Continue => "continue",
             Reason::Cache => "cache",
         }
     }

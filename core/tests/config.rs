@@ -99,14 +99,6 @@ fn an_unknown_key_is_told_with_its_place_and_the_nearest_one() {
     );
 }
 
-#[test]
-fn keys_of_later_builds_are_refused_by_name() {
-    check(
-        "[retry]\non_partial = \"continue\"",
-        &["retry.on_partial: \"continue\" is not in this build"],
-    );
-}
-
 // Run by tests/suites/features.sh.
 #[cfg(not(any(feature = "gemini", feature = "bedrock")))]
 #[test]

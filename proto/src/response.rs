@@ -176,6 +176,16 @@ impl Response {
         message.end();
     }
 
+    /// Forgets the usage, and says what it was: what comes next is of another request.
+    pub fn take_usage(&mut self) -> Option<Usage> {
+        self.usage.take().map(|usage| *usage)
+    }
+
+    /// Replaces the usage.
+    pub fn set_usage(&mut self, usage: Option<Usage>) {
+        self.usage = usage.map(Box::new);
+    }
+
     /// The answer as a `chat.completion` object. `created` is not in it: there is no clock here.
     pub fn chat_completion_json(&self, make_id: MakeId<'_>) -> String {
         let mut out = String::new();

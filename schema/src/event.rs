@@ -45,6 +45,12 @@ words! {
         Retry = "retry",
         /// Another target.
         Fallback = "fallback",
+        /// Another target beside one that is slow.
+        Hedge = "hedge",
+        /// What was delivered was cut, and is void.
+        Restart = "restart",
+        /// What was delivered was cut, and what comes now goes on with it.
+        Continue = "continue",
         /// Nobody is asked: the answer is from the cache, or another request's that is on its way.
         Cache = "cache",
     }

@@ -84,6 +84,8 @@ words! {
         Error = "error",
         /// What came is void, as a ROUTE event says, and the request is made again.
         Restart = "restart",
+        /// A model that can is given what came and goes on with it, as a ROUTE event says; else the request fails.
+        Continue = "continue",
     }
 }
 

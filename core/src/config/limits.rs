@@ -167,13 +167,16 @@ pub enum OnPartial {
     Error,
     /// It is void, and asked for again.
     Restart,
+    /// A model that can is given what came, and goes on with it.
+    Continue,
 }
 
 /// Reads `on_partial`, which options may hold too.
 pub(crate) fn on_partial(table: &Table<'_>) -> Result<Option<OnPartial>> {
-    let word = table.word("on_partial", &["error", "restart"], &["continue"])?;
+    let word = table.word("on_partial", &["error", "restart", "continue"], &[])?;
     Ok(word.map(|word| match word {
         "restart" => OnPartial::Restart,
+        "continue" => OnPartial::Continue,
         _ => OnPartial::Error,
     }))
 }

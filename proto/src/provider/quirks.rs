@@ -25,6 +25,8 @@ pub struct Quirks {
     pub int8_vectors: bool,
     /// Whose words the service has for members of requests.
     pub vocabulary: Vocabulary,
+    /// How the beginning of an answer is given to a model that is to go on with it, if that can be done.
+    pub prefill: Option<Prefill>,
 }
 
 /// Whose words a service has where its format is OpenAI's: it refuses OpenAI's own, or does not do what they ask for.
@@ -40,6 +42,17 @@ pub enum Vocabulary {
     Voyage,
     /// Perplexity's.
     Perplexity,
+}
+
+/// How a model is told to go on with what the last message begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prefill {
+    /// A last message of the assistant is gone on with.
+    Last,
+    /// It is if it says `"prefix": true` (Mistral; DeepSeek's beta endpoint).
+    Prefix,
+    /// It is if the request says `continue_final_message` and takes `add_generation_prompt` back (vLLM).
+    Final,
 }
 
 /// What proves that a streamed answer is whole.
@@ -68,6 +81,7 @@ impl Quirks {
         no_parallel_tools: false,
         int8_vectors: false,
         vocabulary: Vocabulary::Openai,
+        prefill: None,
     };
 
     /// These quirks with what a configuration says laid over them.
@@ -94,6 +108,7 @@ impl Quirks {
         set(&mut self.no_parallel_tools, patch.no_parallel_tools);
         set(&mut self.int8_vectors, patch.int8_vectors);
         set(&mut self.vocabulary, patch.vocabulary);
+        set(&mut self.prefill, patch.prefill.map(Said::value));
         self
     }
 }
@@ -125,6 +140,27 @@ pub struct QuirksPatch {
     no_parallel_tools: Option<bool>,
     int8_vectors: Option<bool>,
     vocabulary: Option<Vocabulary>,
+    prefill: Option<Said>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Said {
+    None,
+    Last,
+    Prefix,
+    Final,
+}
+
+impl Said {
+    fn value(self) -> Option<Prefill> {
+        match self {
+            Said::None => None,
+            Said::Last => Some(Prefill::Last),
+            Said::Prefix => Some(Prefill::Prefix),
+            Said::Final => Some(Prefill::Final),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
