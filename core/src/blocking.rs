@@ -166,7 +166,7 @@ fn default_client() -> Result<Client> {
 }
 
 /// A queue that is let go with its caller, also by a panic in a callback: its request is cancelled then.
-struct Released(Queue);
+pub(crate) struct Released(pub(crate) Queue);
 
 impl Drop for Released {
     fn drop(&mut self) {

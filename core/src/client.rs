@@ -30,6 +30,7 @@ use crate::options::Options;
 use crate::outlet::Answer;
 use crate::plan::{self, Learnt};
 use crate::policy::retry;
+use crate::probe;
 use crate::process::{self, Process};
 use crate::queue::Queue;
 use crate::reload::{self, Files, Seen};
@@ -211,6 +212,12 @@ impl Client {
         let inner = Arc::downgrade(&self.inner);
         let held = inner.clone();
         let wanted = move || held.strong_count() > 0 && loads.load(Ordering::Acquire) == mine;
+        if let Some(probe) = self.config().health.probe {
+            let (wanted, inner) = (wanted.clone(), inner.clone());
+            let inner = move || inner.upgrade().filter(|_| wanted());
+            let asking = probe::run(probe, move || inner().map(|inner| Client { inner }));
+            self.inner.engine.run(|| runtime::spawn_here(asking));
+        }
         let Some(Watch { text, files, every }) = watch else {
             return;
         };
@@ -393,7 +400,7 @@ impl Client {
         stream: bool,
         placed: impl Fn(Candidates) -> Candidates + Send + Sync + 'static,
     ) -> Option<Replan> {
-        if !config.hooks.before {
+        if !config.hooks.of(options).before {
             return None;
         }
         let (config, options) = (config.clone(), options.clone());
@@ -401,6 +408,11 @@ impl Client {
         Some(Box::new(move |request: &Request| {
             plan::candidates(&config, &learnt, request, &options, stream).map(&placed)
         }))
+    }
+
+    /// How every target does.
+    pub(crate) fn roll(&self) -> &Arc<Roll> {
+        &self.inner.learnt.roll
     }
 
     /// What the client was told, as it is now.
@@ -457,7 +469,7 @@ impl Client {
             scripts: self.inner.scripts.clone(),
             answer,
             caller,
-            hooks: config.hooks,
+            hooks: config.hooks.of(options),
             question,
             replan,
             rules: config.guardrails.clone(),

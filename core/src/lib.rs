@@ -56,6 +56,7 @@ mod pace;
 mod partial;
 mod plan;
 mod policy;
+mod probe;
 mod process;
 mod queue;
 mod reload;

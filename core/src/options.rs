@@ -74,6 +74,9 @@ pub struct Options {
     pub metadata: Vec<(String, String)>,
     /// The trace that it belongs to.
     pub trace: Option<Parent>,
+    /// The library asks on its own account, whether a target answers.
+    #[doc(hidden)]
+    pub probes: bool,
 }
 
 impl Options {

@@ -4,6 +4,7 @@ import threading
 import time
 
 from llm import CONFIG, Client, refused
+from redis import until
 from server import Server, turns
 from suite import house, test
 
@@ -168,3 +169,62 @@ def _():
     for said in {"failures": 0}, {"ratio": 1.5}, {"calls": 0}, {"window": 0}, {"open": -1}, {"successes": 0}, {"enabled": 1}:
         (key,) = said
         refused(lambda said=said: Client(breaker(**said)), CONFIG, f"health.breaker.{key}: expected")
+
+
+def probing(first, second=None, **said):
+    return pair(first, second, health={"breaker": {"failures": 1, "open": 0.2}, "probe": said} if said else
+                {"breaker": {"failures": 1, "open": 0.2}})
+
+
+def come(server, count):
+    until(lambda: len(server.requests) >= count)
+
+
+@test("health.probe.every", says="who was left alone is asked by the library itself, until it is well; no request of anybody's has to")
+def _():
+    client, servers = probing(turns(failing, failing, *[lambda exchange: exchange.say("ok")] * 20), every=0.3)
+    assert client.ask("a").succeeds("ok").targets == ["first/x", "second/y"]
+    # One that fails, and three that succeed.
+    come(servers[0], 5)
+    assert asked(servers)[1] == 1
+    sent = servers[0].requests[1].json
+    assert (sent["model"], sent["max_tokens"], sent["stream"]) == ("x", 16, True), sent
+    until(lambda: client.ask("a").succeeds("ok").targets == ["first/x"])
+    probes = asked(servers)[0]
+    time.sleep(1.0)
+    assert asked(servers)[0] == probes, "who is well is not asked"
+    client, servers = probing(turns(failing, lambda exchange: exchange.say("ok")))
+    client.ask("a").succeeds("ok")
+    time.sleep(1.0)
+    assert asked(servers) == [1, 1], "nobody is asked unless it is wished"
+
+
+@test("health.probe.all", says="who is well is asked, too, and found out before a request is")
+def _():
+    client, servers = probing(failing, every=0.3, all=True)
+    come(servers[1], 2)
+    assert asked(servers)[0] >= 1
+    assert client.ask("a").succeeds("ok").targets == ["second/y"], "the first is known to fail"
+
+
+@test("health.probe.timeout", says="one that hangs is given up")
+def _():
+    client, servers = probing(turns(failing, lambda exchange: exchange.wait()), every=0.6, timeout=0.3)
+    client.ask("a").succeeds("ok")
+    come(servers[0], 2)
+    servers[0].saw_it_go()
+
+
+@test("health.probe", says="neither asks the host, nor follows a rule, nor is anybody's; other values are refused")
+def _():
+    servers = [Server(turns(failing, lambda exchange: exchange.say("ok"))), Server()]
+    places = {name: house(server) for name, server in zip(("first", "second"), servers)}
+    models = {"a": {"targets": [{"model": "first/x"}, {"model": "second/y"}]}}
+    health = {"breaker": {"failures": 1, "open": 0.2}, "probe": {"every": 0.3}}
+    client = Client({"providers": places, "models": models, "health": health, "tenants": {"*": {"models": ["a"]}},
+                     "rules": [{"when": {"model": "first/*"}, "use": {"model": "second/y"}}]})
+    client.ask("a").succeeds("ok")
+    come(servers[0], 2)
+    for said in {"every": 0}, {"timeout": -1}, {"all": 1}:
+        (key,) = said
+        refused(lambda said=said: Client({"health": {"probe": said}}), CONFIG, f"health.probe.{key}: expected")

@@ -11,6 +11,34 @@ use crate::policy::{breaker, budget};
 pub struct Health {
     /// When a breaker opens and closes.
     pub(crate) breaker: breaker::Settings,
+    /// Whether targets are asked on the library's own account.
+    pub(crate) probe: Option<Probe>,
+}
+
+/// How targets are asked on the library's own account.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Probe {
+    pub(crate) every: Duration,
+    /// How long one may take.
+    pub(crate) timeout: Duration,
+    /// Those that are well, too.
+    pub(crate) all: bool,
+}
+
+impl Probe {
+    fn read(health: &Table<'_>) -> Result<Option<Probe>> {
+        let Some(table) = health.table("probe")? else {
+            return Ok(None);
+        };
+        table.check(&["every", "timeout", "all"], &[])?;
+        let (timeout, all) = (table.seconds("timeout")?, flag(&table, "all")?);
+        let probe = |every: Duration| Probe {
+            every,
+            timeout: timeout.unwrap_or(PROBE_TIMEOUT).min(every),
+            all: all.unwrap_or(false),
+        };
+        Ok(table.seconds("every")?.map(probe))
+    }
 }
 
 impl Health {
@@ -19,7 +47,8 @@ impl Health {
         let Some(table) = root.table("health")? else {
             return Ok(health);
         };
-        table.check(&["breaker"], &[])?;
+        table.check(&["breaker", "probe"], &[])?;
+        health.probe = Probe::read(&table)?;
         let Some(table) = table.table("breaker")? else {
             return Ok(health);
         };
@@ -119,3 +148,5 @@ const PERCENTILE: f64 = 95.0;
 const MIN_DELAY: Duration = Duration::from_millis(500);
 const MAX_EXTRA: f64 = 0.05;
 const COUNT_MAX: u64 = 1_000_000;
+// The few tokens of a probe come within seconds where anything does.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(10);

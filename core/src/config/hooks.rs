@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::scope::Table;
 use crate::error::Result;
+use crate::options::Options;
 
 /// Which questions a request asks its host, and how long it waits for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +31,14 @@ impl Default for Hooks {
 }
 
 impl Hooks {
+    /// Those of a request with these options: nobody is asked about what the library asks on its own account.
+    pub(crate) fn of(self, options: &Options) -> Hooks {
+        match options.probes {
+            true => Hooks::default(),
+            false => self,
+        }
+    }
+
     /// Whether anything is asked of every request.
     pub(crate) fn asks(&self) -> bool {
         self.before || self.attempt || self.after

@@ -69,6 +69,7 @@ pub(crate) use cache::wish;
 pub(crate) use document::Document;
 pub(crate) use guardrails::{Action, Guardrail};
 pub(crate) use headers::{header_value, request_header_name};
+pub(crate) use health::Probe;
 pub(crate) use limits::{max_attempts, on_partial, unsupported_word};
 pub(crate) use models::strategy;
 pub(crate) use models::{Known, MOCK, RACE, split_model};

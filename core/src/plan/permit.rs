@@ -8,7 +8,7 @@ use crate::wish;
 
 pub(super) fn check(plan: &Plan<'_>, model: &str) -> Result<()> {
     let (config, options) = (plan.config, plan.options);
-    if config.tenants.is_empty() {
+    if config.tenants.is_empty() || options.probes {
         return Ok(());
     }
     let tenant = tenant(options);
