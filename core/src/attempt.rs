@@ -28,6 +28,8 @@ use crate::source::{Patience, Read, Source, before, spare};
 use crate::ticket::Ticket;
 use crate::transport::{Exchanged, Route, Sent, Transport};
 
+mod hear;
+
 /// An answer that has begun: its first item is here, and nothing may be tried again.
 pub(crate) struct Live {
     source: Source,

@@ -15,10 +15,11 @@ use crate::admit::Pass;
 use crate::attempt::{Live, connect, discreet, open, pump};
 use crate::cached::{self, Found, Question};
 use crate::catalog::Catalog;
+use crate::chorus;
 use crate::clock::{self, Alarm};
 use crate::config::{Config, Guardrail, Hooks, OnPartial};
 use crate::contest::{self, Lineup, Score};
-use crate::cost::{Cost, Meter};
+use crate::cost::Meter;
 use crate::error::{Error, ErrorKind, Phase, Result, Status};
 use crate::estimate;
 use crate::explain;
@@ -205,11 +206,7 @@ pub(crate) fn run(job: Box<Job>, mut ticket: Ticket) -> impl Future<Output = ()>
         record.add_up();
         let spent = record.response.usage().filter(|_| !record.cached);
         record.held.over(outcome.as_ref().err(), spent);
-        let usage = record.response.usage();
-        record.cost = match record.cached {
-            true => Cost::nothing(),
-            false => meter.cost(usage, &record.target, record.price.as_ref()),
-        };
+        record.cost = record.costs(&meter);
         let ended = Ended::of(&record, outcome.as_ref().err(), ticket.hosted, clock::now());
         ended.count(ticket.process());
         let took = ended.at - ticket.started();
@@ -312,6 +309,9 @@ async fn drive(
     if estimate::is_due(&job) {
         return Box::pin(estimate::tell(&job, ticket, record)).await;
     }
+    if let Some(told) = Box::pin(chorus::run(&job, ticket, record, deadline)).await {
+        return told;
+    }
     let mut found = match job.question.take() {
         None => Ok(Found::Nothing),
         Some(question) => Box::pin(cached::look(question, &job, ticket, record)).await,
@@ -394,7 +394,7 @@ async fn warm(job: &Job, ticket: &mut Ticket, record: &mut Record) -> Result<()>
 }
 
 // Waits for room. Who has none is passed by, if another has: then it says who.
-async fn admitted(
+pub(crate) async fn admitted(
     job: &Job,
     current: usize,
     record: &mut Record,

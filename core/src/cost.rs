@@ -41,6 +41,18 @@ impl Source {
 }
 
 impl Cost {
+    /// Of both; nobody knows if nobody knows of one.
+    pub(crate) fn and(self, other: Cost) -> Cost {
+        let both = self.microusd.zip(other.microusd);
+        match both {
+            Some((one, other)) => Cost {
+                microusd: Some(one + other),
+                source: self.source,
+            },
+            None => Cost::default(),
+        }
+    }
+
     /// Of an answer that another request has paid for.
     pub(crate) fn nothing() -> Cost {
         Cost {

@@ -28,6 +28,7 @@ mod call;
 mod catalog;
 mod chat;
 mod check;
+mod chorus;
 mod client;
 mod clock;
 pub mod config;

@@ -113,7 +113,7 @@ impl Record {
 }
 
 /// What both took, where each is known as far as either is.
-fn sum(one: Option<Usage>, other: Option<Usage>) -> Option<Usage> {
+pub(crate) fn sum(one: Option<Usage>, other: Option<Usage>) -> Option<Usage> {
     let (one, other) = match (one, other) {
         (Some(one), Some(other)) => (one, other),
         (one, other) => return one.or(other),

@@ -14,6 +14,7 @@ use libllm_proto::wire::Dropped;
 use serde::Deserialize;
 
 use crate::admit::Held;
+use crate::chorus::Voices;
 use crate::config::{Price, Provider};
 use crate::cost::Cost;
 use crate::error::{Error, ErrorKind, Phase, Retry, Status};
@@ -70,6 +71,8 @@ pub(crate) struct Record {
     pub(crate) response: Response,
     /// What was begun before is gone on with, and what that took.
     pub(crate) continued: Option<Box<Continued>>,
+    /// Whose answers there are, if several's.
+    pub(crate) voices: Option<Box<Voices>>,
     /// What is paid for the target, where that is not what the catalog says.
     pub(crate) price: Option<Price>,
     /// What it all cost; known at its end.
@@ -152,6 +155,7 @@ impl Record {
             refused: None,
             response: Response::default(),
             continued: None,
+            voices: None,
             price: None,
             cost: Cost::default(),
             turn: None,
@@ -325,6 +329,9 @@ fn done_with(
             done.list("choices", choices, |object, choice| {
                 object.count("index", Some(choice.index.into()));
                 finish(Some(choice), object);
+                if let Some(target) = record.voice(choice.index) {
+                    object.text("target", target.text());
+                }
             });
         }
         if let Some(result) = response.result() {

@@ -10,7 +10,7 @@ use std::time::Instant;
 use libllm_proto::error::{Error, Retry};
 
 use crate::clock;
-use crate::config::{Hedge, RACE, Score};
+use crate::config::{Hedge, Race, Score};
 use crate::media;
 use crate::plan::Candidate;
 use crate::policy::affinity::Pins;
@@ -37,8 +37,8 @@ pub(crate) struct Candidates {
     pub(crate) request: Option<Box<Request>>,
     /// When a second one is asked because the first is slow.
     pub(crate) hedge: Option<Hedge>,
-    /// How many are asked at once, where the strategy is a race.
-    pub(crate) race: usize,
+    /// How many are asked at once and who is heard, where the strategy is a race.
+    pub(crate) race: Race,
 }
 
 /// Who is asked after a failure.
@@ -114,7 +114,7 @@ impl Candidates {
             notes: Notes::default(),
             request: None,
             hedge: None,
-            race: RACE,
+            race: Race::default(),
         }
     }
 
@@ -234,7 +234,7 @@ impl Candidates {
         let mut racers = vec![current];
         let mut tried = 1 << current;
         if group.is_some_and(|group| group.strategy == Strategy::Race) {
-            while racers.len() < self.race
+            while racers.len() < self.race.targets
                 && let Some(other) = self.beside(current, tried)
             {
                 tried |= 1 << other;

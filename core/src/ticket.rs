@@ -68,6 +68,23 @@ impl Ticket {
         })
     }
 
+    /// The same call's, for one of several answers that are heard beside each other: it says nothing, and owes no last word.
+    pub(crate) fn aside(&self) -> Ticket {
+        Ticket {
+            queue: self.queue.clone(),
+            lane: Lane {
+                live: self.lane.live.clone(),
+                process: self.lane.process,
+                last: None,
+                ..self.lane
+            },
+            opened: None,
+            account: None,
+            hosted: Duration::ZERO,
+            finished: true,
+        }
+    }
+
     /// The request's number.
     pub(crate) fn id(&self) -> u64 {
         self.lane.live.id

@@ -193,6 +193,10 @@ pub struct ChoiceEnd {
     pub finish_reason: Option<FinishReason>,
     /// The provider's own word for it.
     pub finish_reason_raw: Option<String>,
+    /// Whose answer it is; only where several targets were asked for theirs.
+    #[cfg_attr(feature = "schemars", schemars(extend("x-absent" = true)))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
 }
 
 /// What the model said, as a message to append to `messages`.

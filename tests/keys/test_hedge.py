@@ -179,6 +179,61 @@ def _():
     assert sorted(answer.targets[:2]) == ["p0/m", "p1/m"] and answer.targets[2] == "p2/m", answer.targets
 
 
+def told(text, cost):
+    """A whole answer that says what it took."""
+    usage = {"prompt_tokens": 3, "completion_tokens": cost, "total_tokens": 3 + cost}
+    message = {"role": "assistant", "content": text}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    return lambda exchange: exchange.whole(200, {"id": text, "model": "m", "choices": [choice], "usage": usage})
+
+
+@test("models.A.race_return", says="all: every answer is a choice of its own, with whose it is; usage and cost are of all")
+def _():
+    price = {"price": {"input": 1, "output": 1}}
+    servers = [Server(told(text, tokens)) for text, tokens in (("one", 2), ("two", 4), ("three", 8))]
+    places = {f"p{number}": house(server) for number, server in enumerate(servers)}
+    models = {"a": {"targets": [{"model": f"{name}/m", **price} for name in places], "strategy": "race", "race": 3, "race_return": "all"}}
+    client = Client({"providers": places, "models": models})
+    answer = client.ask("a", body={"stream": False}).succeeds()
+    texts = {event.choice: event.data.decode() for event in answer.of("TEXT")}
+    assert texts == {0: "one", 1: "two", 2: "three"}, texts
+    assert sorted(route["attempt"] for route in routes(answer)) == [1, 2, 3]
+    ends = [(end["index"], end["target"], end["finish_reason"]) for end in answer.last["choices"]]
+    assert ends == [(0, "p0/m", "stop"), (1, "p1/m", "stop"), (2, "p2/m", "stop")], ends
+    usage = answer.last["usage"]
+    assert (usage["prompt_tokens"], usage["completion_tokens"], usage["total_tokens"]) == (9, 14, 23), usage
+    assert answer.last["cost"]["microusd"] == 23, answer.last["cost"]
+    assert [attempt["status"] for attempt in answer.last["attempts"]] == ["LLM_OK"] * 3
+    whole = client.complete("a", body={"stream": False})
+    assert [choice["message"]["content"] for choice in whole["choices"]] == ["one", "two", "three"], whole
+    assert [len(server.requests) for server in servers] == [2, 2, 2]
+
+
+@test("models.A.race_return", says="all: one that fails leaves its number out, and the call fails when all do")
+def _():
+    client, servers = racing(lambda exchange: exchange.fail(500), say("kept"), race_return="all")
+    answer = client.ask("a").succeeds("kept")
+    assert {event.choice for event in answer.of("TEXT")} == {1}
+    trail = {attempt["provider"]: attempt["status"] for attempt in answer.last["attempts"]}
+    assert trail == {"p0": "LLM_ERR_OVERLOADED", "p1": "LLM_OK"}, trail
+    client, servers = racing(*[lambda exchange: exchange.fail(500)] * 2, race_return="all")
+    failed = client.ask("a").fails("server_error")
+    assert len(failed.last["attempts"]) == 2 and not failed.of("TEXT"), failed.last
+    # What hangs is bounded by its own time, and takes nothing from the others.
+    client, servers = racing(lambda exchange: exchange.wait(), say("kept"), race_return="all")
+    assert client.ask("a", json={"first_token_timeout_ms": 300}).succeeds("kept").last["attempts"][1]["kind"] == "timeout"
+
+
+@test("models.A.race_return", says="first, and saying nothing, is the first alone; another word is refused")
+def _():
+    for said in {}, {"race_return": "first"}:
+        client, servers = racing(lambda exchange: exchange.wait(), say("won"), **said)
+        client.ask("a").succeeds("won")
+        servers[0].saw_it_go()
+    models = {"a": {"targets": [{"model": "mock/echo"}], "race_return": "both"}}
+    refused(lambda: Client({"models": models}), CONFIG, "models.a.race_return", 'expected "first", "all"')
+
+
 @test("models.A.race", says="is 2 to 8")
 def _():
     for said in 1, 9, "2":

@@ -47,6 +47,8 @@ struct Holding {
     key: Option<usize>,
     /// How its cost is known.
     bill: Option<Bill>,
+    /// What several answers cost together.
+    spent: Option<u64>,
 }
 
 struct Bill {
@@ -257,6 +259,13 @@ impl Held {
         }
     }
 
+    /// What the call's answers cost together, where there are several.
+    pub(crate) fn costs(&mut self, microusd: Option<u64>) {
+        if let Some(holding) = &mut self.0 {
+            holding.spent = microusd;
+        }
+    }
+
     /// The key that the attempt is made with, if it matters here.
     pub(crate) fn key(&self) -> Option<usize> {
         self.0.as_ref()?.key
@@ -295,7 +304,7 @@ impl Holding {
         match (usage, error) {
             (Some(usage), _) => Used {
                 tokens: total(usage),
-                microusd: self.bill.as_ref().and_then(|bill| bill.microusd(usage)),
+                microusd: self.spent.or_else(|| self.bill.as_ref()?.microusd(usage)),
                 sign: Sign::Nothing,
             },
             // Who refuses bills nothing.

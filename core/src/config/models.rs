@@ -8,7 +8,7 @@ use libllm_proto::provider::closest;
 use super::rules;
 use super::scope::{Item, Table, shown};
 use super::target::{self, Target};
-use super::{Config, Hedge};
+use super::{Config, Hedge, Race};
 use crate::admit::Room;
 use crate::error::Result;
 use crate::policy::route::{Side, Strategy};
@@ -31,8 +31,8 @@ pub struct Alias {
     pub fallbacks: Fallbacks,
     /// When a second target is asked because the first is slow.
     pub hedge: Option<Hedge>,
-    /// How many are asked at once, for [`Strategy::Race`].
-    pub race: usize,
+    /// How many are asked at once and who of them is heard, for [`Strategy::Race`].
+    pub race: Race,
     /// What is looked up when it is asked for the first time.
     pub(crate) known: OnceLock<Known>,
 }
@@ -243,9 +243,7 @@ impl<'d> Reader<'_, 'd> {
             split,
             fallbacks: self.fallbacks(&table)?,
             hedge: Hedge::read(&table)?,
-            race: table
-                .integer("race", 2..=RACE_MAX)?
-                .map_or(RACE, |racers| racers as usize),
+            race: Race::read(&table)?,
             known: OnceLock::new(),
         })
     }
@@ -346,9 +344,7 @@ const KEYS: &[&str] = &[
     "limits",
     "hedge",
     "race",
+    "race_return",
 ];
-/// Asked at once in a race: more are paid for, and the second is most of the gain.
-pub(crate) const RACE: usize = 2;
-const RACE_MAX: u64 = 8;
 // A usual answer costs some hundred microdollars and begins within some hundred milliseconds: so they weigh about the same.
 const COST_WEIGHT: f64 = 1.0;

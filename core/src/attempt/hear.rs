@@ -1,0 +1,55 @@
+//! An answer that is heard to its end before any of it is handed over.
+
+use libllm_proto::event::Batch;
+
+use super::Live;
+use crate::error::{Phase, Result};
+use crate::report::Record;
+use crate::source::spare;
+use crate::ticket::Ticket;
+
+impl Live {
+    /// All that comes, as it may leave.
+    pub(crate) async fn hear(
+        &mut self,
+        ticket: &Ticket,
+        record: &mut Record,
+    ) -> Result<Vec<Batch>> {
+        let mut heard = Vec::new();
+        loop {
+            if let Some(screen) = &mut self.screen {
+                screen.pass(&mut self.batch, self.ended.is_some(), record)?;
+            }
+            record.response.absorb(&self.batch);
+            heard.push(std::mem::take(&mut self.batch));
+            if let Some(ended) = self.ended.take() {
+                let ending = ended.map_err(|error| error.with_phase(Phase::Stream))?;
+                record.incomplete = ending.incomplete;
+                record.response.finish(!ending.incomplete);
+                if let Some(screen) = &mut self.screen {
+                    screen.check(record)?;
+                }
+                record.last_bytes = Some(self.at);
+                return Ok(heard);
+            }
+            let read = loop {
+                let read = self.source.read(ticket.live()).await;
+                if let Some(read) = read.map_err(|error| error.with_phase(Phase::Stream))? {
+                    break read;
+                }
+            };
+            let Live {
+                source,
+                decoder,
+                batch,
+                ..
+            } = self;
+            *batch = spare::take(ticket.joins());
+            self.ended = source.decode(read, decoder, batch).await.transpose();
+            self.at = self.source.last_bytes;
+            if self.batch.has_item() {
+                record.piece(self.at);
+            }
+        }
+    }
+}
