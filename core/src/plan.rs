@@ -4,7 +4,7 @@ mod groups;
 mod members;
 mod permit;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::header::{HeaderName, HeaderValue};
@@ -276,8 +276,20 @@ impl Named<'_> {
     }
 }
 
-/// A script speaks any wire; the first that is in this build and knows the operation reads it.
+/// A script speaks any wire; the first that is in this build and knows the operation reads it. Made once, as those of a configuration are.
 fn mock_provider(operation: Operation) -> Result<Arc<Provider>> {
+    static CHAT: OnceLock<Arc<Provider>> = OnceLock::new();
+    if let (Operation::Chat, Some(made)) = (operation, CHAT.get()) {
+        return Ok(made.clone());
+    }
+    let made = made_mock(operation)?;
+    Ok(match operation {
+        Operation::Chat => CHAT.get_or_init(|| made).clone(),
+        _ => made,
+    })
+}
+
+fn made_mock(operation: Operation) -> Result<Arc<Provider>> {
     let mut wires = wire::KNOWN.iter().filter_map(|name| wire::find(name));
     let wire = wires
         .find(|wire| operation::knows(*wire, operation))
