@@ -153,6 +153,12 @@ inline constexpr std::string_view first = "first";
 inline constexpr std::string_view retry = "retry";
 /// Another target.
 inline constexpr std::string_view fallback = "fallback";
+/// Another target beside one that is slow.
+inline constexpr std::string_view hedge = "hedge";
+/// What was delivered was cut, and is void.
+inline constexpr std::string_view restart = "restart";
+/// What was delivered was cut, and what comes now goes on with it.
+inline constexpr std::string_view continue = "continue";
 /// Nobody is asked: the answer is from the cache, or another request's that is on its way.
 inline constexpr std::string_view cache = "cache";
 } // namespace words::route_reason
@@ -228,6 +234,8 @@ struct ChoiceEnd {
     std::optional<std::string> finish_reason;
     /// The provider's own word for it.
     std::optional<std::string> finish_reason_raw;
+    /// Whose answer it is; only where several targets were asked for theirs.
+    std::optional<std::string> target;
 
     /// Reads JSON.
     static ChoiceEnd parse(std::string_view text)
@@ -236,6 +244,7 @@ struct ChoiceEnd {
         detail::read(json::member(text, "index"), made.index);
         detail::read(json::member(text, "finish_reason"), made.finish_reason);
         detail::read(json::member(text, "finish_reason_raw"), made.finish_reason_raw);
+        detail::read(json::member(text, "target"), made.target);
         return made;
     }
 };

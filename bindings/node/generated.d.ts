@@ -119,6 +119,8 @@ export interface ChoiceEnd {
   finish_reason: FinishReason | null;
   /** The provider's own word for it. */
   finish_reason_raw: string | null;
+  /** Whose answer it is; only where several targets were asked for theirs. */
+  target?: string | null;
 }
 
 /** One of n answers. */
@@ -345,7 +347,7 @@ export interface MessageParam {
 }
 
 /** What happens to an answer that is cut after its first item. */
-export type OnPartial = Open<'error' | 'restart'>;
+export type OnPartial = Open<'error' | 'restart' | 'continue'>;
 
 /** Wishes for one request. What is not said is left to the target, the provider and the client. */
 export interface Options {
@@ -445,7 +447,7 @@ export interface Route {
 }
 
 /** Why a target is asked. */
-export type RouteReason = Open<'first' | 'retry' | 'fallback' | 'cache'>;
+export type RouteReason = Open<'first' | 'retry' | 'fallback' | 'hedge' | 'restart' | 'continue' | 'cache'>;
 
 /** Who says a number. */
 export type Source = Open<'reported' | 'provider' | 'catalog' | 'cache' | 'unknown'>;

@@ -309,8 +309,8 @@ async fn drive(
     if estimate::is_due(&job) {
         return Box::pin(estimate::tell(&job, ticket, record)).await;
     }
-    if let Some(told) = Box::pin(chorus::run(&job, ticket, record, deadline)).await {
-        return told;
+    if chorus::is_due(&job) {
+        return Box::pin(chorus::run(&job, ticket, record, deadline)).await;
     }
     let mut found = match job.question.take() {
         None => Ok(Found::Nothing),

@@ -46,34 +46,21 @@ struct Sung {
 
 /// Whether all answers are wanted. To who speaks HTTP one answer is given, and who asks about each attempt is asked about one at a
 /// time.
-fn is_due(job: &Job) -> bool {
+pub(crate) fn is_due(job: &Job) -> bool {
     let chats = matches!(job.asked.operation, Operation::Chat | Operation::Responses);
     let single = job.caller.is_some() || job.hooks.attempt || guard::repair(&job.rules).is_some();
     job.candidates.race.all && chats && !single
 }
 
-/// Asks all of a race and tells every answer; `None` if that is not what is wanted.
+/// Asks all of a race and tells every answer.
 pub(crate) async fn run(
     job: &Job,
     ticket: &mut Ticket,
     record: &mut Record,
     deadline: Option<Instant>,
-) -> Option<Result<()>> {
-    let first = job.candidates.start();
-    if !is_due(job) || job.candidates.racers(first).len() < 2 {
-        return None;
-    }
-    job.funds.request(clock::now());
-    Some(sing(job, first, ticket, record, deadline).await)
-}
-
-async fn sing(
-    job: &Job,
-    first: usize,
-    ticket: &mut Ticket,
-    record: &mut Record,
-    deadline: Option<Instant>,
 ) -> Result<()> {
+    job.funds.request(clock::now());
+    let first = job.candidates.start();
     let other = admitted(job, first, record, deadline).await?;
     let racers = job.candidates.racers(other.unwrap_or(first));
     let mut held = Some(record.held.split());

@@ -135,6 +135,8 @@ type ChoiceEnd struct {
 	FinishReason FinishReason `json:"finish_reason,omitempty"`
 	// The provider's own word for it.
 	FinishReasonRaw *string `json:"finish_reason_raw,omitempty"`
+	// Whose answer it is; only where several targets were asked for theirs.
+	Target *string `json:"target,omitempty"`
 }
 
 // Completed: One of n answers.
@@ -513,6 +515,8 @@ const (
 	OnPartialError OnPartial = "error"
 	// What came is void, as a ROUTE event says, and the request is made again.
 	OnPartialRestart OnPartial = "restart"
+	// A model that can is given what came and goes on with it, as a ROUTE event says; else the request fails.
+	OnPartialContinue OnPartial = "continue"
 )
 
 // Options: Wishes for one request. What is not said is left to the target, the provider and the client.
@@ -673,6 +677,12 @@ const (
 	RouteReasonRetry RouteReason = "retry"
 	// Another target.
 	RouteReasonFallback RouteReason = "fallback"
+	// Another target beside one that is slow.
+	RouteReasonHedge RouteReason = "hedge"
+	// What was delivered was cut, and is void.
+	RouteReasonRestart RouteReason = "restart"
+	// What was delivered was cut, and what comes now goes on with it.
+	RouteReasonContinue RouteReason = "continue"
 	// Nobody is asked: the answer is from the cache, or another request's that is on its way.
 	RouteReasonCache RouteReason = "cache"
 )

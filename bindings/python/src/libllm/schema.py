@@ -28,7 +28,7 @@ PartKind: TypeAlias = (
 Phase: TypeAlias = Literal["local", "connect", "send", "first_item", "stream", "consumer"] | str
 
 #: Why a target is asked.
-RouteReason: TypeAlias = Literal["first", "retry", "fallback", "cache"] | str
+RouteReason: TypeAlias = Literal["first", "retry", "fallback", "hedge", "restart", "continue", "cache"] | str
 
 #: Who says a number.
 Source: TypeAlias = Literal["reported", "provider", "catalog", "cache", "unknown"] | str
@@ -90,6 +90,8 @@ class ChoiceEndDict(TypedDict, total=False):
     finish_reason: FinishReason | None
     #: The provider's own word for it.
     finish_reason_raw: str | None
+    #: Whose answer it is; only where several targets were asked for theirs.
+    target: str | None
 
 
 class CompletedDict(TypedDict, total=False):
@@ -439,6 +441,8 @@ class ChoiceEnd:
     finish_reason: FinishReason | None = None
     #: The provider's own word for it.
     finish_reason_raw: str | None = None
+    #: Whose answer it is; only where several targets were asked for theirs.
+    target: str | None = None
 
     @classmethod
     def from_dict(cls, told: Mapping[str, Any]) -> ChoiceEnd:
@@ -447,6 +451,7 @@ class ChoiceEnd:
             index=told.get("index") or 0,
             finish_reason=told.get("finish_reason"),
             finish_reason_raw=told.get("finish_reason_raw"),
+            target=told.get("target"),
         )
 
 
