@@ -234,6 +234,7 @@ class Queue:
 class Event:
     def __init__(self, event):
         self.request, self.type, self.attempt, self.status = event.request, event.type, event.attempt, event.status
+        self.choice = event.choice
         self.data = ctypes.string_at(event.data, event.len)
 
     def __repr__(self):
