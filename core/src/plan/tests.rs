@@ -323,7 +323,7 @@ fn what_the_wire_of_a_target_cannot_say_is_refused_for_others_to_try() {
             extra_body: None,
         },
     );
-    let error = error.err().expect("Chat Completions count no tokens");
+    let error = error.expect_err("Chat Completions count no tokens");
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert_eq!(error.retry(), Retry::Elsewhere);
     // What no wire at all can say is refused before anybody is chosen.
