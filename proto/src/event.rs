@@ -150,6 +150,7 @@ pub struct Usage {
     pub raw: Option<Arc<str>>,
 }
 
+#[cfg(any(feature = "openai", feature = "responses"))]
 impl Usage {
     /// US dollars as a provider says them, in millionths; unknown if they are no cost: less than nothing, or no number.
     pub(crate) fn microusd(dollars: f64) -> Option<u64> {
@@ -159,6 +160,7 @@ impl Usage {
 }
 
 // More than a JSON number can say to the last digit is no cost either.
+#[cfg(any(feature = "openai", feature = "responses"))]
 const COST_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// The events of one read, copied once out of the network's buffer. Reuse it: [`Batch::clear`] keeps its memory.
