@@ -158,7 +158,7 @@ inline constexpr std::string_view hedge = "hedge";
 /// What was delivered was cut, and is void.
 inline constexpr std::string_view restart = "restart";
 /// What was delivered was cut, and what comes now goes on with it.
-inline constexpr std::string_view continue = "continue";
+inline constexpr std::string_view continue_ = "continue";
 /// Nobody is asked: the answer is from the cache, or another request's that is on its way.
 inline constexpr std::string_view cache = "cache";
 } // namespace words::route_reason

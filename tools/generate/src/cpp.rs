@@ -128,8 +128,14 @@ fn snake(name: &str) -> String {
 // Names that C++ keeps for itself.
 fn safe(name: &str) -> String {
     match name {
-        "local" | "type" | "first" | "second" => name.to_owned(),
-        "default" | "export" | "register" => format!("{name}_"),
+        "auto" | "break" | "case" | "catch" | "class" | "const" | "continue" | "default"
+        | "delete" | "do" | "else" | "enum" | "explicit" | "export" | "extern" | "false"
+        | "for" | "friend" | "goto" | "if" | "inline" | "namespace" | "new" | "not"
+        | "operator" | "or" | "private" | "protected" | "public" | "register" | "return"
+        | "static" | "struct" | "switch" | "template" | "this" | "throw" | "true" | "try"
+        | "typename" | "union" | "using" | "virtual" | "void" | "volatile" | "while" | "xor" => {
+            format!("{name}_")
+        }
         _ => name.to_owned(),
     }
 }
