@@ -11,6 +11,7 @@ use crate::attempt::{Live, discreet, open};
 use crate::call::Job;
 use crate::clock::{self, Alarm};
 use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::guard;
 use crate::plan::Candidate;
 use crate::report::{Reason, Record};
 use crate::ticket::Ticket;
@@ -150,6 +151,8 @@ impl<'j> Field<'j> {
         let candidate = &job.candidates[target];
         let mut record = Box::new(Record::new(ticket.started()));
         record.reason = reason(hedge);
+        // What is screened may not pass as it came, whoever of them says it.
+        record.screened = guard::screens(&job.rules);
         let span = trace::span_id();
         self.last += 1;
         let run = Box::pin(async move {

@@ -399,7 +399,7 @@ fn looks(rule: &Guardrail) -> bool {
 }
 
 // Whether some rule looks at answers.
-fn screens(rules: &[Guardrail]) -> bool {
+pub(crate) fn screens(rules: &[Guardrail]) -> bool {
     rules.iter().any(|rule| rule.on_answer && looks(rule))
 }
 

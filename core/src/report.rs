@@ -177,6 +177,10 @@ impl Record {
         self.counted = call.counted;
         self.streams = call.streams;
         self.queued = call.queued;
+        self.screened |= call.screened;
+        let mut flags = std::mem::take(&mut call.flags);
+        flags.append(&mut self.flags);
+        self.flags = flags;
         self.sent = call.sent.or(self.sent);
         self.held.inherit(&mut call.held);
     }

@@ -4,7 +4,7 @@ import json
 
 from llm import CONFIG, EVENT, Client, Queue, refused, submit_http
 from server import Server, turns
-from suite import config, test
+from suite import config, house, test
 
 CARD, MAIL, KEY = "4111 1111 1111 1111", "jo.doe@mail.example.com", "sk-proj-" + "a1b2" * 8
 
@@ -159,6 +159,22 @@ def _():
     said = json.loads(b"".join(event.data for event in done.of("HTTP_BODY")))
     assert said["content"][0]["text"] == "to [EMAIL]" and server.only.json["system"] == "I am [EMAIL]"
     assert EVENT["HTTP_HEAD"] in [event.type for event in done.events]
+
+
+@test("guardrails[].action", says="redact masks what any of a race answers, though its own bytes would do for the caller")
+def _():
+    message = {"role": "assistant", "content": f"to {MAIL}"}
+    answer = {"id": "c", "object": "chat.completion", "model": "m", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+    servers = [Server(lambda exchange: exchange.whole(200, answer)) for _ in range(2)]
+    places = {f"p{number}": house(server) for number, server in enumerate(servers)}
+    models = {"a": {"targets": [{"model": f"{name}/m"} for name in places], "strategy": "race"}}
+    rule = {"name": "g", "pii": ["email"], "action": "redact"}
+    client, queue = Client({"providers": places, "models": models, "guardrails": [rule]}), Queue()
+    submit_http(client, queue, "POST", "/v1/chat/completions", {"model": "a", **asks(f"I am {MAIL}")})
+    done = queue.answer().succeeds()
+    said = json.loads(b"".join(event.data for event in done.of("HTTP_BODY")))
+    assert said["choices"][0]["message"]["content"] == "to [EMAIL]", said
+    assert [flag[2][-8:] for flag in flags(done)] == [" request", "e answer"], flags(done)
 
 
 @test("guardrails[].name", says="rules that are none are refused where they stand")
