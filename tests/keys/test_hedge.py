@@ -2,8 +2,9 @@
 
 import json
 import threading
+import time
 
-from llm import CONFIG, Client, refused
+from llm import CONFIG, Client, Queue, chat, library, refused
 from server import Server
 from suite import house, test
 
@@ -185,6 +186,34 @@ def told(text, cost):
     message = {"role": "assistant", "content": text}
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
     return lambda exchange: exchange.whole(200, {"id": text, "model": "m", "choices": [choice], "usage": usage})
+
+
+@test("models.A.race_return", says="all: a pause holds all of them, and nobody else; what is paused can be cancelled")
+def _():
+    go, heard = threading.Event(), threading.Semaphore(0)
+
+    def later(exchange):
+        exchange.head()
+        exchange.delta("early, ")
+        heard.release()
+        go.wait(10)
+        exchange.delta("late")
+        exchange.finish()
+        exchange.end()
+
+    client, _ = racing(later, later, race_return="all")
+    queue = Queue()
+    number = client.submit(queue, chat("a", {}))
+    for _ in range(2):
+        assert heard.acquire(timeout=10)
+    # Nothing tells that it has arrived as well.
+    time.sleep(0.2)
+    assert library().llm_pause(number, 1) == 0
+    go.set()
+    other, _ = racing(say("here"), say("here"))
+    other.ask("a").succeeds("here")
+    library().llm_cancel(number)
+    queue.answer().fails("canceled")
 
 
 @test("models.A.race_return", says="all: every answer is a choice of its own, with whose it is; usage and cost are of all")

@@ -1,5 +1,7 @@
 //! An answer that is heard to its end before any of it is handed over.
 
+use std::time::Duration;
+
 use libllm_proto::event::Batch;
 
 use super::Live;
@@ -9,9 +11,10 @@ use crate::source::spare;
 use crate::ticket::Ticket;
 
 impl Live {
-    /// All that comes, as it may leave.
+    /// All that comes, as it may leave. A pause is a pause for all that are heard, at most `stall`.
     pub(crate) async fn hear(
         &mut self,
+        stall: Duration,
         ticket: &Ticket,
         record: &mut Record,
     ) -> Result<Vec<Batch>> {
@@ -33,6 +36,11 @@ impl Live {
                 return Ok(heard);
             }
             let read = loop {
+                if ticket.live().is_paused() {
+                    let waiting = std::pin::pin!(ticket.wait_while_paused(stall));
+                    self.source.meanwhile(waiting).await?;
+                    self.source.touch();
+                }
                 let read = self.source.read(ticket.live()).await;
                 if let Some(read) = read.map_err(|error| error.with_phase(Phase::Stream))? {
                     break read;
