@@ -303,6 +303,9 @@ async fn drive(
         Box::pin(hooks::before(&mut job, ticket, deadline)).await?;
     }
     guard::request(&mut job, record)?;
+    if let Some(account) = &mut ticket.account {
+        account.capture(&job.request);
+    }
     if job.asked.explains {
         return Box::pin(explain::tell(&job, ticket, record)).await;
     }
@@ -396,7 +399,7 @@ async fn warm(job: &Job, ticket: &mut Ticket, record: &mut Record) -> Result<()>
 // Waits for room. Who has none is passed by, if another has: then it says who.
 pub(crate) async fn admitted(
     job: &Job,
-    current: usize,
+    (current, tried): (usize, u64),
     record: &mut Record,
     deadline: Option<Instant>,
 ) -> Result<Option<usize>> {
@@ -404,6 +407,7 @@ pub(crate) async fn admitted(
         return Ok(None);
     };
     let untried = job.candidates.from(current);
+    let untried = untried.filter(|at| *at == current || tried >> at & 1 == 0);
     let admitted = pass.admit(&job.candidates, untried, &mut record.held, deadline);
     let asked = clock::now();
     let other = Box::pin(admitted).await?;
@@ -466,7 +470,8 @@ async fn commit(
     deadline: Option<Instant>,
 ) -> Result<(Box<Live>, Box<Candidate>)> {
     loop {
-        if let Some(other) = admitted(job, course.current, record, deadline).await? {
+        if let Some(other) = admitted(job, (course.current, course.tried), record, deadline).await?
+        {
             (course.current, course.here) = (other, 0);
             course.tried |= 1 << other;
         }

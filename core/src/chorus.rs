@@ -61,7 +61,7 @@ pub(crate) async fn run(
 ) -> Result<()> {
     job.funds.request(clock::now());
     let first = job.candidates.start();
-    let other = admitted(job, first, record, deadline).await?;
+    let other = admitted(job, (first, 0), record, deadline).await?;
     let racers = job.candidates.racers(other.unwrap_or(first));
     let mut held = Some(record.held.split());
     let mut running: Vec<BoxFuture<'_, Sung>> = Vec::with_capacity(racers.len());
@@ -127,7 +127,10 @@ async fn ask(
     record.begin(&candidate, guard::needs_text(&job.rules));
     ticket.process().counters.attempted();
     let outcome = match open(job, &candidate, &ticket, &mut record).await {
-        Ok(mut live) => live.hear(&ticket, &mut record).await,
+        Ok(mut live) => {
+            live.hear(candidate.timeouts.consumer_stall, &ticket, &mut record)
+                .await
+        }
         Err(error) => Err(error),
     };
     let outcome = outcome.map_err(|error| discreet(error, &candidate));

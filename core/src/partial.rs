@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::call::{Course, Job};
 use crate::config::OnPartial;
-use crate::error::{Error, Result, Retry};
+use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::plan::Candidate;
 use crate::report::{Reason, Record};
 use crate::request::Request;
@@ -64,7 +64,9 @@ fn beginning<'r>(job: &Job, record: &'r Record) -> Option<&'r str> {
     // A form that the whole must have is not the rest's own.
     let formed = job.request.field("response_format").is_some();
     let sealed = !choice.parts.is_empty() || !choice.tool_calls.is_empty();
-    let plain = !formed && !sealed && choice.refusal.is_empty() && !record.screened;
+    // What the model has ended has no rest: only the end of its stream is lost.
+    let open = choice.finish.is_none() && !sealed;
+    let plain = !formed && open && choice.refusal.is_empty() && !record.screened;
     let asked = job.asked.operation == Operation::Chat && job.request.n() <= 1;
     (plain && asked && !choice.text.is_empty()).then_some(&choice.text)
 }
@@ -76,8 +78,12 @@ pub(crate) fn begun<'r>(
     record: &Record,
 ) -> Result<Cow<'r, Request>> {
     let how = candidate.provider.quirks.prefill;
-    let (Some(continued), Some(how)) = (&record.continued, how) else {
+    let Some(continued) = &record.continued else {
         return Ok(request);
+    };
+    let Some(how) = how else {
+        let why = "it cannot go on with the beginning of an answer";
+        return Err(Error::new(ErrorKind::Unsupported, why).with_retry(Retry::Elsewhere));
     };
     let messages = request.field("messages").unwrap_or(b"[]");
     let mut messages: Vec<Value> = serde_json::from_slice(messages).unwrap_or_default();

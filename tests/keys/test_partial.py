@@ -169,6 +169,15 @@ def _():
     client, servers = trio(calls, rest("never"), quirks=("last",) * 3)
     client.ask("a").fails("connection_lost")
     assert not servers[1].requests
+    def ends(exchange):
+        exchange.head()
+        exchange.delta("all")
+        exchange.finish()
+        exchange.cut()
+
+    # The model has ended it: there is no rest.
+    client, servers = trio(ends, rest("never"), quirks=("last",) * 3)
+    assert client.ask("a").fails("connection_lost").text == "all" and not servers[1].requests
     for body in {"response_format": {"type": "json_object"}}, {"n": 2}:
         client, servers = trio(cut_after("half"), rest("never"), quirks=("last",) * 3)
         client.ask("a", body=body).fails("connection_lost")
