@@ -111,7 +111,11 @@ impl Unwrapped {
                     batch.push(choice, Event::ToolCall { index, id, name });
                 }
                 Event::ToolArgs { index, arguments } if self.answers.contains(&(choice, index)) => {
-                    batch.push(choice, Event::Text(arguments));
+                    // It was to be called once: two answers are no JSON.
+                    let first = self.answers.iter().find(|answer| answer.0 == choice);
+                    if first == Some(&(choice, index)) {
+                        batch.push(choice, Event::Text(arguments));
+                    }
                 }
                 Event::ToolArgs { index, arguments } => {
                     let index = among_others(&self.answers, choice, index);
