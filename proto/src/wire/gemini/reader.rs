@@ -343,12 +343,13 @@ impl Candidates {
         if choice.calls == CALLS_MAX {
             return Err(limit(CALLS_MAX as usize, "tool calls"));
         }
+        // Whoever begins another call has ended the one before it.
+        choice.close(batch);
         let (number, index) = (choice.index, choice.calls);
         choice.calls += 1;
         let id = call.id.map(|id| id.owned()).filter(|id| !id.is_empty());
         let (id, name) = (id.as_deref(), name.decode(&mut self.scratch));
         batch.push(number, Event::ToolCall { index, id, name });
-        choice.streamed = None;
         if call.continues || call.pieces.is_some() {
             choice.streamed = Some(Box::new(Streamed::begin(index, name, id)));
             return self.piece(place, json, &call, signature, batch);
@@ -383,14 +384,7 @@ impl Candidates {
         let arguments = streamed.take(call.pieces)?;
         batch.push(number, Event::ToolArgs { index, arguments });
         if !call.continues {
-            let arguments = streamed.end();
-            batch.push(number, Event::ToolArgs { index, arguments });
-            let part = streamed.part();
-            choice.streamed = None;
-            match part {
-                Some(part) => choice.push_part(PartKind::Signature, &part, batch),
-                None => choice.parts = choice.parts.saturating_add(1),
-            }
+            choice.close(batch);
         }
         Ok(true)
     }
@@ -436,6 +430,20 @@ impl Choice {
     fn flush(&mut self, batch: &mut Batch) {
         batch.push(self.index, Event::Reasoning(self.thought.flush()));
         batch.push(self.index, Event::Text(self.text.flush()));
+    }
+
+    /// Ends the call that goes on, if one does.
+    fn close(&mut self, batch: &mut Batch) {
+        let Some(mut streamed) = self.streamed.take() else {
+            return;
+        };
+        let index = streamed.index;
+        let arguments = streamed.end();
+        batch.push(self.index, Event::ToolArgs { index, arguments });
+        match streamed.part() {
+            Some(part) => self.push_part(PartKind::Signature, &part, batch),
+            None => self.parts = self.parts.saturating_add(1),
+        }
     }
 
     fn push_part(&mut self, kind: PartKind, json: &[u8], batch: &mut Batch) {
