@@ -113,7 +113,7 @@ impl Account {
         };
         let trace = trace.map(Arc::new);
         let told = trace.as_ref().filter(|trace| trace.span.is_some());
-        let told = told.map(|trace| (trace.clone(), Asked::of(request, listeners.capture)));
+        let told = told.map(|trace| (trace.clone(), Asked::of(request, false)));
         let wanted = told.is_some() || listeners.journal.is_some();
         let account =
             wanted.then(|| Account::new(listeners, request, options, stream, began, told));
@@ -132,13 +132,7 @@ impl Account {
             let json = request.field(key)?;
             serde_json::from_slice::<String>(json).ok()
         };
-        let json = |key: &str| Some(String::from_utf8_lossy(request.field(key)?).into_owned());
         let capture = listeners.capture;
-        let prompt = || {
-            json("messages")
-                .or_else(|| json("input"))
-                .or_else(|| json("prompt"))
-        };
         listeners.telling.fetch_add(1, Ordering::AcqRel);
         Box::new(Account {
             listeners: listeners.clone(),
@@ -157,9 +151,22 @@ impl Account {
             tags: options.tags.clone(),
             metadata: options.metadata.clone(),
             capture,
-            prompt: capture.then(prompt).flatten(),
+            prompt: None,
             told,
         })
+    }
+
+    /// Keeps what is asked, once hooks and guardrails have left it as it goes out: what they take away is told to nobody.
+    pub(crate) fn capture(&mut self, request: &Request) {
+        if !self.capture {
+            return;
+        }
+        let prompt = ["messages", "input", "prompt"].iter();
+        let prompt = prompt.filter_map(|key| request.field(key)).next();
+        self.prompt = prompt.map(|json| String::from_utf8_lossy(json).into_owned());
+        if let Some((_, asked)) = &mut self.told {
+            *asked = Asked::of(request, true);
+        }
     }
 
     /// Gives it the request's number.
