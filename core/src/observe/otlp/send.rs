@@ -69,7 +69,10 @@ impl Sender {
     async fn turn(&mut self) -> bool {
         let wanted = self.wait().await;
         let urgent = wanted.closed || wanted.asked > self.outbox.done.load(Ordering::Acquire);
-        self.spans(wanted.closed).await;
+        let due = self.due(&lock(&self.outbox.state));
+        if urgent || due <= clock::now() {
+            self.spans(wanted.closed).await;
+        }
         if urgent || clock::now() >= self.metrics_at {
             self.metrics_at = clock::now() + self.outbox.to.every;
             let body = figures::told(&self.outbox);
