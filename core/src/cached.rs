@@ -120,10 +120,21 @@ impl Cache {
         if self.forgotten.covers(&entry) {
             return false;
         }
-        if entry.bytes() <= self.max_bytes {
-            self.memory().put(key, entry);
+        if entry.bytes() > self.max_bytes {
+            return true;
         }
-        true
+        let (memory, begun) = (self.memory(), entry.begun);
+        // One that was asked for later is newer, whichever ends first.
+        if memory.get(key).is_some_and(|kept| kept.begun > begun) {
+            return true;
+        }
+        memory.put(key, entry.clone());
+        // What was forgotten in between did not find it.
+        let void = self.forgotten.covers(&entry);
+        if void {
+            memory.remove(|kept| self.forgotten.covers(kept));
+        }
+        !void
     }
 
     // From now on what others say is void is void here.

@@ -445,7 +445,14 @@ impl Client {
         let (trace, account) = self.account(&request, options, stream, began);
         let (caches, said, shared) = (&self.inner.cache, caller.as_deref(), self.store());
         let asker = self.asker(config, options);
-        let question = Question::of(caches, config, options, said, shared.as_ref(), asker);
+        let question = Question::of(
+            caches,
+            config,
+            options,
+            said,
+            shared.as_ref(),
+            (asker, &candidates.notes),
+        );
         let mut ticket = self.ticket(queue, user_data, options, config)?;
         let id = ticket.id();
         let pass = Pass::of(&self.inner.gates, config, &shared, &request, options);

@@ -48,6 +48,11 @@ pub(super) enum Boarded {
 }
 
 impl Flights {
+    /// Nobody else boards what flies now.
+    pub(super) fn clear(&self) {
+        crate::lock(&self.0).clear();
+    }
+
     /// Finds the flight of this course, or begins one.
     pub(super) fn board(&self, course: Course, memory: &Memory<Entry>, ticket: &Ticket) -> Boarded {
         let mut flights = crate::lock(&self.0);

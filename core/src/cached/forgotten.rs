@@ -30,6 +30,9 @@ impl Forgotten {
     /// Notes what is void from now on.
     pub(super) fn note(&self, mark: &Mark, at: Instant) {
         let mut state = crate::lock(&self.0);
+        // Others may tell later of what they forgot earlier.
+        let known = state.recent.iter().find(|(other, _)| other == mark);
+        let at = known.map_or(at, |(_, known)| at.max(*known));
         state.recent.retain(|(other, _)| other != mark);
         state.recent.push_back((mark.clone(), at));
         if state.recent.len() > RECENT_MAX {

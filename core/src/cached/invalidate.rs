@@ -26,10 +26,30 @@ impl Cache {
     pub(super) fn forget(&self, mark: &Mark, at: Instant) -> usize {
         // First: what comes in between is not kept.
         self.forgotten.note(mark, at);
+        // Who comes from now on does not read along with what began before. Whoever reads already does to the end.
+        self.flights.clear();
         let meant = |entry: &Entry| entry.begun <= at && mark.is_of(entry);
         self.memory
             .get()
             .map_or(0, |memory: &Memory<Entry>| memory.remove(meant))
+    }
+
+    /// The same of several marks, in one walk through what is kept: thousands of them may come at once.
+    pub(super) fn forget_all(&self, marks: Vec<(Mark, Instant)>) {
+        if let [(mark, at)] = &marks[..] {
+            self.forget(mark, *at);
+            return;
+        }
+        for (mark, at) in &marks {
+            self.forgotten.note(mark, *at);
+        }
+        if !marks.is_empty() {
+            self.flights.clear();
+            let void = |entry: &Entry| self.forgotten.covers(entry);
+            self.memory
+                .get()
+                .map(|memory: &Memory<Entry>| memory.remove(void));
+        }
     }
 }
 

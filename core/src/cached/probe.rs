@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::options::Options;
 use crate::process;
 use crate::request::Request;
+use crate::route::Notes;
 use crate::target::Target;
 
 /// A cache in which many answers are kept.
@@ -30,7 +31,7 @@ impl Probe {
             &Options::default(),
             None,
             None,
-            None,
+            (None, &Notes::default()),
         );
         let probe = Probe(question.ok_or_else(|| Error::new(ErrorKind::Internal, "no question"))?);
         for request in requests {

@@ -17,6 +17,7 @@ use crate::inbound::Caller;
 use crate::options::Options;
 use crate::policy::cache::{self as policy, Member, Use};
 use crate::request::Request;
+use crate::route::Notes;
 use crate::store::Redis;
 
 /// A request that the cache may answer.
@@ -64,7 +65,7 @@ impl Question {
         options: &Options,
         caller: Option<&Caller>,
         store: Option<&Arc<Redis>>,
-        asker: Option<Asker>,
+        (asker, notes): (Option<Asker>, &Notes),
     ) -> Option<Box<Question>> {
         let how = policy::usage(
             config.cache.enabled,
@@ -88,6 +89,10 @@ impl Question {
             .maybe(options.base_url.as_deref())
             .maybe(options.extra_body.as_deref())
             .number(options.raw.into());
+        // What a name stands for hangs on words of the request that are no part of the question.
+        scope
+            .number(notes.rule.map_or(0, |rule| 1 + rule as u64))
+            .maybe(notes.branch.as_deref());
         scope.number(options.unsupported.map_or(0, |mode| 1 + mode as u64));
         // Whoever has a key of their own gets what that key pays for. Only its hash stays.
         let own_key = options.api_key.as_ref();

@@ -154,14 +154,12 @@ pub(crate) async fn heed(store: Weak<Redis>, place: Weak<Mutex<Arc<Cache>>>) {
             let told = tell_rest(&cache, &store).await;
             if told && let Ok(news) = answers::news(&store, cache.forgotten.read_until()).await {
                 let now = clock::now();
-                for (text, at) in &news.marks {
+                let theirs = news.marks.iter().filter_map(|(text, at)| {
                     let age = Duration::from_millis(news.now.saturating_sub(*at));
-                    if let Some(mark) = Mark::parse(text)
-                        && !cache.forgotten.is_own(text, *at)
-                    {
-                        cache.forget(&mark, now.checked_sub(age).unwrap_or(now));
-                    }
-                }
+                    let mark = Mark::parse(text).filter(|_| !cache.forgotten.is_own(text, *at));
+                    Some((mark?, now.checked_sub(age).unwrap_or(now)))
+                });
+                cache.forget_all(theirs.collect());
                 cache.forgotten.read(news.now);
             }
         }

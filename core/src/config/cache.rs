@@ -122,6 +122,7 @@ pub(super) fn scope(config: &Config) -> u64 {
     let mut hasher = DefaultHasher::new();
     // Whatever is said of a name; secrets do not show themselves.
     format!("{:?} {:?}", config.default_model, config.aliases).hash(&mut hasher);
+    format!("{:?} {:?}", config.rules, config.region).hash(&mut hasher);
     // What was kept under some guardrails has passed those alone.
     format!("{:?}", config.guardrails).hash(&mut hasher);
     for provider in config.providers.values() {

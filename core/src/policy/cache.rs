@@ -54,6 +54,8 @@ pub(crate) enum Member {
 pub(crate) fn member(key: &str, value: &[u8], passes: bool) -> Member {
     match key {
         "store" | "background" if value == b"true" => Member::Forbids,
+        // Each request of it is another turn.
+        "conversation" if value != b"null" => Member::Forbids,
         "logprobs" if passes && value == b"true" => Member::Forbids,
         "model"
         | "stream"
