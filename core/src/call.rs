@@ -28,7 +28,7 @@ use crate::guard;
 use crate::hooks::{self, Replan};
 use crate::inbound::{self, Caller};
 use crate::keys;
-use crate::observe::Ended;
+use crate::observe::{self, Ended};
 use crate::options::Options;
 use crate::outlet::{self, Answer};
 use crate::partial;
@@ -303,9 +303,7 @@ async fn drive(
         Box::pin(hooks::before(&mut job, ticket, deadline)).await?;
     }
     guard::request(&mut job, record)?;
-    if let Some(account) = &mut ticket.account {
-        account.capture(&job.request);
-    }
+    observe::capture(&job, ticket);
     if job.asked.explains {
         return Box::pin(explain::tell(&job, ticket, record)).await;
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::call::Job;
 use crate::clock;
 use crate::config::Telemetry;
 use crate::error::{Error, Result, Status};
@@ -12,6 +13,7 @@ use crate::process::Process;
 use crate::report::Record;
 use crate::request::Request;
 use crate::runtime::Engine;
+use crate::ticket::Ticket;
 use crate::trace::Trace;
 use crate::vitals::Roll;
 
@@ -94,8 +96,14 @@ pub(crate) struct Account {
     pub(crate) capture: bool,
     prompt: Option<String>,
     /// Its span, and what that says of the request.
-    #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "told with spans"))]
     told: Option<(Arc<Trace>, Asked)>,
+}
+
+/// Keeps what is asked, once hooks and guardrails have left it as it goes out: what they take away is told to nobody.
+pub(crate) fn capture(job: &Job, ticket: &mut Ticket) {
+    if let Some(account) = &mut ticket.account {
+        account.capture(&job.request);
+    }
 }
 
 impl Account {
@@ -156,8 +164,7 @@ impl Account {
         })
     }
 
-    /// Keeps what is asked, once hooks and guardrails have left it as it goes out: what they take away is told to nobody.
-    pub(crate) fn capture(&mut self, request: &Request) {
+    fn capture(&mut self, request: &Request) {
         if !self.capture {
             return;
         }
