@@ -79,8 +79,8 @@ class Call {
     }
   }
 
-  /** A promise of the next event, as an iterator's result. One at a time. */
-  next() {
+  /** A promise of the next event, as an iterator's result. One at a time. Whoever waits is kept: `reader` is not collected meanwhile. */
+  next(reader) {
     if (this.#head < this.#events.length) {
       return Promise.resolve({ value: this.#take(), done: false });
     }
@@ -91,12 +91,12 @@ class Call {
       return Promise.reject(fromStatus(abi.ERR_BUSY, 'somebody reads this stream already'));
     }
     return new Promise((resolve, reject) => {
-      this.#waiter = { resolve, reject };
+      this.#waiter = { resolve, reject, reader };
     });
   }
 
-  /** A promise of the whole answer; single events are not kept for anybody any more. */
-  answer() {
+  /** A promise of the whole answer; single events are not kept for anybody any more, and `reader` until then. */
+  answer(reader) {
     if (this.#waiter !== null) {
       return Promise.reject(fromStatus(abi.ERR_BUSY, 'somebody reads this stream already'));
     }
@@ -107,7 +107,7 @@ class Call {
         ? Promise.reject(this.error ?? fromStatus(abi.ERR_CANCELED, 'the stream was closed before its end'))
         : Promise.resolve(this.#answer());
     }
-    this.#ending ??= promised();
+    this.#ending ??= promised(reader);
     return this.#ending.promise;
   }
 
@@ -288,8 +288,8 @@ function joined(last, next) {
   }
 }
 
-function promised() {
-  const made = {};
+function promised(reader) {
+  const made = { reader };
   made.promise = new Promise((resolve, reject) => {
     made.resolve = resolve;
     made.reject = reject;

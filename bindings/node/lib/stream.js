@@ -83,11 +83,11 @@ class Stream extends Reader {
   }
 
   next() {
-    return this.#call.next();
+    return this.#call.next(this);
   }
 
   async final() {
-    return this.#call.answer();
+    return this.#call.answer(this);
   }
 
   /** Closes the stream upstream, so that no more is generated and paid for. Who reads it gets an APIUserAbortError. */
@@ -103,7 +103,8 @@ class Stream extends Reader {
   }
 }
 
-// Streams that nobody can read any more are closed upstream.
+// Streams that nobody can read any more are closed upstream. One that somebody waits for is held by its call: `await llm.stream(..).final()`
+// leaves no other trace of it.
 const dropped = new FinalizationRegistry((call) => call.cancel());
 
 class Texts {

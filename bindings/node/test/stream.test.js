@@ -211,6 +211,26 @@ test('a stream that nobody holds is closed upstream', { skip: !globalThis.gc && 
   await mock.sees('closed_by_client', 1);
 });
 
+test('a stream that is waited for is not dropped, whoever holds it', { skip: !globalThis.gc && 'needs --expose-gc' }, async () => {
+  const waits = {
+    final: () => llm.stream('chat/tokens=3;ttft=300ms', 'x').final().then(({ text }) => text),
+    next: () => llm.stream('chat/tokens=1;ttft=300ms', 'x').next().then(({ value }) => value?.text),
+    texts: async () => (await collect(llm.stream('chat/tokens=3;ttft=300ms', 'x').textStream)).join(''),
+    branch: () => llm.stream('chat/tokens=3;ttft=300ms', 'x').tee()[1].final().then(({ text }) => text),
+  };
+  const expected = { final: 'w0 w1 w2', next: 'w0', texts: 'w0 w1 w2', branch: 'w0 w1 w2' };
+  for (const [name, wait] of Object.entries(waits)) {
+    let over = false;
+    const said = wait().finally(() => (over = true));
+    while (!over) {
+      await sleep(10);
+      globalThis.gc();
+    }
+    assert.equal(await said, expected[name], name);
+  }
+  assert.equal((await mock.stats()).closed_by_client, 0);
+});
+
 test('a dropped client lives as long as its streams', { skip: !globalThis.gc && 'needs --expose-gc' }, async () => {
   const stream = new LLM({ config: mock.config() }).stream('chat/tokens=5;ttft=200ms;pace=20ms', 'x');
   for (let i = 0; i < 5; i++) {
