@@ -109,3 +109,68 @@ def test_plain_functions_and_refusals_under_asyncio() -> None:
                 await client.chat("mock/echo", "x")
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("answer", ["sk-1", 7, [1], {"api_key": object()}, {1: "x"}])
+def test_an_answer_of_the_wrong_shape_ends_its_request_and_no_other(mock: Mock, answer: Any) -> None:
+    config = mock.config()
+    config["providers"]["keyed"] = {**config["providers"]["chat"], "api_key": "ask"}
+
+    def token(question: dict[str, Any]) -> Any:
+        return answer
+
+    async def later(question: dict[str, Any]) -> Any:
+        await asyncio.sleep(0)
+        return answer
+
+    async def main(hook: Any) -> None:
+        async with libllm.AsyncClient(config, hooks={"token": hook}) as client:
+            others = [asyncio.create_task(client.chat("chat/tokens=20;pace=2ms", "x")) for _ in range(8)]
+            await asyncio.sleep(0)
+            refused = [client.chat("keyed/echo", "x") for _ in range(8)]
+            for outcome in await asyncio.gather(*refused, return_exceptions=True):
+                assert isinstance(outcome, libllm.LLMError), outcome
+                assert "does not fit" in str(outcome)
+            for whole in await asyncio.gather(*others):
+                assert whole.text.endswith(" w19")
+
+    for hook in (token, later):
+        asyncio.run(main(hook))
+    with libllm.Client(config, hooks={"token": token}) as client, pytest.raises(libllm.LLMError, match="does not fit"):
+        client.chat("keyed/echo", "x")
+
+
+def test_a_hook_that_is_cancelled_refuses_at_once() -> None:
+    async def give_up(question: dict[str, Any]) -> HookAnswer:
+        raise asyncio.CancelledError
+
+    async def main() -> None:
+        async with libllm.AsyncClient({"hooks": {"before": True}}, hooks={"before": give_up}) as client:
+            with pytest.raises(libllm.LLMError) as caught:
+                await client.chat("mock/echo", "x")
+            assert caught.value.param == "hooks.before"
+            assert caught.value.llm_status == "LLM_ERR_CANCELED"
+
+    asyncio.run(main())
+
+
+def test_a_hook_may_poll_the_queue_that_asks_it() -> None:
+    # As a function that runs the loop in itself does: what a batch lent is gone after the next poll.
+    from libllm import _hub
+
+    async def main() -> None:
+        hub = _hub.hub_of(asyncio.get_running_loop())
+        seen = []
+
+        def before(question: dict[str, Any]) -> None:
+            hub.drain()
+            seen.append(question["request"]["messages"][0]["content"])
+
+        async with libllm.AsyncClient({"hooks": {"before": True}}, hooks={"before": before}) as client:
+            words = [f"word {number} {'x' * 200}" for number in range(40)]
+            asked = [client.stream("mock/echo", word) for word in words]
+            answers = [await stream.final() for stream in asked]
+        assert [answer.text for answer in answers] == words
+        assert sorted(seen) == sorted(words)
+
+    asyncio.run(main())

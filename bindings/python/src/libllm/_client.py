@@ -140,15 +140,18 @@ class _Reader:
         if count < 0:
             _native.check(count)
         text_at, items, request = _native.text_at, call.items, call.request
+        asked: list[str] = []
         for owner, data, size, kind, choice, index in self.batch.read(count):
             # The last events of a cancelled request may still come to the queue's next user.
             if owner != request:
                 continue
             if kind == _abi.ASK:
-                _hooks_wait(hooks.ask(request, text_at(data, size)))
+                asked.append(text_at(data, size))
             else:
                 read = _native.bytes_at if kind in _abi.BINARY else text_at
                 items.append((kind, read(data, size), choice, index))
+        for question in asked:
+            _hooks_wait(hooks.ask(request, question))
 
     def __del__(self) -> None:
         if getattr(self, "queue", None):

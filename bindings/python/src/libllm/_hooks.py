@@ -39,25 +39,25 @@ class Hooks:
             return None
         try:
             said: Any = function(question)
+            if hasattr(said, "__await__"):
+                return self.answer(request, question, said)
+            _say(request, question, said)
         except Exception as error:
             refused_by(request, question, error)
-            return None
-        if hasattr(said, "__await__"):
-            return self.answer(request, question, said)
-        _say(request, question, said)
         return None
 
     async def answer(self, request: int, question: dict[str, Any], said: Awaitable[Any]) -> None:
         """Answers with what `said` comes to."""
         try:
-            answer = await said
-        except Exception as error:
+            _say(request, question, await said)
+        except BaseException as error:
+            # A task that is cancelled answers nothing more: the request need not wait for its deadline to hear of it.
             refused_by(request, question, error)
-        else:
-            _say(request, question, answer)
+            if not isinstance(error, Exception):
+                raise
 
 
-def refused_by(request: int, question: dict[str, Any], error: Exception) -> None:
+def refused_by(request: int, question: dict[str, Any], error: BaseException) -> None:
     """The request ends with this error's words, and with its status if it is one of the library's."""
     from ._errors import LLMError
 
@@ -73,8 +73,13 @@ def refuse(request: int, question: dict[str, Any], message: str, status: int) ->
 
 
 def _say(request: int, question: dict[str, Any], said: Any) -> None:
-    if _answer(request, 0, {"id": question["id"], **(said or {})}) == _abi.ERR_INVALID_ARGUMENT:
-        refuse(request, question, "the hook's answer does not fit the question", _abi.ERR_INVALID_ARGUMENT)
+    try:
+        status = _answer(request, 0, {"id": question["id"], **(said or {})})
+    except (TypeError, ValueError):
+        # A text where a mapping is expected, or what is no JSON.
+        status = _abi.ERR_INVALID_ARGUMENT
+    if status == _abi.ERR_INVALID_ARGUMENT:
+        refuse(request, question, "the hook's answer does not fit the question", status)
 
 
 def _answer(request: int, status: int, said: dict[str, Any]) -> int:

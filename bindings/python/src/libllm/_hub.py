@@ -77,18 +77,19 @@ class Hub:
         """Takes what waits. Called by the loop when the queue's bell rang."""
         text_at, bytes_at, binary = _native.text_at, _native.bytes_at, _abi.BINARY
         queue, batch, calls = self.queue, self.batch, self.calls
+        asked: list[tuple[AsyncCall, str]] = []
         for _ in range(_TURNS):
             count = _native.queue_poll(queue, batch.address, _native.BATCH, 0)
             if count < 0:
                 self.fail(count)
-                return
+                break
             for request, data, size, kind, choice, index in batch.read(count):
                 call = calls.get(request)
                 if call is None:
                     # Cancelled, its last events were on their way.
                     continue
                 if kind == _abi.ASK:
-                    self.ask(call, text_at(data, size))
+                    asked.append((call, text_at(data, size)))
                     continue
                 call.items.append(
                     (kind, bytes_at(data, size) if kind in binary else text_at(data, size), choice, index)
@@ -110,6 +111,9 @@ class Hub:
                     calls.pop(request, None)
             if count < _native.BATCH:
                 break
+        # Only now: a function may run the loop, and with it this one, whose poll frees what the batch lent.
+        for call, question in asked:
+            self.ask(call, question)
         _log.drain()
 
     def ask(self, call: AsyncCall, question: str) -> None:
