@@ -271,3 +271,22 @@ def test_no_thread_is_made_by_the_package(mock: Mock) -> None:
     print(threading.active_count(), threads.split()[1])
     """
     good(python(code, mock), "1 2")
+
+
+def test_a_client_may_be_closed_while_it_drains(mock: Mock) -> None:
+    code = """
+    import threading, time, libllm
+    for _ in range(20):
+        llm = libllm.Client(CONFIG)
+        stream = llm.stream("chat/tokens=2;stall=60s;at=1", "x")
+        next(stream)
+        drained = threading.Thread(target=llm.drain, args=(0.05,))
+        drained.start()
+        time.sleep(0.01)
+        # The last reference but the one of the call that waits.
+        stream._handle = None
+        llm.close()
+        drained.join()
+        stream.close()
+    """
+    good(python(code, mock))

@@ -88,7 +88,9 @@ class Handle:
     def drain(self, timeout: float | None) -> None:
         """Waits for what is in flight, `timeout` seconds at most (None: for ever); then cancels the rest."""
         milliseconds = -1 if timeout is None else max(1, round(timeout * 1000))
-        _native.check(_native.client_drain(self._open().pointer, milliseconds))
+        # Held: what another thread closes meanwhile is freed after the call.
+        owned = self._open()
+        _native.check(_native.client_drain(owned.pointer, milliseconds))
 
     def metrics(self, format: str) -> str:
         """Counters and histograms."""
