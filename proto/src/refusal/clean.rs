@@ -3,14 +3,26 @@
 
 use super::{BODY_MAX, MESSAGE_MAX};
 
-/// The text of a message: at most [`MESSAGE_MAX`] bytes of the provider's own, blanks around it included.
+/// The text of a message: [`MESSAGE_MAX`] bytes of the provider's own, blanks around it included, and no fewer than [`CHARS`]
+/// characters, which are more bytes in most scripts.
 pub(super) fn message(text: &str) -> String {
-    let cut = text.floor_char_boundary(MESSAGE_MAX);
-    // Line feeds stay: they are part of what the provider said.
-    let plain: String = text[..cut]
-        .chars()
-        .filter(|char| *char == '\n' || !char.is_control())
-        .collect();
+    let chars = text.char_indices().nth(CHARS).map(|(at, _)| at);
+    let cut = chars
+        .unwrap_or(text.len())
+        .max(text.floor_char_boundary(MESSAGE_MAX));
+    // Line feeds and tabs stay: they are part of what the provider said. A carriage return alone writes over what stands before it.
+    let mut plain = String::with_capacity(cut);
+    let mut rest = text[..cut].chars().peekable();
+    while let Some(char) = rest.next() {
+        let stays = match char {
+            '\n' | '\t' => true,
+            '\r' => rest.peek() == Some(&'\n'),
+            char => !char.is_control(),
+        };
+        if stays {
+            plain.push(char);
+        }
+    }
     let mut message = redact(&plain);
     if message.trim().is_empty() {
         return "the provider's words hold no readable character".to_owned();
@@ -20,6 +32,9 @@ pub(super) fn message(text: &str) -> String {
     }
     message
 }
+
+/// Characters of a message that are kept whatever their bytes.
+const CHARS: usize = 256;
 
 /// The text of a body: at most [`BODY_MAX`] bytes of it.
 pub(super) fn body(body: &[u8]) -> String {
@@ -96,10 +111,26 @@ fn redact(text: &str) -> String {
     out
 }
 
-/// The length of the key that `text` begins with, if it begins with one.
+/// The length of the key that `text` begins with, if it begins with one. What the provider masked itself says no more than it
+/// wants to, and words with hyphens (`pplx-embed-context-v1`) are names.
 fn key_len(text: &str, start: &'static str, least: usize) -> Option<(&'static str, usize)> {
     let tail = text.strip_prefix(start)?;
     let part = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_' | '*');
     let len = tail.find(|char| !part(char)).unwrap_or(tail.len());
-    (len >= least).then_some((start, start.len() + len))
+    let (key, behind) = tail.split_at(len);
+    let shown = key.bytes().filter(|byte| *byte != b'*').count();
+    let masked = shown < key.len() || behind.starts_with("...") || behind.starts_with('…');
+    let longest = key.split(['-', '_']).map(str::len).max().unwrap_or(0);
+    let is_key = len >= least
+        && (!(WORDY..KEY_SURELY).contains(&len) || longest >= KEY_RUN)
+        && !(masked && shown <= SHOWN_MAX);
+    is_key.then_some((start, start.len() + len))
 }
+
+/// From so many characters on a key shows in its longest run without a hyphen: words are shorter.
+const WORDY: usize = 12;
+const KEY_RUN: usize = 12;
+/// Of so many characters anything is a key, wherever its hyphens are.
+const KEY_SURELY: usize = 32;
+/// So much of a key a provider shows at most where it masks the rest.
+const SHOWN_MAX: usize = 24;

@@ -23,7 +23,7 @@ use crate::retry_after::{self, Advice, WAIT_MAX};
 use crate::wire::Head;
 use said::Said;
 
-/// Bytes of a provider's own text that go into a message (BEHAVIOUR 1.5).
+/// Bytes of a provider's own text that go into a message (BEHAVIOUR 1.5); of 256 characters, where those are more bytes, all.
 pub const MESSAGE_MAX: usize = 512;
 
 /// Bytes of a provider's body that an error keeps (BEHAVIOUR 1.5).
@@ -203,7 +203,9 @@ fn message(head: &Head, body: &[u8], said: &Said) -> String {
         return clean::message(message);
     }
     let status = head.status;
-    if clean::is_html(body) || head.content_type() == "text/html" {
+    // Proxies call anything HTML: what does not begin like it is somebody's words.
+    let labelled = head.content_type() == "text/html" && body.trim_ascii_start().starts_with(b"<");
+    if clean::is_html(body) || labelled {
         return match clean::title(body) {
             Some(title) => format!("http status {status} with an html page: {title}"),
             None => format!("http status {status} with an html page"),

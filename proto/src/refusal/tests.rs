@@ -120,23 +120,42 @@ fn keys_and_control_characters_stay_out_of_messages() {
         http(401, &[], &body).message().to_owned()
     };
     assert_eq!(said("key provided: sk-false."), "key provided: sk-***.");
-    assert_eq!(said("(sk-proj-abc_DEF-123*****wxyz)"), "(sk-***)");
+    assert_eq!(said("(sk-proj-abc_DEF-0123456789abcdef)"), "(sk-***)");
     assert_eq!(said("gsk_0123456789abcdef is bad"), "gsk_*** is bad");
+    let half = "sk-proj-0123456789abcdef0123456789abcdef****";
+    assert_eq!(said(half), "sk-***", "most of it is shown");
     assert_eq!(
         said("a risk-free task-based desk-top, sk-1"),
         "a risk-free task-based desk-top, sk-1"
     );
     assert_eq!(said("a\u{0}b\u{1b}[31mc\nd"), "ab[31mc\nd");
+    assert_eq!(said("a\tb\r\nc\rd"), "a\tb\r\ncd");
+}
+
+#[test]
+fn what_a_provider_masked_and_names_of_models_stay_as_they_are() {
+    for words in [
+        "Incorrect API key provided: sk-proj-****************wxyz. You can find it at https://h/keys.",
+        "Incorrect API key provided: sk-svcac***wxyz.",
+        "No auth for sk-or-v1-abc...f00",
+        "Bad key sk-proj-abcd\u{2026}",
+        "Incorrect API key provided: xai-abcd********wxyz12.",
+        "Your api key: ****-key is invalid",
+        "Unknown model pplx-embed-context-v1-0.6b",
+    ] {
+        let body = format!(r#"{{"error":{{"message":"{words}"}}}}"#);
+        assert_eq!(http(401, &[], &body).message(), words);
+    }
 }
 
 #[test]
 fn a_message_is_cut_at_its_limit_and_at_a_character() {
-    let long = "é".repeat(MESSAGE_MAX);
-    let error = http(400, &[], &long);
-    assert_eq!(
-        error.message(),
-        format!("{}...", "é".repeat(MESSAGE_MAX / 2))
-    );
+    for (char, kept) in [("x", 512), ("é", 256), ("密", 256)] {
+        let error = http(400, &[], &char.repeat(MESSAGE_MAX + 1));
+        assert_eq!(error.message(), format!("{}...", char.repeat(kept)));
+        let whole = char.repeat(kept);
+        assert_eq!(http(400, &[], &whole).message(), whole);
+    }
     let huge = "x".repeat(2 * BODY_MAX);
     assert_eq!(http(400, &[], &huge).body().map(str::len), Some(BODY_MAX));
 }
@@ -151,6 +170,19 @@ fn of_a_page_only_the_title_is_told_without_addresses() {
     );
     assert_eq!(
         http(503, &[], "<html>").message(),
+        "http status 503 with an html page"
+    );
+}
+
+#[test]
+fn words_that_are_called_html_are_words() {
+    let html = [("content-type", "text/html; charset=utf-8")];
+    for words in ["upstream request timeout", "{\"error\": cut"] {
+        assert_eq!(http(503, &html, words).message(), words);
+    }
+    assert_eq!(http(400, &html, r#"{"error":"no"}"#).message(), "no");
+    assert_eq!(
+        http(503, &html, "\n<h1>Sorry</h1>").message(),
         "http status 503 with an html page"
     );
 }
