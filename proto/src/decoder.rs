@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   head ─┬─ 2xx ───► Answer:  bytes ─► framer ─► reader ─► batch    finish: the reader's word on completeness
-//!         ├─ html ──► Html:    64 KiB are kept                       finish: bad_content_type
+//!         ├─ a page ► Html:    64 KiB are kept                       finish: bad_content_type
 //!         └─ else ──► Refusal: 64 KiB are kept                       finish: the error they mean
 //! ```
 //!
@@ -113,7 +113,7 @@ enum State {
 struct Answer {
     framer: Framer,
     reader: Box<dyn Reader>,
-    /// Events or lines were promised, and nothing has come yet that could be one.
+    /// Events or lines were promised, or nothing good, and nothing has come yet that could be one.
     unproven: bool,
 }
 
@@ -136,7 +136,6 @@ impl Decoder {
             answer_tool: exchange.answer_tool,
         };
         let state = match head.status {
-            200..=299 if head.is_type("text/html") => State::Html(Vec::new()),
             200..=299 => State::Answer(Answer::new(wire, exchange, &head, limits)),
             _ => State::Refusal(Vec::new()),
         };
@@ -223,6 +222,10 @@ impl Decoder {
                     *answer = Answer::json(self.wire, &self.asked, &self.head, self.limits);
                 }
                 b'<' => self.state = State::Html(Vec::new()),
+                // Called a page, it is an answer only if it begins like one.
+                first if self.head.is_type(HTML) && !answer.may_begin(first) => {
+                    self.state = State::Html(Vec::new());
+                }
                 _ => {}
             }
             self.forget_headers();
@@ -260,6 +263,10 @@ impl Decoder {
                     .error(&self.asked.exchange(), &self.head, body, self.now))
             }
             State::Html(body) => Err(refusal::bad_content_type(&self.head, body)),
+            // Called a page and empty: it never began.
+            State::Answer(answer) if answer.unproven && self.head.is_type(HTML) => {
+                Err(refusal::bad_content_type(&self.head, b""))
+            }
             State::Answer(answer) if self.done => answer.reader.finish(batch),
             State::Answer(Answer { framer, reader, .. }) => {
                 if let End::Lost(how) = end {
@@ -335,7 +342,16 @@ impl Answer {
         Answer {
             framer,
             reader,
-            unproven: matches!(framing, Framing::Sse | Framing::Ndjson | Framing::JsonArray),
+            unproven: matches!(framing, Framing::Sse | Framing::Ndjson | Framing::JsonArray)
+                || head.is_type(HTML),
+        }
+    }
+
+    /// Whether something that is framed so may begin with this byte: JSON, or a line of an event stream.
+    fn may_begin(&self, first: u8) -> bool {
+        match self.framer {
+            Framer::Sse(_) => matches!(first, b'{' | b'[' | b':' | b'd' | b'e' | b'i' | b'r'),
+            _ => matches!(first, b'{' | b'['),
         }
     }
 
@@ -350,6 +366,9 @@ impl Answer {
         }
     }
 }
+
+/// What gateways and sign-in pages answer with; some servers call every answer so.
+const HTML: &str = "text/html";
 
 /// Where the first byte is that is neither blank nor part of a byte order mark. No line of an event stream that means anything
 /// begins like JSON or HTML, and no JSON begins like HTML.

@@ -272,6 +272,28 @@ fn html_is_never_an_answer() {
 }
 
 #[test]
+fn what_is_called_html_and_is_an_answer_is_read_as_one() {
+    const HTML: &str = "text/html; charset=utf-8";
+    every_cut(b"\ndata: a\n\ndata: end\n\n", |cut, pieces| {
+        let (text, ending) = decode(head(200, HTML), pieces, End::Clean);
+        ending.unwrap();
+        assert_eq!(text, "a", "{cut}");
+    });
+    every_cut(b" {\"a\":1}", |cut, pieces| {
+        let (text, ending) = decode(head(200, HTML), pieces, End::Clean);
+        ending.unwrap();
+        assert_eq!(text, r#"{"a":1}"#, "{cut}");
+    });
+    for words in ["OK", "", " \n", "404 page"] {
+        every_cut(words.as_bytes(), |cut, pieces| {
+            let (_, ending) = decode(head(200, HTML), pieces, End::Clean);
+            let kind = ending.unwrap_err().kind();
+            assert_eq!(kind, ErrorKind::BadContentType, "{words} {cut}");
+        });
+    }
+}
+
+#[test]
 fn an_answer_beyond_its_limit_is_an_error_that_names_it() {
     let limits = Limits {
         answer: 20,
