@@ -39,24 +39,19 @@ fn fixed(seconds: u64, length: u64) -> (u64, u64) {
     (number, (number + 1) * length)
 }
 
-// Months since 1970-01, and the second in which the next one begins.
+// Months since 1970-01, and the second in which the next one begins. Years are taken to begin with March, so that a leap day is a year's
+// last, and months have 153 days in five; then nothing is counted up. Asked several times for each request that a budget counts.
 fn month(days: u64) -> (u64, u64) {
-    let (mut year, mut left) = (1970, days);
-    while left >= year_days(year) {
-        left -= year_days(year);
-        year += 1;
-    }
-    let mut month = 0;
-    while left >= month_days(year, month) {
-        left -= month_days(year, month);
-        month += 1;
-    }
-    let end = days - left + month_days(year, month);
+    let shifted = days + DAYS_TO_1970;
+    let (era, day) = (shifted / ERA, shifted % ERA);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let of_year = day - (365 * year + year / 4 - year / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let of_month = of_year - (153 * from_march + 2) / 5;
+    let month = (from_march + 2) % 12;
+    let year = era * 400 + year + u64::from(from_march >= 10);
+    let end = days - of_month + month_days(year, month);
     ((year - 1970) * 12 + month, end * DAY)
-}
-
-fn year_days(year: u64) -> u64 {
-    365 + u64::from(is_leap(year))
 }
 
 fn month_days(year: u64, month: u64) -> u64 {
@@ -73,6 +68,10 @@ fn is_leap(year: u64) -> bool {
 
 const HOUR: u64 = 3_600;
 const DAY: u64 = 86_400;
+/// In four hundred years.
+const ERA: u64 = 146_097;
+/// From 0000-03-01.
+const DAYS_TO_1970: u64 = 719_468;
 
 /// What was spent in the present period, in millionths of a dollar.
 #[derive(Clone, Copy, Debug, Default)]
@@ -158,6 +157,19 @@ mod tests {
         assert_eq!(months(leap + DAY), months(leap));
         assert_eq!(months(leap + 2 * DAY), months(leap) + 1);
         assert_eq!(left(Period::Month, leap + DAY), DAY);
+    }
+
+    #[test]
+    fn months_are_those_of_counting_days() {
+        let (mut number, mut begins) = (0, 0);
+        while number < 12 * 500 {
+            let length = month_days(1970 + number / 12, number % 12);
+            let next = begins + length;
+            for day in [begins, begins + 1, next - 1] {
+                assert_eq!(month(day), (number, next * DAY), "day {day}");
+            }
+            (number, begins) = (number + 1, next);
+        }
     }
 
     #[test]
