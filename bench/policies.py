@@ -3,7 +3,7 @@
 
     make ci-build && LLM_LIB_DIR=target/ci LLM_INCLUDE=include bench/policies.py [REQUESTS]
 
-Models of `mock/` answer within the process, so that no socket's cost is in it; the host is the same in both. Turns of one and the other
+Models of `mock/` answer within the process, so that no socket's cost is in it; the host and the answer's length are the same in both. Turns of one and the other
 change places, so that what disturbs the machine disturbs both; printed are medians, and their difference against 5 us a request. Exits
 with 1 if it is more."""
 
@@ -25,7 +25,7 @@ AT_ONCE = 50
 
 # One target and nothing to decide.
 OFF = {
-    "models": {"m": {"targets": [{"model": "mock/tokens=1"}]}},
+    "models": {"m": {"targets": [{"model": "mock/text=a"}]}},
     "health": {"breaker": {"enabled": False}},
     "retry": {"budget": {"bucket": 0}},
     "telemetry": {"prometheus": False},
@@ -36,12 +36,12 @@ ON = {
     "models": {
         "m": {
             "strategy": "score",
-            "targets": [{"model": f"mock/tokens=1;ttft={number}us", "limits": MANY, "price": {"input": 1, "output": number}}
-                        for number in range(1, 9)],
+            "targets": [{"model": f"mock/text={letter}", "limits": MANY, "price": {"input": 1, "output": number}}
+                        for number, letter in enumerate("abcdefgh", 1)],
             "affinity": "session",
             "hedge": {"enabled": True},
             "limits": MANY,
-            "fallbacks": {"any": ["mock/tokens=2"], "context_window": ["mock/tokens=3"]},
+            "fallbacks": {"any": ["mock/text=i"], "context_window": ["mock/text=j"]},
         }
     },
     "rules": [{"when": {"tenant": "nobody"}, "use": {"strategy": "cost"}},
