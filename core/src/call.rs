@@ -451,7 +451,8 @@ impl Course {
             let vitals = &job.candidates[self.current].vitals;
             Some(contest::Hedge {
                 after: vitals.usual(hedge.percentile)?.max(hedge.min_delay),
-                target: job.candidates.beside(self.current, self.tried)?,
+                beside: self.current,
+                tried: self.tried,
                 max_extra: hedge.max_extra,
             })
         });
@@ -516,7 +517,7 @@ async fn attempt(
     {
         let running = contest::run(job, &lineup, ticket, record, course.attempt, deadline);
         let score = Box::pin(running).await;
-        course.note(&lineup, &score);
+        course.note(&score);
         let attempt = match &score.outcome {
             Ok(_) => score.attempt,
             Err(_) => score.last,
@@ -588,14 +589,8 @@ impl Course {
     }
 
     /// What came of several attempts beside each other.
-    fn note(&mut self, lineup: &Lineup, score: &Score) {
-        let others = lineup
-            .hedge
-            .filter(|_| score.last > lineup.first.len() as u32);
-        let asked = lineup.first.iter().copied();
-        for index in asked.chain(others.map(|hedge| hedge.target)) {
-            self.tried |= 1 << index;
-        }
+    fn note(&mut self, score: &Score) {
+        self.tried |= score.asked;
         if score.hedged {
             self.reason = Reason::Hedge;
         }

@@ -31,7 +31,9 @@ pub(crate) struct Lineup {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Hedge {
     pub(crate) after: Duration,
-    pub(crate) target: usize,
+    /// Beside whom, and who was asked before: who is asked is chosen when it comes to that.
+    pub(crate) beside: usize,
+    pub(crate) tried: u64,
     /// The largest share of requests that is asked twice.
     pub(crate) max_extra: f64,
 }
@@ -48,6 +50,8 @@ pub(crate) struct Score {
     pub(crate) last: u32,
     /// A second attempt beside a slow one won.
     pub(crate) hedged: bool,
+    /// A bit for each candidate that was asked.
+    pub(crate) asked: u64,
 }
 
 /// One attempt under way.
@@ -88,6 +92,7 @@ pub(crate) async fn run(
         ticket,
         runners: Vec::with_capacity(lineup.first.len() + 1),
         last: attempt - 1,
+        asked: 0,
         deadline,
     };
     let mut held = Some(record.held.split());
@@ -131,6 +136,7 @@ pub(crate) async fn run(
                 attempt: ended.attempt,
                 last: field.last,
                 hedged: ended.hedge,
+                asked: field.asked,
             };
         }
     }
@@ -141,6 +147,7 @@ struct Field<'j> {
     ticket: &'j Ticket,
     runners: Vec<Runner<'j>>,
     last: u32,
+    asked: u64,
     deadline: Option<Instant>,
 }
 
@@ -155,6 +162,7 @@ impl<'j> Field<'j> {
         record.screened = guard::screens(&job.rules);
         let span = trace::span_id();
         self.last += 1;
+        self.asked |= 1 << target;
         let run = Box::pin(async move {
             match (held, &job.pass) {
                 (Some(held), _) => record.held = held,
@@ -190,15 +198,18 @@ impl<'j> Field<'j> {
         });
     }
 
-    /// Starts a second attempt, if its target is well and there is the money for it.
+    /// Starts a second attempt, if another target is well and there is the money for it.
     fn hedge(&mut self, hedge: Option<Hedge>) {
         let Some(hedge) = hedge else { return };
-        let (candidate, now) = (&self.job.candidates[hedge.target], clock::now());
-        let well = candidate.vitals.view(now).is_healthy(now);
+        let candidates = &self.job.candidates;
+        let Some(target) = candidates.beside(hedge.beside, hedge.tried) else {
+            return;
+        };
         let counts = &self.ticket.process().counters.tries;
-        if well && self.job.funds.hedge(candidate, hedge.max_extra, now) {
+        let funds = &self.job.funds;
+        if funds.hedge(&candidates[target], hedge.max_extra, clock::now()) {
             counts.hedged.fetch_add(1, Ordering::Relaxed);
-            self.start(hedge.target, true, None);
+            self.start(target, true, None);
         }
     }
 
@@ -222,10 +233,9 @@ impl<'j> Field<'j> {
     }
 
     /// The call's record is now this attempt's, with all that were before it.
-    fn note(&self, ended: Box<Record>, record: &mut Record) {
-        let mut ended = *ended;
+    fn note(&self, mut ended: Box<Record>, record: &mut Record) {
         ended.inherit(record);
-        *record = ended;
+        std::mem::swap(&mut *ended, record);
     }
 
     /// Ends those that are still under way.
