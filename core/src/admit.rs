@@ -40,7 +40,8 @@ pub(crate) struct Gates {
     line: Mutex<Line>,
 }
 
-type Limiters = HashMap<(Scope, Box<str>), Arc<Limiter>>;
+/// By scope and by name: nothing is allocated to look one up.
+type Limiters = [HashMap<Box<str>, Arc<Limiter>>; Scope::COUNT];
 
 /// What counts for one request while it waits.
 struct Ask<'a> {
@@ -69,26 +70,36 @@ impl Gates {
 
     fn want_of(&self, caps: Arc<Caps>, scope: Scope, name: &str) -> Want {
         let mut limiters = crate::lock(&self.limiters);
-        if let Some(limiter) = limiters.get(&(scope, Box::from(name))) {
+        let known = &mut limiters[scope as usize];
+        if let Some(limiter) = known.get(name) {
             let limiter = limiter.clone();
             return Want { limiter, caps };
         }
         let now = clock::now();
-        if limiters.len() >= LIMITERS_MAX {
-            limiters.retain(|_, limiter| Arc::strong_count(limiter) > 1 || !limiter.is_idle(now));
+        if known.len() >= LIMITERS_MAX {
+            known.retain(|_, limiter| Arc::strong_count(limiter) > 1 || !limiter.is_idle(now));
         }
         let limiter = Arc::new(Limiter::new(scope, name, now));
-        limiters.insert((scope, name.into()), limiter.clone());
+        known.insert(name.into(), limiter.clone());
         Want { limiter, caps }
     }
 
-    /// Waits until one of these has room, and takes it.
-    async fn enter(self: &Arc<Gates>, ask: &Ask<'_>, choices: Vec<Choice>) -> Result<Entered> {
-        let choices: Arc<[Choice]> = choices.into();
+    /// Waits until one of these has room, and takes it: the first, which mostly has, or one of all, which are found only then.
+    async fn enter(
+        self: &Arc<Gates>,
+        ask: &Ask<'_>,
+        first: Choice,
+        all: impl FnOnce(Choice) -> Vec<Choice>,
+    ) -> Result<Entered> {
         let (mut place, mut alone) = (None, false);
+        let mut entered = self.take(std::slice::from_ref(&first), counting(ask, alone));
+        if let Some(entered) = entered.take_if(|_| ask.store.is_none()) {
+            return Ok(entered.begun());
+        }
+        let choices: Arc<[Choice]> = all(first).into();
         loop {
             let counting = counting(ask, alone);
-            let entered = match self.take(&choices, counting) {
+            let entered = match entered.take().or_else(|| self.take(&choices, counting)) {
                 Some(entered) => entered,
                 None => self.wait(ask, &choices, alone, &mut place).await?,
             };
@@ -102,13 +113,13 @@ impl Gates {
                 None => Answer::Yes(permit),
             };
             match answer {
-                Answer::Yes(mut permit) if place.is_none() || clock::now() < ask.until => {
-                    permit.begun = true;
-                    return Ok(Entered {
+                Answer::Yes(permit) if place.is_none() || clock::now() < ask.until => {
+                    let entered = Entered {
                         candidate,
                         key,
                         permit,
-                    });
+                    };
+                    return Ok(entered.begun());
                 }
                 // It came too late to be of use.
                 Answer::Yes(_) => return Err(self.refusal(ask, &choices, counting)),

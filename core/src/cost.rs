@@ -79,6 +79,24 @@ impl Meter {
         }
     }
 
+    /// What so many tokens would come to, in millionths of a dollar; 0 if nobody knows. Asked of every target that a request may go to.
+    pub(crate) fn ahead(
+        &self,
+        prompt: u64,
+        answer: u64,
+        target: &Target,
+        own: Option<&config::Price>,
+    ) -> u64 {
+        let of = |price: &Price| ahead(price, prompt, answer, self.service);
+        match own {
+            Some(own) => of(own.rates()),
+            None => self
+                .catalog
+                .model(target)
+                .map_or(0, |known| of(&known.price)),
+        }
+    }
+
     /// What the last target's usage cost; `own` is its price where that is not everybody's.
     pub(crate) fn cost(
         &self,
@@ -116,12 +134,24 @@ pub(crate) fn cost(usage: Option<&Usage>, price: Option<&Price>, service: Servic
     }
 }
 
+// As `microusd`, of tokens that are all of the plain kind.
+fn ahead(price: &Price, prompt: u64, answer: u64, service: Service) -> u64 {
+    let rate = |unit| price.rate(service, prompt, unit).unwrap_or(0);
+    let of = |tokens: u64, unit| u128::from(tokens) * u128::from(rate(unit));
+    let sum = of(prompt, Unit::Input)
+        .saturating_add(of(answer, Unit::Output))
+        .saturating_add(rate(Unit::PerRequest).into());
+    u64::try_from(sum.div_ceil(PICO_IN_MICRO)).unwrap_or(u64::MAX)
+}
+
 /// Tokens at a price; nothing if tokens that cost something were not counted, or have no price.
 pub(crate) fn microusd(price: &Price, usage: &Usage, service: Service) -> Option<u64> {
     let prompt = usage.prompt_tokens?;
     let rate = |unit| price.rate(service, prompt, unit);
     // Who bills searches, images or seconds bills nothing that is counted here.
-    if rate(Unit::Input).or(rate(Unit::Output)).is_none() || bills_otherwise(price) {
+    let (input, output) = (rate(Unit::Input), rate(Unit::Output));
+    let tokens_cost = input > Some(0) || output > Some(0);
+    if input.or(output).is_none() || !tokens_cost && bills_otherwise(price) {
         return None;
     }
     let mut sum = 0u128;
@@ -155,7 +185,7 @@ pub(crate) fn microusd(price: &Price, usage: &Usage, service: Service) -> Option
     )?;
     add(left, &[Unit::Input])?;
 
-    let completion = match (usage.completion_tokens, rate(Unit::Output)) {
+    let completion = match (usage.completion_tokens, output) {
         (Some(tokens), _) => tokens,
         // Embeddings have no answer to count.
         (None, None | Some(0)) => 0,

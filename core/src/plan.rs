@@ -4,6 +4,7 @@ mod groups;
 mod members;
 mod permit;
 
+use std::cell::OnceCell;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -102,6 +103,10 @@ pub(crate) fn candidates(
         request: stripped.as_ref().unwrap_or(request),
         options,
         stream,
+        reasons: stripped
+            .as_ref()
+            .map_or_else(|| asks_for_reasoning(request), asks_for_reasoning),
+        timeouts: OnceCell::new(),
     };
     let mut candidates = Groups::of(&plan)?;
     candidates.request = stripped.map(Box::new);
@@ -148,10 +153,15 @@ struct Plan<'p> {
     request: &'p Request,
     options: &'p Options,
     stream: bool,
+    /// The request itself asks the model to think first.
+    reasons: bool,
+    /// For all whose target and provider say nothing else.
+    timeouts: OnceCell<Timeouts>,
 }
 
 impl<'p> Plan<'p> {
-    fn candidate(&self, named: &Named<'_>, home: &str) -> Result<Candidate> {
+    /// Made in its place: a candidate is large to be moved.
+    fn candidate(&self, named: &Named<'_>, home: &str, all: &mut Vec<Candidate>) -> Result<()> {
         let id = named.target.provider();
         let mock = id == MOCK;
         let mut provider = if mock {
@@ -176,11 +186,14 @@ impl<'p> Plan<'p> {
             (false, Some(vitals)) => vitals.clone(),
             (false, None) => self.learnt.roll.of(named.target.text()),
         };
-        Ok(Candidate {
+        all.push(Candidate {
             target: named.target.clone(),
             side: named.side,
             more_headers,
-            timeouts: self.timeouts(&named.timeouts.or(&provider.timeouts)),
+            timeouts: match named.timeouts.is_empty() && provider.timeouts.is_empty() {
+                true => *self.timeouts.get_or_init(|| self.timeouts(&named.timeouts)),
+                false => self.timeouts(&named.timeouts.or(&provider.timeouts)),
+            },
             price: named.price.cloned(),
             wire: wire::for_operation(provider.wire, self.operation),
             unsupported: self.options.unsupported.unwrap_or(self.config.unsupported),
@@ -189,7 +202,8 @@ impl<'p> Plan<'p> {
             vitals,
             room: named.room.cloned(),
             taken: None,
-        })
+        });
+        Ok(())
     }
 
     /// What the catalog says of a target.
@@ -245,7 +259,7 @@ impl<'p> Plan<'p> {
     fn timeouts(&self, target: &TimeoutsOverride) -> Timeouts {
         let said = target.or(&self.config.timeouts);
         let mut timeouts = said.resolve(self.stream);
-        if said.first_token.is_none() && asks_for_reasoning(self.request) {
+        if said.first_token.is_none() && self.reasons {
             timeouts.first_token = FIRST_TOKEN_REASONING;
         }
         if let Some(limit) = self.options.first_token_timeout {

@@ -106,7 +106,7 @@ pub(crate) struct Group {
 impl Candidates {
     pub(crate) fn new(ask: Ask) -> Candidates {
         Candidates {
-            all: Vec::with_capacity(1),
+            all: Vec::new(),
             groups: Vec::with_capacity(1),
             ask,
             pin: None,

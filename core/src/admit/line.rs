@@ -42,6 +42,14 @@ pub(crate) struct Entered {
     pub(crate) permit: Permit,
 }
 
+impl Entered {
+    /// It is handed to whoever asked for it.
+    pub(super) fn begun(mut self) -> Entered {
+        self.permit.begun = true;
+        self
+    }
+}
+
 /// Who waits, in the order in which they are served.
 pub(super) struct Line {
     pub(super) fair: Fair,

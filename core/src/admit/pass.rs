@@ -129,7 +129,12 @@ impl Pass {
                     wants,
                     load,
                 };
-                held.call = Some(self.gates.enter(&ask, vec![choice]).await?.permit);
+                held.call = Some(
+                    self.gates
+                        .enter(&ask, choice, |only| vec![only])
+                        .await?
+                        .permit,
+                );
             }
         }
         self.admit_one(&ask, candidates, order, held).await
@@ -167,13 +172,13 @@ impl Pass {
         order: impl Iterator<Item = usize>,
         held: &mut Holding,
     ) -> Result<Option<usize>> {
-        let choices = order.flat_map(|at| self.choices(at, &candidates[at]));
-        let choices: Vec<Choice> = choices.collect();
+        let mut choices = order.flat_map(|at| self.choices(at, &candidates[at]));
         // The first that nothing limits needs no gate, but those before it go first.
         held.key = None;
-        let candidate = match choices.first() {
+        let candidate = match choices.next() {
             Some(first) if !first.wants.is_empty() => {
-                let entered = self.gates.enter(ask, choices).await?;
+                let all = |first| std::iter::once(first).chain(choices).collect();
+                let entered = self.gates.enter(ask, first, all).await?;
                 held.key = entered.key;
                 held.attempt = Some(entered.permit);
                 entered.candidate
@@ -228,14 +233,14 @@ impl Pass {
     }
 
     fn load(&self, candidate: &Candidate) -> Load {
-        let usage = Usage {
-            prompt_tokens: Some(self.prompt_tokens),
-            completion_tokens: Some(self.output_tokens),
-            ..Usage::default()
-        };
         Load {
-            tokens: self.prompt_tokens + self.output_tokens,
-            microusd: self.bill(candidate).microusd(&usage).unwrap_or(0),
+            tokens: self.prompt_tokens.saturating_add(self.output_tokens),
+            microusd: self.meter.ahead(
+                self.prompt_tokens,
+                self.output_tokens,
+                &candidate.target,
+                candidate.price.as_ref(),
+            ),
         }
     }
 }

@@ -21,6 +21,9 @@ pub(crate) enum Scope {
 }
 
 impl Scope {
+    /// How many there are; each is its own number.
+    pub(crate) const COUNT: usize = 5;
+
     /// Its name in texts and stores.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -71,7 +74,8 @@ impl Default for Standing {
 /// Everything that is limited, and how its limits are waited for.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Admission {
-    caps: HashMap<Scope, HashMap<String, Arc<Caps>>>,
+    /// By scope and name.
+    caps: [HashMap<String, Arc<Caps>>; Scope::COUNT],
     standings: HashMap<String, Standing>,
     /// How many requests may wait.
     pub(crate) queue: usize,
@@ -85,7 +89,7 @@ impl Admission {
     /// Reads all of it; `None` if nothing is limited. Models, providers and targets are known to be right.
     pub(super) fn read(root: &Table<'_>, share: f64) -> Result<Option<Arc<Admission>>> {
         let mut admission = Admission {
-            caps: HashMap::new(),
+            caps: Default::default(),
             standings: HashMap::new(),
             queue: QUEUE_DEFAULT,
             wait: WAIT_DEFAULT,
@@ -105,13 +109,13 @@ impl Admission {
         admission.tenants(root)?;
         admission.budgets(root)?;
         admission.inherit();
-        let any = admission.caps.values().any(|caps| !caps.is_empty());
+        let any = admission.caps.iter().any(|caps| !caps.is_empty());
         Ok(any.then(|| Arc::new(admission)))
     }
 
     /// What this one may use, if that is limited. What is said of `*` holds for each that is not named.
     pub(crate) fn caps(&self, scope: Scope, name: &str) -> Option<&Arc<Caps>> {
-        let caps = self.caps.get(&scope)?;
+        let caps = &self.caps[scope as usize];
         caps.get(name).or_else(|| caps.get(EACH))
     }
 
@@ -157,7 +161,7 @@ impl Admission {
     // The server behind it is one, whatever names lead there.
     fn target(&mut self, model: &str, item: Item<'_>) -> Result<()> {
         let caps = caps(&item)?;
-        let known = self.caps.entry(Scope::Target).or_default();
+        let known = &mut self.caps[Scope::Target as usize];
         match known.get(model) {
             Some(other) if **other != caps => Err(item.fail(
                 "this target has other limits elsewhere: it is one server, whatever names lead to it",
@@ -236,13 +240,13 @@ impl Admission {
     }
 
     fn entry(&mut self, scope: Scope, name: &str) -> &mut Caps {
-        let caps = self.caps.entry(scope).or_default();
+        let caps = &mut self.caps[scope as usize];
         Arc::make_mut(caps.entry(name.to_owned()).or_default())
     }
 
     // Who is named has what `*` says in all that is not said of it.
     fn inherit(&mut self) {
-        for caps in self.caps.values_mut() {
+        for caps in &mut self.caps {
             let Some(each) = caps.get(EACH).cloned() else {
                 continue;
             };

@@ -48,6 +48,11 @@ impl TimeoutsOverride {
         }
     }
 
+    /// Whether nothing is said.
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == TimeoutsOverride::default()
+    }
+
     /// Fills what is still open with the defaults.
     pub fn resolve(&self, stream: bool) -> Timeouts {
         let total_unary = self.total_unary.unwrap_or(TOTAL_UNARY);

@@ -236,6 +236,7 @@ impl<'g, 'p> Groups<'g, 'p> {
             self.made.notes.first = how;
         }
         let order = members.order(strategy, &self.made.ask, first, self.now);
+        self.made.all.reserve(order.len());
         for (index, side) in order {
             let target = &alias.targets[index];
             self.add(&Named {
@@ -302,11 +303,12 @@ impl<'g, 'p> Groups<'g, 'p> {
         let home = self
             .home
             .get_or_insert_with(|| named.target.provider().to_owned());
-        let candidate = self.plan.candidate(named, home)?;
-        let fits =
-            !self.plan.wish.provider.require_parameters || self.plan.takes_all(&candidate)?;
-        if fits && self.made.all.len() < CANDIDATES_MAX {
-            self.made.all.push(candidate);
+        let all = &mut self.made.all;
+        let made = all.len();
+        self.plan.candidate(named, home, all)?;
+        let must_take_all = self.plan.wish.provider.require_parameters;
+        if made >= CANDIDATES_MAX || must_take_all && !self.plan.takes_all(&all[made])? {
+            all.truncate(made);
         }
         Ok(())
     }
