@@ -542,7 +542,7 @@ struct Done {
     std::optional<std::string> finish_reason;
     /// The provider's own word for it.
     std::optional<std::string> finish_reason_raw;
-    /// How each choice ended; only if there are more than one.
+    /// How each choice ended; only if there are others than number 0.
     std::vector<ChoiceEnd> choices;
     /// The turn to append to `messages`; with its text only if that was asked for; null of other operations.
     std::optional<Message> message;

@@ -181,7 +181,7 @@ export interface Done {
   finish_reason: FinishReason | null;
   /** The provider's own word for it. */
   finish_reason_raw: string | null;
-  /** How each choice ended; only if there are more than one. */
+  /** How each choice ended; only if there are others than number 0. */
   choices?: ChoiceEnd[];
   /** The turn to append to `messages`; with its text only if that was asked for; null of other operations. */
   message: Message | null;

@@ -17,6 +17,7 @@ use crate::check::{self, Checked, check};
 use crate::clock;
 use crate::error::{Error, Phase, Result, without};
 use crate::guard::Screen;
+use crate::inbound::{Caller, end_to_end};
 use crate::outlet::Outlet;
 use crate::pace::Flowing;
 use crate::partial;
@@ -98,6 +99,7 @@ pub(crate) async fn open(
     let exchanged = before(first_by, sending, || patience.late("the answer's head")).await??;
     record.headed(&exchanged, candidate);
     let (head, caller) = (exchanged.head, job.caller.as_deref());
+    record.refused_with(&head, caller, candidate);
     let outlet = Outlet::open(caller, candidate, &head, ticket, record);
     let mut source = Source::new(exchanged.body, patience, first_by);
     if outlet.taps() {
@@ -172,6 +174,23 @@ impl Record {
         if let Some(turn) = &self.turn {
             turn.head(&exchanged.head.headers);
         }
+    }
+
+    // What an SDK reads of its provider's refusal beside the body: how much of a limit is left, whose answer it is. The body is kept
+    // decoded.
+    fn refused_with(&mut self, head: &Head, caller: Option<&Caller>, candidate: &Candidate) {
+        if caller.is_none() || head.status < 400 {
+            return;
+        }
+        let headers = end_to_end(&head.headers);
+        let headers = headers.filter(|(name, _)| *name != "content-encoding");
+        let shown = |(name, value): (&str, &str)| {
+            let value = secrets(candidate).fold(value.to_owned(), |value, secret| {
+                without(&value, secret.expose()).unwrap_or(value)
+            });
+            (name.to_owned(), value)
+        };
+        self.refusal = Some((head.status, headers.map(shown).collect()));
     }
 
     fn items_begin(&mut self, at: Instant, started: Instant) {

@@ -604,6 +604,7 @@ impl Record {
         self.price.clone_from(&candidate.price);
         self.wire = candidate.wire.name();
         self.request_id = None;
+        self.refusal = None;
         self.begun = clock::now();
         self.span = trace::span_id();
         self.asked = Some(candidate.provider.clone());

@@ -301,14 +301,24 @@ impl Answer {
         }
     }
 
-    /// A provider's own refusal, as it came, if it is one of the caller's format.
-    fn passed(mut self, error: &Error) -> Answer {
+    /// A provider's own refusal, as it came, if it is one of the caller's format. Of our own headers those stay that say when to
+    /// ask again, and the number without what must not be shown.
+    fn passed(mut self, error: &Error, record: &Record) -> Answer {
         let own = error.http_status().filter(|status| *status >= 400);
         if let (Some(status), Some(body)) = (own, error.body())
             && serde_json::from_str::<serde::de::IgnoredAny>(body).is_ok()
         {
             self.status = status;
             self.body = body.as_bytes().to_vec();
+            if let Some((_, headers)) = record.refusal.iter().find(|told| told.0 == status) {
+                let ours = |name: &str| self.headers.iter().any(|(own, _)| own == name);
+                let more: Vec<_> = headers
+                    .iter()
+                    .filter(|(name, _)| !ours(name))
+                    .cloned()
+                    .collect();
+                self.headers.extend(more);
+            }
         }
         self
     }
@@ -344,7 +354,7 @@ pub(crate) async fn refuse(
 ) -> Result<()> {
     let mut answer = Answer::refusal(face, error);
     if record.wire == face.wire() {
-        answer = answer.passed(error);
+        answer = answer.passed(error, record);
     }
     answer.send(record, ticket, stall).await
 }

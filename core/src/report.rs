@@ -68,6 +68,8 @@ pub(crate) struct Record {
     pub(crate) incomplete: bool,
     /// The provider refused, and the caller was told so by an answer.
     pub(crate) refused: Option<Error>,
+    /// The head of the present attempt's refusal, where the caller speaks HTTP: its status, and what may go on of its headers.
+    pub(crate) refusal: Option<(u16, Vec<(String, String)>)>,
     pub(crate) response: Response,
     /// What was begun before is gone on with, and what that took.
     pub(crate) continued: Option<Box<Continued>>,
@@ -153,6 +155,7 @@ impl Record {
             first_item: None,
             incomplete: false,
             refused: None,
+            refusal: None,
             response: Response::default(),
             continued: None,
             voices: None,
@@ -329,7 +332,8 @@ fn done_with(
             .text("provider", record.target.provider())
             .text("target", record.target.text());
         finish(first, done);
-        if choices.len() > 1 {
+        // A race's first may have failed: then the only one is not number 0, and nobody should take it for that.
+        if choices.len() > 1 || first.is_some_and(|only| only.index != 0) {
             done.list("choices", choices, |object, choice| {
                 object.count("index", Some(choice.index.into()));
                 finish(Some(choice), object);

@@ -110,7 +110,7 @@ pub struct Done {
     pub finish_reason: Option<FinishReason>,
     /// The provider's own word for it.
     pub finish_reason_raw: Option<String>,
-    /// How each choice ended; only if there are more than one.
+    /// How each choice ended; only if there are others than number 0.
     #[cfg_attr(feature = "schemars", schemars(extend("x-absent" = true)))]
     pub choices: Vec<ChoiceEnd>,
     /// The turn to append to `messages`; with its text only if that was asked for; null of other operations.

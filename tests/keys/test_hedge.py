@@ -243,6 +243,8 @@ def _():
     client, servers = racing(lambda exchange: exchange.fail(500), say("kept"), race_return="all")
     answer = client.ask("a").succeeds("kept")
     assert {event.choice for event in answer.of("TEXT")} == {1}
+    # Nobody should take the only one for number 0.
+    assert [(end["index"], end["target"]) for end in answer.last["choices"]] == [(1, "p1/m")], answer.last
     trail = {attempt["provider"]: attempt["status"] for attempt in answer.last["attempts"]}
     assert trail == {"p0": "LLM_ERR_OVERLOADED", "p1": "LLM_OK"}, trail
     client, servers = racing(*[lambda exchange: exchange.fail(500)] * 2, race_return="all")

@@ -6,7 +6,7 @@ import os
 import tempfile
 import threading
 
-from llm import AUTH, CONFIG, Client, refused
+from llm import AUTH, CONFIG, EVENT, Client, Queue, refused, submit_http
 from server import Server
 from suite import config, test
 
@@ -172,3 +172,28 @@ def _():
         refused(lambda: Client({"providers": {name: {"wire": "openai_chat", "base_url": "http://h"}}}), CONFIG, "expected a name")
     # A table speaks of one provider; the built-in ones are still there.
     refused(lambda: Client(config(Server())).ask("groq/m"), AUTH, "GROQ_API_KEY")
+
+
+@test("providers.P.wire", says="a refusal in the caller's own format keeps the provider's headers, but for the connection's, and our word on retries")
+def _():
+    told = ["x-ratelimit-remaining-requests: 0", "x-ratelimit-reset-requests: 7s", "openai-organization: org-1", "x-request-id: req-1",
+            "retry-after: 7", "x-should-retry: true", "set-cookie: a=b", "keep-alive: timeout=5", "x-echo: Bearer sk-secret-key"]
+    body = {"error": {"message": "slow down", "type": "requests", "code": "rate_limit_exceeded"}}
+    server = Server(lambda exchange: exchange.whole(429, body, told))
+    client = Client(config(server, provider={"api_key": "sk-secret-key"}))
+    queue = Queue()
+    for path, same in ("/v1/chat/completions", True), ("/v1/messages", False):
+        asked = {"model": "house/m", "max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]}
+        submit_http(client, queue, "POST", path, asked)
+        answer = queue.answer()
+        (head,) = [json.loads(event.data) for event in answer.events if event.type == EVENT["HTTP_HEAD"]]
+        assert head["status"] == 429, head
+        headers = dict(head["headers"])
+        assert len(headers) == len(head["headers"]), head
+        kept = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "7s", "openai-organization": "org-1",
+                "x-echo": "Bearer ***"}
+        for name, value in kept.items():
+            assert headers.get(name) == (value if same else None), (name, headers)
+        assert (headers["retry-after"], headers["x-should-retry"]) == ("7", "false"), headers
+        assert not {"set-cookie", "keep-alive", "content-length"} & set(headers), headers
+        assert headers["x-request-id" if same else "request-id"] == "req-1", headers

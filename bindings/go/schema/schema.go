@@ -320,7 +320,7 @@ type Done struct {
 	FinishReason FinishReason `json:"finish_reason,omitempty"`
 	// The provider's own word for it.
 	FinishReasonRaw *string `json:"finish_reason_raw,omitempty"`
-	// How each choice ended; only if there are more than one.
+	// How each choice ended; only if there are others than number 0.
 	Choices []ChoiceEnd `json:"choices,omitempty"`
 	// The turn to append to `messages`; with its text only if that was asked for; null of other operations.
 	Message *Message `json:"message,omitempty"`

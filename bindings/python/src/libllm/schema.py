@@ -144,7 +144,7 @@ class DoneDict(TypedDict, total=False):
     finish_reason: FinishReason | None
     #: The provider's own word for it.
     finish_reason_raw: str | None
-    #: How each choice ended; only if there are more than one.
+    #: How each choice ended; only if there are others than number 0.
     choices: list[ChoiceEndDict]
     #: The turn to append to `messages`; with its text only if that was asked for; null of other operations.
     message: MessageDict | None
@@ -537,7 +537,7 @@ class Done:
     finish_reason: FinishReason | None = None
     #: The provider's own word for it.
     finish_reason_raw: str | None = None
-    #: How each choice ended; only if there are more than one.
+    #: How each choice ended; only if there are others than number 0.
     choices: list[ChoiceEnd] = field(default_factory=list)
     #: The turn to append to `messages`; with its text only if that was asked for; null of other operations.
     message: Message | None = None
