@@ -288,3 +288,22 @@ def test_an_error_reaches_the_one_who_waits(run: Run) -> None:
             llm.stream("nobody/x", "x")
 
     run(test)
+
+
+def test_drain_waits_for_what_is_in_flight_and_refuses_what_comes_later(mock: Mock) -> None:
+    async def main() -> None:
+        async with libllm.AsyncClient(mock.config()) as client:
+            answer = asyncio.create_task(client.chat("chat/tokens=5;ttft=100ms", "x"))
+            await asyncio.sleep(0)
+            await client.drain()
+            with pytest.raises(libllm.ClosedError):
+                await client.chat("chat/echo", "x")
+            assert (await answer).text == "w0 w1 w2 w3 w4"
+        async with libllm.AsyncClient(mock.config()) as client:
+            answer = asyncio.create_task(client.chat("chat/tokens=2;stall=60s;at=1", "x"))
+            await asyncio.sleep(0)
+            await client.drain(0.05)
+            with pytest.raises(libllm.APIUserAbortError):
+                await answer
+
+    asyncio.run(main())

@@ -304,3 +304,40 @@ def test_drain_waits_and_then_refuses(client: libllm.Client) -> None:
     client.drain(1)
     with pytest.raises(libllm.ClosedError):
         client.chat("chat/echo", "x")
+
+
+def test_an_empty_configuration_is_not_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "llm.toml"
+    file.write_text('[models.fast]\ntargets = [{ model = "mock/text=ours" }]\n')
+    monkeypatch.setenv("LLM_CONFIG", str(file))
+    with libllm.Client() as llm:
+        assert llm.chat("fast", "x").text == "ours"
+        llm.reload({})
+        with pytest.raises(libllm.LLMError, match="fast"):
+            llm.chat("fast", "x")
+    with libllm.Client({}) as llm, pytest.raises(libllm.LLMError, match="fast"):
+        llm.chat("fast", "x")
+
+
+def test_half_a_character_is_said_as_a_replacement(client: libllm.Client) -> None:
+    assert client.chat("mock/echo", "a\ud83d b\udc00\ud83d\ude00").text == "a\ufffd b\ufffd\U0001f600"
+
+
+def test_the_first_choice_is_the_lowest_there_is(mock: Mock) -> None:
+    for first, texts in (("status=500", ["two", "three"]), ("text=one", ["one", "two", "three"])):
+        targets = [{"model": f"mock/{script}"} for script in (first, "text=two", "text=three")]
+        config = {"models": {"all": {"targets": targets, "strategy": "race", "race": 3, "race_return": "all"}}}
+        with libllm.Client(config) as llm:
+            answer = llm.chat("all", "x")
+        assert [choice.message.content for choice in answer.choices] == texts
+        assert (answer.text, answer.message.content, answer.message.role) == (texts[0], texts[0], "assistant")
+        assert [choice.index for choice in answer.choices] == list(range(3 - len(texts), 3))
+    targets = [{"model": f"mock/{script}"} for script in ("status=500", "text=kept")]
+    with libllm.Client({"models": {"all": {"targets": targets, "strategy": "race", "race_return": "all"}}}) as llm:
+        answer = llm.chat("all", "x")
+    assert (answer.text, [choice.index for choice in answer.choices]) == ("kept", [1])
+
+
+def test_a_rerouted_event_needs_no_field_that_it_has_today() -> None:
+    event = libllm.Rerouted("{}")
+    assert (event.from_, event.reason, event.attempt, event.voids) == (None, "", 0, False)

@@ -143,8 +143,8 @@ def test_times_are_seconds(seconds: float | None, milliseconds: int) -> None:
 
 def test_flags_and_names_are_those_of_the_typed_dict() -> None:
     assert set(RequestOptions.__annotations__) == _options.NAMES
-    made = _options.Compiled({"raw": True, "coalesce": False, "cache": False})
-    assert made.flags == 1 | 2 | 4
+    made = _options.Compiled({"raw": True, "coalesce": False, "cache": False, "message": True})
+    assert made.flags == 1 | 2 | 4 | 8
 
 
 def test_what_the_cache_is_to_a_request_crosses_as_it_is() -> None:

@@ -10,7 +10,7 @@ import libllm
 SECONDS = {"timeout_ms": "timeout", "first_token_timeout_ms": "first_token_timeout", "idle_timeout_ms": "idle_timeout"}
 NAMED = {"provider", "operation", "max_attempts", "fallbacks", "on_partial", "unsupported", "headers", "base_url", "api_key",
          "idempotency_key", "extra_body"}
-FLAGS = {"raw": {"raw": True}, "no_coalesce": {"coalesce": False}, "no_cache": {"cache": False}, "message": {}}
+FLAGS = {"raw": {"raw": True}, "no_coalesce": {"coalesce": False}, "no_cache": {"cache": False}, "message": {"message": True}}
 
 
 def wishes(options):

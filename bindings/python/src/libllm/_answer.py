@@ -317,11 +317,28 @@ class Done(_Account):
 class Response(_Account):
     """A whole answer."""
 
-    __slots__ = ("_messages",)
+    __slots__ = ("_messages", "contents")
 
-    def __init__(self, raw_json: str, messages: dict[int, dict[str, Any]]) -> None:
+    def __init__(self, raw_json: str, messages: dict[int, dict[str, Any]], contents: bytes | None = None) -> None:
         super().__init__(raw_json)
         self._messages = messages
+        #: Of an operation that is no conversation: its JSON, or bytes of `media_type`; else None.
+        self.contents = contents
+
+    @property
+    def media_type(self) -> str | None:
+        """What `contents` are if they are no JSON, such as "audio/mpeg"."""
+        return self._of("media_type")  # type: ignore[no-any-return]
+
+    @property
+    def result(self) -> dict[str, Any] | None:
+        """`contents`, parsed; None if they are no JSON."""
+        if self.contents is None or self.media_type is not None:
+            return None
+        import json
+
+        told: dict[str, Any] = json.loads(self.contents)
+        return told
 
     @property
     def text(self) -> str:
@@ -331,7 +348,7 @@ class Response(_Account):
     @property
     def message(self) -> Message:
         """The first choice's message."""
-        return Message(self._message(0))
+        return Message(self._message(self._ends()[0]["index"]))
 
     @property
     def tool_calls(self) -> list[ToolCall]:
@@ -344,7 +361,10 @@ class Response(_Account):
         return [Choice(each) for each in self._choices()]
 
     def to_dict(self) -> dict[str, Any]:
-        """A chat.completion object, as OpenAI's API would have answered; our own words are in "libllm"."""
+        """A chat.completion object, as OpenAI's API would have answered, or an operation's own; our own words are in
+        "libllm"."""
+        if self.contents is not None:
+            return {**(self.result or self._bytes(self.contents)), "libllm": self._parsed}
         usage = self._of("usage") or {}
         return {
             "id": self.id,
@@ -362,21 +382,28 @@ class Response(_Account):
     def __repr__(self) -> str:
         return f"Response({self.to_dict()!r})"
 
+    def _bytes(self, contents: bytes) -> dict[str, Any]:
+        from base64 import b64encode
+
+        return {"object": "bytes", "media_type": self.media_type, "data": b64encode(contents).decode()}
+
+    def _ends(self) -> list[dict[str, Any]]:
+        # How each choice ended, by their numbers: told if they are others than 0 alone. A race's first may have failed.
+        return self._of("choices") or [{"index": 0, "finish_reason": self.finish_reason}]
+
     def _choices(self) -> list[dict[str, Any]]:
-        # `choices` is told only if there are more than one.
-        ends = self._of("choices") or [{"index": 0, "finish_reason": self.finish_reason}]
         return [
             {
                 "index": end["index"],
                 "message": self._message(end["index"]),
                 "finish_reason": end.get("finish_reason"),
             }
-            for end in ends
+            for end in self._ends()
         ]
 
     def _message(self, choice: int) -> dict[str, Any]:
         said = self._messages.get(choice)
-        if choice != 0:
+        if choice != self._ends()[0]["index"]:
             return said or {"role": "assistant", "content": None}
         # The library's own has what no delta shows: signatures, which calls are complete.
         told = self._of("message") or {}

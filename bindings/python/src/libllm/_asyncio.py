@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from asyncio import get_running_loop
+from asyncio import get_running_loop, sleep
 
 from . import _abi
+from ._ask import AsyncAsks
 from ._errors import from_status
 from ._events import TextDelta
-from ._handle import Handle, Settings, embed_text, joins, request_text, result_of
+from ._handle import Handle, Settings, joins, request_text
 from ._hub import AsyncCall, Hub, hub_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Future
     from collections.abc import AsyncIterator, Mapping
-    from typing import Any
 
     from typing_extensions import Self, Unpack
 
@@ -23,8 +23,12 @@ if TYPE_CHECKING:
     from ._handle import ConfigLike, MessagesLike, RequestLike
     from .types import Hook, RequestOptions
 
+# Seconds between two looks at what is in flight, which may be of other loops too: doubled from the first to the last.
+_DRAIN_FIRST = 0.001
+_DRAIN_LAST = 0.05
 
-class AsyncClient:
+
+class AsyncClient(AsyncAsks):
     """Answers from any provider, for asyncio. One client serves every event loop of the process.
 
     `config` is a mapping, TOML or JSON text, or a path; None reads the environment (LLM_CONFIG, provider keys).
@@ -42,23 +46,7 @@ class AsyncClient:
         self, request: RequestLike, messages: MessagesLike = None, /, **options: Unpack[RequestOptions]
     ) -> Response:
         """The whole answer to a chat request (OpenAI's shape), or to a model's name and a prompt."""
-        stream = self._open(request_text(request, messages, False), options)
-        try:
-            return await stream.final()
-        finally:
-            stream.cancel()
-
-    async def embed(
-        self, request: RequestLike, texts: str | list[str] | None = None, /, **options: Unpack[RequestOptions]
-    ) -> dict[str, Any]:
-        """Vectors in OpenAI's shape, of a whole request or of a model's name and texts: the numbers are
-        `["data"][0]["embedding"]`."""
-        options["operation"] = "embeddings"
-        stream = self._open(embed_text(request, texts), options)
-        try:
-            return result_of([event async for event in stream])
-        finally:
-            stream.cancel()
+        return await self._ask(request_text(request, messages, False), options)
 
     def stream(
         self, request: RequestLike, messages: MessagesLike = None, /, **options: Unpack[RequestOptions]
@@ -82,6 +70,20 @@ class AsyncClient:
         """Counters and histograms as "json" or "prometheus" text."""
         return self._handle.metrics(format)
 
+    async def drain(self, timeout: float | None = None) -> None:
+        """Refuses new requests and waits for those in flight, `timeout` seconds at most; then cancels the rest. Other
+        tasks go on meanwhile."""
+        loop = get_running_loop()
+        until = None if timeout is None else loop.time() + timeout
+        pause = _DRAIN_FIRST
+        while not self._handle.drained():
+            left = pause if until is None else min(pause, until - loop.time())
+            if left <= 0:
+                self._handle.drain(0)
+                return
+            await sleep(left)
+            pause = min(2 * pause, _DRAIN_LAST)
+
     async def aclose(self) -> None:
         """Cancels what is in flight."""
         self._handle.close()
@@ -91,6 +93,13 @@ class AsyncClient:
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+    async def _ask(self, request: bytes, options: RequestOptions) -> Response:
+        stream = self._open(request, options)
+        try:
+            return await stream.final()
+        finally:
+            stream.cancel()
 
     def _open(self, request: bytes, options: RequestOptions) -> AsyncStream:
         loop = get_running_loop()

@@ -10,6 +10,7 @@ from ._events import (
     ReasoningDelta,
     RefusalDelta,
     Rerouted,
+    Result,
     TextDelta,
     ToolArgsDelta,
     ToolCallStart,
@@ -38,7 +39,7 @@ _SEEN_MAX = 256
 class Call:
     """What has come of one request and was not taken yet, and what it said so far."""
 
-    __slots__ = ("_seen", "_seen_max", "done", "error", "items", "joins", "over", "request")
+    __slots__ = ("_seen", "_seen_max", "contents", "done", "error", "items", "joins", "over", "request")
 
     def __init__(self, joins: bool) -> None:
         self.request = 0
@@ -48,6 +49,8 @@ class Call:
         self.items: deque[Item] = deque()
         self.done: Done | None = None
         self.error: LLMError | None = None
+        # What an operation that is answered in one piece said.
+        self.contents: bytes | None = None
         self._seen: list[Item] = []
         self._seen_max = _SEEN_MAX
 
@@ -98,7 +101,7 @@ class Call:
     def response(self) -> Response:
         """The whole answer; only after the end."""
         assert self.done is not None, "the answer is not over"
-        return Response(self.done.raw_json, self._messages())
+        return Response(self.done.raw_json, self._messages(), self.contents)
 
     def _joined(self, item: Item) -> Item:
         # A consumer that lags gets fewer, larger events.
@@ -124,6 +127,9 @@ class Call:
             return self._rerouted(data)
         if kind == _abi.RAW:
             return Raw(data)
+        if kind == _abi.RESULT:
+            self.contents = data
+            return Result(data)
         self.see(item)
         if kind == _abi.REASONING:
             return ReasoningDelta(data, choice)
@@ -144,6 +150,7 @@ class Call:
         event = Rerouted(data)
         if event.voids:
             self._seen.clear()
+            self.contents = None
         return None if event.reason == "first" else event
 
     def _messages(self) -> dict[int, dict[str, Any]]:

@@ -6,9 +6,10 @@ from __future__ import annotations
 from _thread import allocate_lock
 
 from . import _abi, _log, _native
+from ._ask import Asks
 from ._call import Call
 from ._errors import from_status
-from ._handle import Handle, Settings, embed_text, joins, request_text, result_of
+from ._handle import Handle, Settings, joins, request_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterator, Mapping
     from ctypes import c_void_p
     from types import TracebackType
-    from typing import Any
 
     from typing_extensions import Self, Unpack
 
@@ -35,7 +35,7 @@ else:
 _SPARE_MAX = 64
 
 
-class Client:
+class Client(Asks):
     """Answers from any provider; blocks the calling thread only. Safe to share between threads.
 
     `config` is a mapping, TOML or JSON text, or a path; None reads the environment (LLM_CONFIG, provider keys).
@@ -54,17 +54,7 @@ class Client:
         self, request: RequestLike, messages: MessagesLike = None, /, **options: Unpack[RequestOptions]
     ) -> Response:
         """The whole answer to a chat request (OpenAI's shape), or to a model's name and a prompt."""
-        with self._open(request_text(request, messages, False), options) as stream:
-            return stream.final()
-
-    def embed(
-        self, request: RequestLike, texts: str | list[str] | None = None, /, **options: Unpack[RequestOptions]
-    ) -> dict[str, Any]:
-        """Vectors in OpenAI's shape, of a whole request or of a model's name and texts: the numbers are
-        `["data"][0]["embedding"]`."""
-        options["operation"] = "embeddings"
-        with self._open(embed_text(request, texts), options) as stream:
-            return result_of(list(stream))
+        return self._ask(request_text(request, messages, False), options)
 
     def stream(
         self, request: RequestLike, messages: MessagesLike = None, /, **options: Unpack[RequestOptions]
@@ -101,6 +91,10 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _ask(self, request: bytes, options: RequestOptions) -> Response:
+        with self._open(request, options) as stream:
+            return stream.final()
 
     def _open(self, request: bytes, options: RequestOptions) -> Stream:
         compiled = self._settings.compiled(options)

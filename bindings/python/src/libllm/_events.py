@@ -123,6 +123,17 @@ class Raw(_Item):
         self.data = data
 
 
+class Result(_Item):
+    """The whole answer of an operation that is no conversation: JSON, or bytes of the response's `media_type`."""
+
+    __slots__ = ("data",)
+    __match_args__ = ("data",)
+    type: ClassVar[Literal["result"]] = "result"
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+
 class Rerouted(_Item):
     """The answer comes from another attempt than the first: a retry, or another provider."""
 
@@ -137,13 +148,17 @@ class Rerouted(_Item):
         tried = told.get("tried") or []
         self.raw_json = raw_json
         #: PROVIDER/MODEL that failed last, and the one that answers now.
-        self.from_: str | None = f"{tried[-1]['provider']}/{tried[-1]['model']}" if tried else None
-        self.to: str = f"{told['provider']}/{told['model']}"
-        #: "retry" or "fallback".
-        self.reason: str = told["reason"]
-        self.attempt: int = told["attempt"]
+        self.from_: str | None = _target(tried[-1]) if tried else None
+        self.to: str = _target(told)
+        #: "retry", "fallback" or another word. What is not told is empty: no event fails for want of a field.
+        self.reason: str = told.get("reason") or ""
+        self.attempt: int = told.get("attempt") or 0
         #: Whether what was delivered before is void.
-        self.voids: bool = told["voids"]
+        self.voids: bool = bool(told.get("voids"))
+
+
+def _target(told: dict[str, Any]) -> str:
+    return f"{told.get('provider', '')}/{told.get('model', '')}"
 
 
 class Unknown(_Item):
@@ -159,5 +174,15 @@ class Unknown(_Item):
 
 
 Event: TypeAlias = (
-    TextDelta | ReasoningDelta | RefusalDelta | ToolCallStart | ToolArgsDelta | Part | Raw | Rerouted | Done | Unknown
+    TextDelta
+    | ReasoningDelta
+    | RefusalDelta
+    | ToolCallStart
+    | ToolArgsDelta
+    | Part
+    | Raw
+    | Result
+    | Rerouted
+    | Done
+    | Unknown
 )

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any, TypeAlias
 
-    from ._events import Event
     from .types import ChatRequest, Hook, MessageParam
 
     ConfigLike: TypeAlias = "Mapping[str, Any] | str | os.PathLike[str] | None"
@@ -92,6 +91,12 @@ class Handle:
         owned = self._open()
         _native.check(_native.client_drain(owned.pointer, milliseconds))
 
+    def drained(self) -> bool:
+        """Takes no new request; whether none is in flight. Never blocks."""
+        owned = self._open()
+        status: int = _native.client_drain(owned.pointer, 0)
+        return status != _abi.ERR_BUSY and _native.check(status) >= 0
+
     def metrics(self, format: str) -> str:
         """Counters and histograms."""
         size = c_size_t()
@@ -119,7 +124,7 @@ class Handle:
 
 
 def config_text(config: ConfigLike) -> bytes:
-    """JSON of a mapping, a text as it is, `@PATH` for a path; empty reads the environment."""
+    """JSON of a mapping, a text as it is, `@PATH` for a path; none, and an empty text, read the environment."""
     if config is None:
         return b""
     if isinstance(config, str):
@@ -128,39 +133,36 @@ def config_text(config: ConfigLike) -> bytes:
         return b"@" + os.fsencode(config)
     import json
 
-    return json.dumps(dict(config)).encode()
+    # A mapping is the configuration, also one that says nothing: to the library an empty object is the environment.
+    return json.dumps(dict(config) or {"models": {}}).encode()
+
+
+def request_body(request: RequestLike, messages: MessagesLike) -> dict[str, Any]:
+    """The request as a dict of its own. A model's name and a prompt make one as well."""
+    body: dict[str, Any] = {"model": request} if isinstance(request, str) else dict(request)
+    if messages is not None:
+        body["messages"] = [{"role": "user", "content": messages}] if isinstance(messages, str) else list(messages)
+    return body
 
 
 def request_text(request: RequestLike, messages: MessagesLike, stream: bool) -> bytes:
-    """The request as JSON. A model's name and a prompt make one as well."""
-    import json
-
-    body: dict[str, Any] = {"model": request} if isinstance(request, str) else dict(request)
-    if messages is not None:
-        said = [{"role": "user", "content": messages}] if isinstance(messages, str) else list(messages)
-        body["messages"] = said
+    """A chat request as JSON."""
+    body = request_body(request, messages)
     if not stream:
         body.setdefault("stream", False)
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+    return encoded(body)
 
 
-def embed_text(request: RequestLike, texts: str | list[str] | None) -> bytes:
-    """A request for vectors as JSON, of a whole one or of a model's name and texts."""
+def encoded(body: dict[str, Any]) -> bytes:
+    """A request as JSON."""
     import json
 
-    body: dict[str, Any] = {"model": request} if isinstance(request, str) else dict(request)
-    if texts is not None:
-        body["input"] = texts
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def result_of(events: list[Event]) -> dict[str, Any]:
-    """The one result of an operation that is answered in one piece."""
-    import json
-
-    results = (event for event in events if event.type == "unknown" and event.number == _abi.RESULT)
-    told: dict[str, Any] = json.loads(next(results).data)
-    return told
+    text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        # Half of a character has no place in UTF-8: U+FFFD stands for it, as in every language of this library.
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
 
 
 class Settings:

@@ -37,7 +37,7 @@ _PLAIN = {
 NAMES = frozenset(
     (
         *_PLAIN, "provider", "operation", "timeout", "first_token_timeout", "idle_timeout",
-        "max_retries", "raw", "coalesce", "options",
+        "max_retries", "raw", "coalesce", "message", "options",
     )
 )  # fmt: skip
 
@@ -83,6 +83,8 @@ def _flags(given: Mapping[str, Any]) -> int:
     if given.get("cache") is False:
         # A flag, so that no JSON is made and read for the commonest form.
         flags |= _abi.OPT_NO_CACHE
+    if given.get("message"):
+        flags |= _abi.OPT_MESSAGE
     return flags
 
 

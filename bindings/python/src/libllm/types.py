@@ -95,5 +95,7 @@ class RequestOptions(TypedDict, total=False):
     #: False: neither read nor fill the cache; "refresh": ask anew and keep the answer;
     #: or an object of `refresh`, `ttl`, `tags`, `key` and `semantic`.
     cache: bool | str | Mapping[str, Any]
+    #: The whole text in the Done event's message too.
+    message: bool
     #: Keys of the library's options_json that are not named here.
     options: Mapping[str, Any] | None
