@@ -5,7 +5,8 @@
  *     bench-libllm BASE unary|stream CONC N_PER_WORKER [WARM [TTFT_US ITL_US]]
  *
  * A closed loop like the drains': CONC requests in flight until CONC * N_PER_WORKER are done; then one line of JSON with
- * the same keys as theirs. BENCH_THREADS is the runtime's number of threads (1).
+ * the same keys as theirs. BENCH_THREADS is the runtime's number of threads (1), BENCH_GAP_US the time between the first
+ * request of one worker and that of the next (0).
  */
 #define _GNU_SOURCE
 #include "llm.h"
@@ -44,6 +45,7 @@ static llm_queue *queue;
 static char request[1024];
 static const char *text;
 static size_t text_len;
+static long gap_us;
 
 static int64_t now_us(void)
 {
@@ -119,6 +121,8 @@ static void run(struct worker *workers, size_t conc, size_t each, struct tally *
     for (size_t i = 0; i < in_flight; i++) {
         workers[i].left = each;
         submit(&workers[i]);
+        if (gap_us > 0)
+            nanosleep(&(struct timespec){ .tv_nsec = gap_us * 1000 }, NULL);
     }
     while (in_flight > 0) {
         int32_t count = llm_queue_poll(queue, events, BATCH, -1);
@@ -212,6 +216,8 @@ int main(int argc, char **argv)
         ttft = atoll(argv[6]);
         gap = atoll(argv[7]);
     }
+    if (getenv("BENCH_GAP_US") != NULL)
+        gap_us = atol(getenv("BENCH_GAP_US"));
     text = getenv("BENCH_TEXT");
     text_len = strlen(text);
     snprintf(request, sizeof request, REQUEST, stream ? "true" : "false");
