@@ -103,6 +103,8 @@ func readDone(text string, meta Meta) Done {
 			value.items(func(one told) { event.Choices = append(event.Choices, readFinish(one)) })
 		case "message":
 			event.Message = value.raw()
+		case "media_type":
+			event.MediaType = value.text()
 		case "incomplete":
 			event.Incomplete = value.flag()
 		case "usage":

@@ -3,6 +3,7 @@ package llm
 import (
 	"context"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 )
@@ -77,6 +78,8 @@ func (e *Error) Is(target error) bool {
 	return ok && known.holds(e)
 }
 
+var _ net.Error = (*Error)(nil)
+
 // Unwrap gives the context's error and cause, if the context ended the request.
 func (e *Error) Unwrap() []error { return e.cause }
 
@@ -84,6 +87,9 @@ func (e *Error) Unwrap() []error { return e.cause }
 func (e *Error) Timeout() bool {
 	return e.Is(context.DeadlineExceeded) || e.has(context.DeadlineExceeded)
 }
+
+// Temporary is what net.Error asks: whether asking again can help.
+func (e *Error) Temporary() bool { return e.Retryable }
 
 func (e *Error) has(target error) bool {
 	for _, cause := range e.cause {

@@ -95,8 +95,9 @@ type Done struct {
 	Target          string // provider/model, as asked
 	FinishReason    string
 	FinishReasonRaw string          // the provider's own word
-	Choices         []Finish        // of n > 1 answers
+	Choices         []Finish        // of each answer, where there are others than number 0
 	Message         json.RawMessage // the turn to append; with its text only after WithMessage
+	MediaType       string          // what Result is, if it is no JSON: "audio/mpeg"
 	Incomplete      bool
 	Usage           Usage
 	Cost            Cost

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 )
 
 // Hooks are functions that answer what the configuration has the library ask (docs/hooks.md): [hooks] and api_key = "ask". Each question
@@ -102,7 +103,8 @@ func refusal(err error) (Status, any) {
 
 // answerText is an answer with the number of its question.
 func answerText(id int, said any) (string, error) {
-	fields := map[string]any{}
+	// Raw: a number keeps its digits.
+	fields := map[string]json.RawMessage{}
 	if said != nil {
 		text, err := json.Marshal(said)
 		if err == nil {
@@ -112,7 +114,7 @@ func answerText(id int, said any) (string, error) {
 			return "", newError(StatusInvalidArgument, "a hook's answer is not JSON: "+err.Error())
 		}
 	}
-	fields["id"] = id
+	fields["id"] = strconv.AppendInt(nil, int64(id), 10)
 	text, err := json.Marshal(fields)
 	return string(text), err
 }

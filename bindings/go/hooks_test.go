@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -135,4 +138,30 @@ func TestARequestThatIsCancelledWhileItAsksEnds(t *testing.T) {
 
 func said(model, words string) llm.Request {
 	return llm.Request{Model: model, Messages: []llm.Message{llm.User(words)}}
+}
+
+func TestANumberOfAHooksRequestKeepsItsDigits(t *testing.T) {
+	const large = "9007199254740993"
+	seen := make(chan string, 1)
+	place := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body)
+		seen <- string(text)
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"id":"a","model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"ok"},"finish_reason":"stop"}]}`)
+	}))
+	defer place.Close()
+	config := `{"hooks":{"before":true},"providers":{"house":{"wire":"openai_chat","base_url":"` + place.URL + `/v1"}}}`
+	client := asking(t, config, llm.Hooks{
+		Before: func(_ context.Context, question llm.Question) (*llm.Reply, error) {
+			return &llm.Reply{Request: json.RawMessage(strings.Replace(string(question.Request), `"seed":1`, `"seed":`+large, 1))}, nil
+		},
+	})
+	request := said("house/m", "x")
+	request.Seed = llm.Ptr(int64(1))
+	if _, err := client.Chat(t.Context(), request); err != nil {
+		t.Fatal(err)
+	}
+	if text := <-seen; !strings.Contains(text, large) {
+		t.Error(text)
+	}
 }

@@ -1,6 +1,7 @@
 package llm
 
 import (
+	"cmp"
 	"encoding/json"
 	"iter"
 	"slices"
@@ -9,13 +10,14 @@ import (
 // Response is a whole answer.
 type Response struct {
 	Done              // usage, cost, provider, attempts ..
-	Answers  []Answer // n of them, most often one
+	Answers  []Answer // n of them, most often one; by Index, which has gaps where racers failed
 	Parts    []Part   // what is no text, in order
 	Contents []byte   // of an operation that does not stream: JSON or bytes
 }
 
 // Answer is what one choice said.
 type Answer struct {
+	Index        int // which of n
 	Text         string
 	Reasoning    string
 	Refusal      string
@@ -23,7 +25,7 @@ type Answer struct {
 	FinishReason string
 }
 
-// Text is what the first choice said.
+// Text is what the first choice said: the one of the lowest number.
 func (r *Response) Text() string { return r.first().Text }
 
 // ToolCalls is what the first choice wants called.
@@ -95,11 +97,13 @@ type fold struct {
 
 // choice collects pieces; joined once, at the end.
 type choice struct {
+	index                    int32
 	text, reasoning, refusal []byte
 	calls                    []call
 }
 
 type call struct {
+	index     int
 	id, name  string
 	arguments []byte
 }
@@ -134,33 +138,36 @@ func (f *fold) add(event Event) {
 	}
 }
 
+// of finds a choice by its number, which a provider may have said: nothing is as large as that.
 func (f *fold) of(index int32) *choice {
-	f.choices = grown(f.choices, int(index))
-	return &f.choices[index]
+	at, found := slices.BinarySearchFunc(f.choices, index, func(c choice, index int32) int { return cmp.Compare(c.index, index) })
+	if !found {
+		f.choices = slices.Insert(f.choices, at, choice{index: index})
+	}
+	return &f.choices[at]
 }
 
 func (c *choice) call(index int) *call {
-	c.calls = grown(c.calls, index)
-	return &c.calls[index]
-}
-
-// grown has room for `index`, which the library counts without gaps.
-func grown[T any](list []T, index int) []T {
-	if missing := index + 1 - len(list); missing > 0 {
-		list = append(list, make([]T, missing)...)
+	at, found := slices.BinarySearchFunc(c.calls, index, func(c call, index int) int { return cmp.Compare(c.index, index) })
+	if !found {
+		c.calls = slices.Insert(c.calls, at, call{index: index})
 	}
-	return list
+	return &c.calls[at]
 }
 
 func (f *fold) response() *Response {
+	// One that said nothing is an answer as well.
+	for _, end := range f.last.Choices {
+		f.of(int32(end.Index))
+	}
 	r := &Response{Done: f.last, Parts: f.parts, Contents: f.result}
-	for i, c := range f.choices {
-		answer := Answer{Text: asString(c.text), Reasoning: asString(c.reasoning), Refusal: asString(c.refusal)}
+	for _, c := range f.choices {
+		answer := Answer{Index: int(c.index), Text: asString(c.text), Reasoning: asString(c.reasoning), Refusal: asString(c.refusal)}
 		for _, call := range c.calls {
 			answer.ToolCalls = append(answer.ToolCalls, FunctionCall{call.id, call.name, asString(call.arguments)})
 		}
 		answer.FinishReason = f.last.FinishReason
-		if at := slices.IndexFunc(f.last.Choices, func(end Finish) bool { return end.Index == i }); at >= 0 {
+		if at := slices.IndexFunc(f.last.Choices, func(end Finish) bool { return end.Index == answer.Index }); at >= 0 {
 			answer.FinishReason = f.last.Choices[at].FinishReason
 		}
 		r.Answers = append(r.Answers, answer)

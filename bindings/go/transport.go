@@ -38,7 +38,12 @@ func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	said := &httpRequest{request.Method, request.URL.String(), pairs(request.Header)}
+	method := request.Method
+	if method == "" {
+		// As net/http has it.
+		method = http.MethodGet
+	}
+	said := &httpRequest{method, request.URL.String(), pairs(request.Header)}
 	asked := gather(t.wishes)
 	asked.http = said
 	stream := t.client.start(request.Context(), text, asked, nil)

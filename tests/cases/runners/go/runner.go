@@ -183,13 +183,13 @@ func account(done llm.Done) object {
 
 func answer(response *llm.Response) object {
 	choices := []object{}
-	for index, one := range response.Answers {
+	for _, one := range response.Answers {
 		calls := []object{}
 		for _, call := range one.ToolCalls {
 			calls = append(calls, object{"id": call.ID, "name": call.Name, "arguments": call.Arguments})
 		}
 		choices = append(choices, object{
-			"index": index, "text": known(one.Text), "reasoning": known(one.Reasoning), "refusal": known(one.Refusal),
+			"index": one.Index, "text": known(one.Text), "reasoning": known(one.Reasoning), "refusal": known(one.Refusal),
 			"tool_calls": calls, "finish_reason": known(one.FinishReason),
 		})
 	}
