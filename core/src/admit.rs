@@ -41,7 +41,27 @@ pub(crate) struct Gates {
 }
 
 /// By scope and by name: nothing is allocated to look one up.
-type Limiters = [HashMap<Box<str>, Arc<Limiter>>; Scope::COUNT];
+type Limiters = [Names; Scope::COUNT];
+
+#[derive(Default)]
+struct Names {
+    all: HashMap<Box<str>, Arc<Limiter>>,
+    /// When those were last looked for that nobody needs.
+    swept: Option<Instant>,
+}
+
+impl Names {
+    // Makes room, if there is none and something may be forgotten.
+    fn sweep(&mut self, now: Now) {
+        let just = self.swept.is_some_and(|at| now.instant < at + SWEEP);
+        if self.all.len() < LIMITERS_MAX || just {
+            return;
+        }
+        self.swept = Some(now.instant);
+        self.all
+            .retain(|_, limiter| Arc::strong_count(limiter) > 1 || !limiter.is_idle(now));
+    }
+}
 
 /// What counts for one request while it waits.
 struct Ask<'a> {
@@ -71,16 +91,19 @@ impl Gates {
     fn want_of(&self, caps: Arc<Caps>, scope: Scope, name: &str) -> Want {
         let mut limiters = crate::lock(&self.limiters);
         let known = &mut limiters[scope as usize];
-        if let Some(limiter) = known.get(name) {
+        if let Some(limiter) = known.all.get(name) {
             let limiter = limiter.clone();
             return Want { limiter, caps };
         }
-        let now = clock::now();
-        if known.len() >= LIMITERS_MAX {
-            known.retain(|_, limiter| Arc::strong_count(limiter) > 1 || !limiter.is_idle(now));
-        }
-        let limiter = Arc::new(Limiter::new(scope, name, now));
-        known.insert(name.into(), limiter.clone());
+        let now = now();
+        known.sweep(now);
+        // More names than anybody has share what one may: else a name that is made up would be a way past its limits.
+        let name = match known.all.len() >= LIMITERS_MAX {
+            true => OTHERS,
+            false => name,
+        };
+        let new = || Arc::new(Limiter::new(scope, name, now.instant));
+        let limiter = known.all.entry(name.into()).or_insert_with(new).clone();
         Want { limiter, caps }
     }
 
@@ -408,6 +431,11 @@ impl Permit {
         self.release(used);
     }
 
+    /// The request was not made after all.
+    pub(crate) fn undo(mut self) {
+        self.begun = false;
+    }
+
     fn answered(&mut self) {
         if std::mem::take(&mut self.asks) {
             crate::lock(&self.gates.line).asking -= 1;
@@ -450,6 +478,10 @@ impl Drop for Permit {
 
 // Their names are, of tenants and targets, whatever callers say.
 const LIMITERS_MAX: usize = 10_000;
+// No name of a provider, target, model or tenant is empty.
+const OTHERS: &str = "";
+// All of them are looked at for that.
+const SWEEP: Duration = Duration::from_secs(1);
 // Whoever waits for what others give back looks again after that: it is told, but in another order.
 const STEP: Duration = Duration::from_millis(20);
 const LOOK: Duration = Duration::from_millis(100);

@@ -420,11 +420,18 @@ async fn send(job: &Job, candidate: &Candidate, record: &mut Record) -> Result<E
             auth::prove(&mut http, credential, &candidate.provider)?;
         }
         record.sent.get_or_insert_with(clock::now);
+        record.held.sends();
         match transport.send(http, &route).await {
             Err(failed) if failed.free && failed.sent == Sent::No && !route.fresh => {
                 route.fresh = true;
             }
-            outcome => return outcome.map_err(|failed| failed.error),
+            Err(failed) => {
+                if failed.sent == Sent::No {
+                    record.held.unsent();
+                }
+                return Err(failed.error);
+            }
+            exchanged => return exchanged.map_err(|failed| failed.error),
         }
     }
 }

@@ -110,7 +110,7 @@ impl Job {
                 scripts: self.scripts.clone(),
                 answer: self.answer.clone(),
                 caller: None,
-                pass: None,
+                pass: self.pass.clone(),
                 shared: self.shared.clone(),
                 replan: None,
                 question: None,
@@ -203,10 +203,10 @@ pub(crate) fn run(job: Box<Job>, mut ticket: Ticket) -> impl Future<Output = ()>
         };
         let outcome = outcome.map_err(|error| record.interrupted(error));
         record.tell_flags();
-        record.add_up();
         let spent = record.response.usage().filter(|_| !record.cached);
         record.held.over(outcome.as_ref().err(), spent);
         record.cost = record.costs(&meter);
+        record.add_up();
         let ended = Ended::of(&record, outcome.as_ref().err(), ticket.hosted, clock::now());
         ended.count(ticket.process());
         let took = ended.at - ticket.started();
@@ -278,6 +278,7 @@ async fn attended(
         let text = record.response.text().unwrap_or_default();
         if let Some(better) = guard::better(&job.request, &job.rules, error, text) {
             job.request = better;
+            record.put_by(true);
             outcome = Box::pin(drive(job, ticket, record, deadline)).await;
         }
     }
@@ -317,8 +318,7 @@ async fn drive(
         None => Ok(Found::Nothing),
         Some(question) => Box::pin(cached::look(question, &job, ticket, record)).await,
     };
-    job.funds.request(clock::now());
-    let mut course = Box::new(Course::new(&job.candidates));
+    let mut course = Box::new(Course::new(&job, record.attempts.len(), &found));
     loop {
         let committed = match std::mem::replace(&mut found, Ok(Found::Nothing)) {
             Ok(Found::Told) => return Ok(()),
@@ -406,7 +406,14 @@ pub(crate) async fn admitted(
     };
     let untried = job.candidates.from(current);
     let untried = untried.filter(|at| *at == current || tried >> at & 1 == 0);
-    let admitted = pass.admit(&job.candidates, untried, &mut record.held, deadline);
+    let answers = chorus::answers(job, current);
+    let admitted = pass.admit(
+        &job.candidates,
+        untried,
+        answers,
+        &mut record.held,
+        deadline,
+    );
     let asked = clock::now();
     let other = Box::pin(admitted).await?;
     let waited = clock::now() - asked;
@@ -428,11 +435,15 @@ pub(crate) struct Course {
 }
 
 impl Course {
-    fn new(candidates: &Candidates) -> Course {
-        let current = candidates.start();
+    // Attempts that were made before count with those that follow. What others have asked for is no request that may be tried again.
+    fn new(job: &Job, attempts: usize, found: &Result<Found>) -> Course {
+        if !matches!(found, Ok(Found::Told | Found::Heir(_))) {
+            job.funds.request(clock::now());
+        }
+        let current = job.candidates.start();
         Course {
             current,
-            attempt: 0,
+            attempt: attempts as u32,
             here: 0,
             tried: 1 << current,
             reason: Reason::First,
@@ -471,8 +482,12 @@ async fn commit(
     loop {
         if let Some(other) = admitted(job, (course.current, course.tried), record, deadline).await?
         {
-            (course.current, course.here) = (other, 0);
-            course.tried |= 1 << other;
+            course.turn(other);
+        }
+        if let Some(other) = job.candidates.instead(course.current, course.tried) {
+            record.held.withdraw();
+            course.turn(other);
+            continue;
         }
         let (outcome, candidate) = attempt(job, course, ticket, record, deadline).await?;
         let error = match outcome {
@@ -583,6 +598,12 @@ async fn follow(
 }
 
 impl Course {
+    /// Another is asked in place of the current target, which was not.
+    fn turn(&mut self, other: usize) {
+        (self.current, self.here) = (other, 0);
+        self.tried |= 1 << other;
+    }
+
     /// Why another attempt is made: what was cut stays so, whatever else happened since.
     fn because(&self, reason: Reason) -> Reason {
         self.cut.unwrap_or(reason)

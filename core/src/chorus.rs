@@ -52,6 +52,14 @@ pub(crate) fn is_due(job: &Job) -> bool {
     job.candidates.race.all && chats && !single
 }
 
+/// How many answers there will be, if all of a race's are wanted.
+pub(crate) fn answers(job: &Job, first: usize) -> usize {
+    match is_due(job) {
+        true => job.candidates.racers(first).len(),
+        false => 1,
+    }
+}
+
 /// Asks all of a race and tells every answer.
 pub(crate) async fn run(
     job: &Job,
@@ -63,12 +71,13 @@ pub(crate) async fn run(
     let first = job.candidates.start();
     let other = admitted(job, (first, 0), record, deadline).await?;
     let racers = job.candidates.racers(other.unwrap_or(first));
-    let mut held = Some(record.held.split());
+    let mut first = Some(record.held.split());
     let mut running: Vec<BoxFuture<'_, Sung>> = Vec::with_capacity(racers.len());
     for (place, target) in racers.iter().enumerate() {
         let aside = ticket.aside();
         // The first one was let in before.
-        let run = ask(job, *target, place as u32, held.take(), aside, deadline);
+        let held = first.take().unwrap_or_else(|| record.held.beside());
+        let run = ask(job, *target, place as u32, held, aside, deadline);
         running.push(Box::pin(run));
     }
     record.renew(job.keeps_text());
@@ -101,13 +110,13 @@ async fn ask(
     job: &Job,
     target: usize,
     place: u32,
-    held: Option<Held>,
+    held: Held,
     ticket: Ticket,
     deadline: Option<Instant>,
 ) -> Sung {
     let candidate = &job.candidates[target];
     let mut record = Box::new(Record::new(ticket.started()));
-    record.held = held.unwrap_or_default();
+    record.held = held;
     if place > 0
         && let Some(pass) = &job.pass
     {
@@ -166,6 +175,7 @@ async fn tell(
     let heard = match outcome {
         Ok(heard) => heard,
         Err(error) => {
+            record.put(usage, own.target, own.price, false);
             record.target = candidate.target.clone();
             return Ok(Err(error));
         }
@@ -184,7 +194,6 @@ async fn tell(
     record.incomplete |= own.incomplete;
     let cost = before.map_or(cost, |before| before.and(cost));
     record.voices.get_or_insert_default().cost = cost;
-    record.held.costs(cost.microusd);
     ticket.set_attempt(place + 1);
     let now = clock::now();
     ticket.route(report::route(&own, place + 1), now);
@@ -219,16 +228,14 @@ fn moved(batch: &Batch, by: u32) -> Batch {
     moved
 }
 
-impl Record {
-    /// What the call cost: what all of its answers did, or the one.
-    pub(crate) fn costs(&self, meter: &Meter) -> Cost {
-        match &self.voices {
-            _ if self.cached => Cost::nothing(),
-            Some(voices) => voices.cost,
-            None => meter.cost(self.response.usage(), &self.target, self.price.as_ref()),
-        }
+impl Voices {
+    /// What those cost that were heard.
+    pub(crate) fn cost(&self) -> Cost {
+        self.cost
     }
+}
 
+impl Record {
     /// Whose a choice is, where there are several's.
     pub(crate) fn voice(&self, choice: u32) -> Option<&Target> {
         let mut all = self.voices.as_ref()?.all.iter();

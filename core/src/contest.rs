@@ -94,6 +94,7 @@ pub(crate) async fn run(
         last: attempt - 1,
         asked: 0,
         deadline,
+        beside: record.held.beside(),
     };
     let mut held = Some(record.held.split());
     for one in &lineup.first {
@@ -149,6 +150,8 @@ struct Field<'j> {
     last: u32,
     asked: u64,
     deadline: Option<Instant>,
+    /// What is held for those that are not let in yet.
+    beside: Held,
 }
 
 impl<'j> Field<'j> {
@@ -163,17 +166,18 @@ impl<'j> Field<'j> {
         let span = trace::span_id();
         self.last += 1;
         self.asked |= 1 << target;
+        let let_in = held.is_some();
+        record.held = held.unwrap_or_else(|| self.beside.beside());
         let run = Box::pin(async move {
-            match (held, &job.pass) {
-                (Some(held), _) => record.held = held,
-                (None, None) => {}
-                (None, Some(pass)) => {
+            match &job.pass {
+                Some(pass) if !let_in => {
                     let held = &mut record.held;
                     let admitted = pass.admit_beside(&job.candidates, target, held, deadline);
                     if let Err(full) = Box::pin(admitted).await {
                         return (record, candidate.clone(), Err(full));
                     }
                 }
+                _ => {}
             }
             let own = candidate.with_next_key(record.held.key(), clock::now());
             let candidate = own.unwrap_or_else(|| candidate.clone());

@@ -46,7 +46,7 @@ impl Cost {
         let both = self.microusd.zip(other.microusd);
         match both {
             Some((one, other)) => Cost {
-                microusd: Some(one + other),
+                microusd: Some(one.saturating_add(other)),
                 source: self.source,
             },
             None => Cost::default(),

@@ -79,6 +79,11 @@ impl Ring {
 
     /// The next key that is good; if none is, the one that will be first.
     pub(crate) fn take(self: &Arc<Ring>, now: Instant) -> Taken {
+        self.take_slot(self.best(now))
+    }
+
+    /// Which one that is.
+    pub(crate) fn best(self: &Arc<Ring>, now: Instant) -> usize {
         self.look_again(now);
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let order = (0..self.slots.len()).map(|step| (turn + step) % self.slots.len());
@@ -86,7 +91,7 @@ impl Ring {
             let state = crate::lock(&self.slots[*slot].state);
             (state.refused, state.rests.filter(|until| *until > now))
         });
-        self.take_slot(best.unwrap_or(0))
+        best.unwrap_or(0)
     }
 
     /// This one, which somebody chose.

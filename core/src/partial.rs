@@ -9,18 +9,31 @@ use libllm_proto::wire::Operation;
 use serde_json::{Value, json};
 
 use crate::call::{Course, Job};
-use crate::config::OnPartial;
+use crate::config::{OnPartial, Price};
+use crate::cost::{Cost, Meter};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::plan::Candidate;
 use crate::report::{Reason, Record};
 use crate::request::Request;
+use crate::target::Target;
 
 /// The beginning of an answer that others go on with.
 #[derive(Debug)]
 pub(crate) struct Continued {
     text: String,
-    /// What all attempts before this one took, as far as they said.
-    spent: Option<Usage>,
+}
+
+/// What attempts before the present one took, as far as they said.
+#[derive(Debug, Default)]
+pub(crate) struct Paid(Vec<Bill>);
+
+#[derive(Debug)]
+struct Bill {
+    usage: Usage,
+    target: Target,
+    price: Option<Price>,
+    /// What it was for is not void: its tokens are the answer's.
+    counts: bool,
 }
 
 /// Sets the course for another attempt after one whose answer was cut, if there may be one.
@@ -50,9 +63,8 @@ pub(crate) fn again(
         return Err(error.clone());
     }
     course.cut = Some(Reason::Continue);
-    let before = record.continued.take().and_then(|before| before.spent);
-    let spent = sum(before, record.response.take_usage());
-    record.continued = Some(Box::new(Continued { text, spent }));
+    record.put_by(true);
+    record.continued = Some(Box::new(Continued { text }));
     Ok(())
 }
 
@@ -103,18 +115,72 @@ pub(crate) fn begun<'r>(
 impl Record {
     /// Another attempt begins: what came before it is no part of its answer, unless it goes on with that.
     pub(crate) fn renew(&mut self, keep_text: bool) {
+        self.put_by(self.continued.is_some());
         if self.continued.is_none() {
             self.response = Response::default();
             self.response.keep_text(keep_text);
         }
     }
 
+    /// What the present attempt took is put by: another follows. `counts` says whether that is part of what the answer took.
+    pub(crate) fn put_by(&mut self, counts: bool) {
+        let usage = self.response.take_usage();
+        self.put(usage, self.target.clone(), self.price.clone(), counts);
+    }
+
+    /// The same of an attempt at this target.
+    pub(crate) fn put(
+        &mut self,
+        usage: Option<Usage>,
+        target: Target,
+        price: Option<Price>,
+        counts: bool,
+    ) {
+        if let Some(usage) = usage {
+            let bill = Bill {
+                usage,
+                target,
+                price,
+                counts,
+            };
+            self.paid.get_or_insert_default().0.push(bill);
+        }
+    }
+
+    /// Takes over what attempts before this one took.
+    pub(crate) fn take_paid(&mut self, before: &mut Record) {
+        before.put_by(false);
+        if let Some(paid) = before.paid.take() {
+            self.paid.get_or_insert_default().0.splice(0..0, paid.0);
+        }
+    }
+
+    /// What the call cost, each attempt by its own target's prices: nobody knows if nobody knows of one that said what it took.
+    pub(crate) fn costs(&self, meter: &Meter) -> Cost {
+        let own = match &self.voices {
+            _ if self.cached => return Cost::nothing(),
+            Some(voices) => Some(voices.cost()),
+            None => (self.response.usage())
+                .map(|usage| meter.cost(Some(usage), &self.target, self.price.as_ref())),
+        };
+        let paid = self.paid.iter().flat_map(|paid| &paid.0);
+        let paid =
+            paid.map(|bill| meter.cost(Some(&bill.usage), &bill.target, bill.price.as_ref()));
+        own.into_iter()
+            .chain(paid)
+            .reduce(Cost::and)
+            .unwrap_or_default()
+    }
+
     /// The call is over: its usage is that of all attempts whose answers are parts of what was told.
     pub(crate) fn add_up(&mut self) {
-        if let Some(continued) = self.continued.take() {
-            let last = self.response.take_usage();
-            self.response.set_usage(sum(continued.spent, last));
-        }
+        let Some(paid) = self.paid.take() else {
+            return;
+        };
+        let last = self.response.take_usage();
+        let parts = paid.0.into_iter().filter(|bill| bill.counts);
+        let parts = parts.map(|bill| Some(bill.usage));
+        self.response.set_usage(parts.chain([last]).fold(None, sum));
     }
 }
 
@@ -142,7 +208,7 @@ pub(crate) fn sum(one: Option<Usage>, other: Option<Usage>) -> Option<Usage> {
         cost_microusd: one
             .cost_microusd
             .zip(other.cost_microusd)
-            .map(|(one, other)| one + other),
+            .map(|(one, other)| one.saturating_add(other)),
         raw: other.raw,
     })
 }

@@ -20,7 +20,7 @@ use crate::cost::Cost;
 use crate::error::{Error, ErrorKind, Phase, Retry, Status};
 use crate::guard::Flag;
 use crate::metrics::Pieces;
-use crate::partial::Continued;
+use crate::partial::{Continued, Paid};
 use crate::policy::cause::Cause;
 use crate::secret::Secret;
 use crate::target::Target;
@@ -71,8 +71,10 @@ pub(crate) struct Record {
     /// The head of the present attempt's refusal, where the caller speaks HTTP: its status, and what may go on of its headers.
     pub(crate) refusal: Option<(u16, Vec<(String, String)>)>,
     pub(crate) response: Response,
-    /// What was begun before is gone on with, and what that took.
+    /// What was begun before is gone on with.
     pub(crate) continued: Option<Box<Continued>>,
+    /// What attempts before the present one took.
+    pub(crate) paid: Option<Box<Paid>>,
     /// Whose answers there are, if several's.
     pub(crate) voices: Option<Box<Voices>>,
     /// What is paid for the target, where that is not what the catalog says.
@@ -158,6 +160,7 @@ impl Record {
             refusal: None,
             response: Response::default(),
             continued: None,
+            paid: None,
             voices: None,
             price: None,
             cost: Cost::default(),
@@ -186,6 +189,7 @@ impl Record {
         self.flags = flags;
         self.sent = call.sent.or(self.sent);
         self.held.inherit(&mut call.held);
+        self.take_paid(call);
     }
 
     /// A piece of the answer came.

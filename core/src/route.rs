@@ -17,6 +17,7 @@ use crate::policy::affinity::Pins;
 use crate::policy::cause::Cause;
 use crate::policy::dial::{Dial, Goal};
 use crate::policy::route::{Ask, Field, Side, Strategy};
+use crate::policy::view::{Figures as _, Fit};
 use crate::request::Request;
 use crate::seen::Seen;
 
@@ -225,6 +226,22 @@ impl Candidates {
         let found = self.pick(group, tried, now)?;
         let view = self.all[found].vitals.view(now);
         view.is_healthy(now).then_some(found)
+    }
+
+    /// Who is asked in place of `current`, which somebody else tries out or which asked to be left alone since it was chosen: one of
+    /// those that may be asked when it is full, and well.
+    pub(crate) fn instead(&self, current: usize, tried: u64) -> Option<usize> {
+        if self.all.len() < 2 {
+            return None;
+        }
+        let now = clock::now();
+        let fit = |index: usize| self.all[index].vitals.fit(now);
+        if fit(current) != Fit::Away {
+            return None;
+        }
+        let mut others = self.from(current);
+        let well = |other: &usize| tried >> other & 1 == 0 && fit(*other) == Fit::Well;
+        self.beside(current, tried).or_else(|| others.find(well))
     }
 
     /// The first one and those that race it.

@@ -1,6 +1,8 @@
 //! How a target does, between calls: what every attempt at it adds to, and what every decision about it reads.
 //!
 //! A writer holds a small lock for nanoseconds and never across I/O; readers take copies of what writers published and no lock.
+//!
+//! Long: figures, the attempt that adds to them and the list of all are one; a third of it are tests.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -36,8 +38,9 @@ struct State {
     speed: Mean,
     breaker: Breaker,
     unavailable_until: Option<Instant>,
-    /// Refusals of asking too often in a row.
+    /// Refusals of asking too often in a row, and when the last of them came that the one before had not foretold.
     limited: u32,
+    limited_at: Option<Instant>,
     /// Its key is refused.
     locked_until: Option<Instant>,
 }
@@ -62,10 +65,11 @@ struct Published {
     tokens: Told,
 }
 
-/// A limit and what is left of it; `NOTHING` if that was not said.
+/// A limit and what is left of it; `NOTHING` if that was not said. It holds until then.
 struct Told {
     limit: AtomicU64,
     remaining: AtomicU64,
+    until: AtomicU64,
 }
 
 const NOTHING: u64 = u64::MAX;
@@ -75,13 +79,16 @@ impl Default for Told {
         Told {
             limit: AtomicU64::new(0),
             remaining: AtomicU64::new(NOTHING),
+            until: AtomicU64::new(0),
         }
     }
 }
 
 impl Told {
-    fn set(&self, left: Option<rate::Left>) {
+    fn set(&self, left: Option<rate::Left>, until: impl Fn(Duration) -> u64) {
         if let Some(left) = left {
+            let until = until(left.reset.unwrap_or(TOLD).min(TOLD_MAX));
+            self.until.store(until, Ordering::Relaxed);
             let limit = left.limit.unwrap_or(0);
             self.limit.store(limit, Ordering::Relaxed);
             let remaining = left.remaining.min(NOTHING - 1);
@@ -89,9 +96,11 @@ impl Told {
         }
     }
 
-    fn get(&self) -> Option<Quota> {
+    // What is over by its `stamp` was long ago: by now there is as much as ever.
+    fn get(&self, stamp: impl Fn() -> u64) -> Option<Quota> {
         let remaining = self.remaining.load(Ordering::Relaxed);
-        (remaining != NOTHING).then(|| Quota {
+        let holds = remaining != NOTHING && stamp() < self.until.load(Ordering::Relaxed);
+        holds.then(|| Quota {
             limit: self.limit.load(Ordering::Relaxed),
             remaining,
         })
@@ -110,6 +119,7 @@ impl Vitals {
                 breaker: Breaker::new(now),
                 unavailable_until: None,
                 limited: 0,
+                limited_at: None,
                 locked_until: None,
             }),
             in_flight: AtomicU32::new(0),
@@ -147,8 +157,8 @@ impl Vitals {
             failures: seen.failures.load(Ordering::Relaxed),
             gate,
             unavailable_until: self.instant(seen.unavailable_until.load(Ordering::Relaxed)),
-            requests: seen.requests.get(),
-            tokens: seen.tokens.get(),
+            requests: seen.requests.get(|| self.stamp(now)),
+            tokens: seen.tokens.get(|| self.stamp(now)),
             locked: self
                 .instant(seen.locked_until.load(Ordering::Relaxed))
                 .is_some_and(|until| now < until),
@@ -158,7 +168,7 @@ impl Vitals {
     /// An attempt begins.
     pub(crate) fn begin(self: &Arc<Vitals>, now: Instant) -> Turn {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        let mut probe = false;
+        let mut probe = None;
         // Nobody else begins anything while it is closed: no lock for that.
         if self.seen.open_until.load(Ordering::Relaxed) != 0 {
             let settings = *crate::lock(&self.settings);
@@ -250,13 +260,24 @@ pub(crate) struct Turn {
 impl Turn {
     /// The answer's head has come.
     pub(crate) fn head(&self, headers: &HeaderMap) {
-        let told = rate::left(headers);
-        if told == rate::Told::default() {
-            return;
+        let told = rate::left(headers, crate::clock::wall);
+        if told != rate::Told::default() {
+            self.told(told, crate::clock::now());
         }
-        let seen = &self.vitals.seen;
-        seen.requests.set(told.requests);
-        seen.tokens.set(told.tokens);
+    }
+
+    fn told(&self, told: rate::Told, now: Instant) {
+        let vitals = &self.vitals;
+        let until = |wait| now.checked_add(wait).map_or(0, |until| vitals.stamp(until));
+        vitals.seen.requests.set(told.requests, until);
+        vitals.seen.tokens.set(told.tokens, until);
+        // Nothing is left: who asks before that is refused.
+        let used_up = [told.requests, told.tokens].into_iter().flatten();
+        let used_up = used_up.filter(|left| left.remaining == 0);
+        let resets = used_up.filter_map(|left| left.reset.filter(|reset| !reset.is_zero()));
+        if let Some(wait) = resets.max().filter(|wait| *wait <= TOLD_MAX) {
+            vitals.leave_until(now + wait, now);
+        }
     }
 
     /// The first item has come.
@@ -306,8 +327,7 @@ impl Turn {
             Verdict::Bad => state.ttft.failed(took, now),
             Verdict::Limited => {
                 // Refused in a millisecond is not served in a millisecond.
-                let wait = asked_for(error).unwrap_or(LIMITED_FIRST * (1 << state.limited.min(6)));
-                state.limited = state.limited.saturating_add(1);
+                let wait = asked_for(error).unwrap_or_else(|| state.limit(self.was.begun, now));
                 leave(&mut state, now + wait);
             }
             Verdict::Locked => state.locked_until = now.checked_add(LOCKED),
@@ -358,6 +378,18 @@ fn asked_for(error: Option<&Error>) -> Option<Duration> {
         _ => None,
     });
     asked.filter(|wait| !wait.is_zero())
+}
+
+impl State {
+    // Those that were under way when the last one came know of no limit but that one.
+    fn limit(&mut self, begun: Instant, now: Instant) -> Duration {
+        if self.limited_at.is_none_or(|at| begun > at) {
+            self.limited = self.limited.saturating_add(1);
+            self.limited_at = Some(now);
+        }
+        let doubled = LIMITED_FIRST * (1 << self.limited.saturating_sub(1).min(DOUBLINGS_MAX));
+        doubled.min(LIMITED_MAX)
+    }
 }
 
 fn leave(state: &mut State, until: Instant) {
@@ -439,6 +471,12 @@ impl fmt::Debug for Roll {
 const ROLL_MAX: usize = 4096;
 // A refusal that names no time: as long as the shortest of the limits that providers have, and longer while it goes on.
 const LIMITED_FIRST: Duration = Duration::from_secs(1);
+const LIMITED_MAX: Duration = Duration::from_secs(60);
+const DOUBLINGS_MAX: u32 = 6;
+// What a provider says is left and not until when: its limits are mostly by the minute.
+const TOLD: Duration = Duration::from_secs(60);
+// And at most by the day.
+const TOLD_MAX: Duration = Duration::from_secs(86_400);
 // A key may be given its right back, or be replaced: whoever needs it finds out within a minute.
 const LOCKED: Duration = Duration::from_secs(60);
 // BEHAVIOUR.md section 6: of fewer answers nobody knows the slowest twentieth.
@@ -451,6 +489,7 @@ const TOKENS_MIN: u64 = 8;
 mod tests {
     use super::*;
     use crate::error::ErrorKind;
+    use crate::policy::view::{Figures as _, Fit};
 
     fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
@@ -517,6 +556,28 @@ mod tests {
     }
 
     #[test]
+    fn refusals_that_come_together_are_one() {
+        let start = Instant::now();
+        let vitals = vitals(start);
+        let refusal = error(ErrorKind::RateLimited);
+        let mut now = start;
+        for seconds in [1, 2, 4, 8, 16, 32, 60, 60] {
+            let turns: Vec<Turn> = (0..20).map(|_| vitals.begin(now)).collect();
+            now += ms(1);
+            for turn in turns {
+                turn.end(Some(&refusal), None, now);
+            }
+            let until = now + ms(seconds * 1_000);
+            assert_eq!(vitals.view(now).unavailable_until, Some(until));
+            now = until;
+        }
+        vitals.begin(now).end(None, None, now);
+        now += ms(1);
+        vitals.begin(now).end(Some(&refusal), None, now);
+        assert_eq!(vitals.view(now).unavailable_until, Some(now + ms(1_000)));
+    }
+
+    #[test]
     fn what_the_caller_gave_up_is_no_failure_unless_they_were_patient() {
         let start = Instant::now();
         let vitals = vitals(start);
@@ -543,6 +604,32 @@ mod tests {
         };
         let view = vitals.view(start);
         assert_eq!((view.requests, view.tokens), (None, Some(quota)));
+    }
+
+    #[test]
+    fn what_is_left_is_forgotten_when_it_is_there_again() {
+        let told = |remaining, reset| rate::Told {
+            requests: Some(rate::Left {
+                limit: Some(100),
+                remaining,
+                reset,
+            }),
+            tokens: None,
+        };
+        for (reset, seconds) in [(None, 60), (Some(ms(7_000)), 7)] {
+            let start = Instant::now();
+            let vitals = vitals(start);
+            vitals.begin(start).told(told(1, reset), start);
+            let left = |after| vitals.left(start + ms(after));
+            assert_eq!((left(0), left(seconds * 1_000 - 1)), (0.01, 0.01));
+            assert_eq!(left(seconds * 1_000), 1.0);
+            assert!(vitals.view(start).is_healthy(start));
+        }
+        let start = Instant::now();
+        let vitals = vitals(start);
+        vitals.begin(start).told(told(0, Some(ms(7_000))), start);
+        assert_eq!(vitals.fit(start + ms(6_999)), Fit::Away);
+        assert_eq!(vitals.fit(start + ms(7_000)), Fit::Well);
     }
 
     #[test]

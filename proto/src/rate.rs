@@ -1,16 +1,23 @@
 //! What is left of a provider's limits, as the headers of its answers say.
 //!
 //! ```
+//! use std::time::{Duration, SystemTime};
 //! use libllm_proto::rate::{Left, left};
 //!
 //! let mut headers = http::HeaderMap::new();
 //! headers.insert("x-ratelimit-limit-requests", "500".parse()?);
 //! headers.insert("x-ratelimit-remaining-requests", "499".parse()?);
-//! assert_eq!(left(&headers).requests, Some(Left { limit: Some(500), remaining: 499 }));
+//! headers.insert("x-ratelimit-reset-requests", "1m6s".parse()?);
+//! let requests = Left { limit: Some(500), remaining: 499, reset: Some(Duration::from_secs(66)) };
+//! assert_eq!(left(&headers, SystemTime::now).requests, Some(requests));
 //! # Ok::<(), http::header::InvalidHeaderValue>(())
 //! ```
 
+use std::time::{Duration, SystemTime};
+
 use http::{HeaderMap, HeaderName};
+
+use crate::retry_after::{clock, reset_wait};
 
 /// What is left of one limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +26,8 @@ pub struct Left {
     pub limit: Option<u64>,
     /// What is left.
     pub remaining: u64,
+    /// After that the whole of it is left again, if that was said.
+    pub reset: Option<Duration>,
 }
 
 /// What is left of requests and of tokens.
@@ -30,16 +39,18 @@ pub struct Told {
     pub tokens: Option<Left>,
 }
 
-/// Reads an answer's headers. Of several limits on tokens the one counts of which the least is left.
-pub fn left(headers: &HeaderMap) -> Told {
+/// Reads an answer's headers. Of several limits on tokens the one counts of which the least is left. Dates count against the answer's
+/// own `Date`, or else against `now`.
+pub fn left(headers: &HeaderMap, now: impl FnOnce() -> SystemTime) -> Told {
     // Most answers tell nothing: their few names are looked at once, instead of asking for each of ours.
     if !headers.keys().any(tells) {
         return Told::default();
     }
+    let clock = clock(headers, now);
     let least = |names: &[Names]| {
         names
             .iter()
-            .filter_map(|names| names.read(headers))
+            .filter_map(|names| names.read(headers, clock))
             .min_by_key(|left| left.remaining)
     };
     Told {
@@ -58,18 +69,18 @@ fn tells(name: &HeaderName) -> bool {
 struct Names {
     limit: &'static str,
     remaining: &'static str,
+    reset: &'static str,
 }
 
 impl Names {
-    fn read(&self, headers: &HeaderMap) -> Option<Left> {
-        let number = |name| {
-            let text = headers.get(name)?.to_str().ok()?;
-            text.trim().parse::<u64>().ok()
-        };
+    fn read(&self, headers: &HeaderMap, clock: SystemTime) -> Option<Left> {
+        let text = |name| Some(headers.get(name)?.to_str().ok()?.trim());
+        let number = |name| text(name)?.parse::<u64>().ok();
         let remaining = number(self.remaining)?;
         Some(Left {
             limit: number(self.limit),
             remaining,
+            reset: text(self.reset).and_then(|reset| reset_wait(reset, clock)),
         })
     }
 }
@@ -79,28 +90,34 @@ const REQUESTS: &[Names] = &[
     Names {
         limit: "x-ratelimit-limit-requests",
         remaining: "x-ratelimit-remaining-requests",
+        reset: "x-ratelimit-reset-requests",
     },
     Names {
         limit: "anthropic-ratelimit-requests-limit",
         remaining: "anthropic-ratelimit-requests-remaining",
+        reset: "anthropic-ratelimit-requests-reset",
     },
 ];
 const TOKENS: &[Names] = &[
     Names {
         limit: "x-ratelimit-limit-tokens",
         remaining: "x-ratelimit-remaining-tokens",
+        reset: "x-ratelimit-reset-tokens",
     },
     Names {
         limit: "anthropic-ratelimit-tokens-limit",
         remaining: "anthropic-ratelimit-tokens-remaining",
+        reset: "anthropic-ratelimit-tokens-reset",
     },
     Names {
         limit: "anthropic-ratelimit-input-tokens-limit",
         remaining: "anthropic-ratelimit-input-tokens-remaining",
+        reset: "anthropic-ratelimit-input-tokens-reset",
     },
     Names {
         limit: "anthropic-ratelimit-output-tokens-limit",
         remaining: "anthropic-ratelimit-output-tokens-remaining",
+        reset: "anthropic-ratelimit-output-tokens-reset",
     },
 ];
 
@@ -114,7 +131,7 @@ mod tests {
         for (name, value) in pairs {
             headers.insert(*name, value.parse().unwrap());
         }
-        left(&headers)
+        left(&headers, || SystemTime::UNIX_EPOCH)
     }
 
     #[test]
@@ -125,14 +142,20 @@ mod tests {
             ("anthropic-ratelimit-input-tokens-remaining", "900"),
             ("anthropic-ratelimit-output-tokens-limit", "100"),
             ("anthropic-ratelimit-output-tokens-remaining", " 7"),
+            (
+                "anthropic-ratelimit-output-tokens-reset",
+                "1970-01-01T00:01:30Z",
+            ),
         ]);
         let requests = Left {
             limit: None,
             remaining: 4,
+            reset: None,
         };
         let tokens = Left {
             limit: Some(100),
             remaining: 7,
+            reset: Some(Duration::from_secs(90)),
         };
         assert_eq!((told.requests, told.tokens), (Some(requests), Some(tokens)));
     }
@@ -140,7 +163,7 @@ mod tests {
     #[test]
     fn every_name_begins_as_names_are_looked_for() {
         for names in REQUESTS.iter().chain(TOKENS) {
-            for name in [names.limit, names.remaining] {
+            for name in [names.limit, names.remaining, names.reset] {
                 assert!(tells(&HeaderName::from_static(name)), "{name}");
             }
         }

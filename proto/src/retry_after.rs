@@ -57,7 +57,7 @@ pub fn advise(headers: &HeaderMap, body: &[u8], now: SystemTime, cap: Duration) 
             ..Advice::default()
         };
     }
-    let clock = text(headers, "date").and_then(date).unwrap_or(now);
+    let clock = clock(headers, || now);
     let milliseconds = ["retry-after-ms", "x-ms-retry-after-ms", PUSHBACK];
     let found = milliseconds
         .iter()
@@ -158,8 +158,13 @@ fn from_resets(headers: &HeaderMap, clock: SystemTime) -> Option<(&'static str, 
         .max_by_key(|(_, wait)| *wait)
 }
 
+/// The time by the answer's own clock, if it tells.
+pub(crate) fn clock(headers: &HeaderMap, now: impl FnOnce() -> SystemTime) -> SystemTime {
+    text(headers, "date").and_then(date).unwrap_or_else(now)
+}
+
 /// Seconds, a Go duration, or an RFC 3339 time.
-fn reset_wait(value: &str, clock: SystemTime) -> Option<Duration> {
+pub(crate) fn reset_wait(value: &str, clock: SystemTime) -> Option<Duration> {
     decimal(value)
         .map(seconds)
         .or_else(|| go_duration(value))

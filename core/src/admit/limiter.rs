@@ -20,6 +20,8 @@ struct State {
     requests: Window,
     tokens: Window,
     spent: [Spent; Period::ALL.len()],
+    /// What it spends matters to somebody.
+    budgeted: bool,
     in_flight: u32,
     adaptive: Adaptive,
     /// Redis said that there is no room.
@@ -132,6 +134,7 @@ impl Limiter {
             requests: Window::new(now),
             tokens: Window::new(now),
             spent: Default::default(),
+            budgeted: false,
             in_flight: 0,
             adaptive: Adaptive::default(),
             shut: None,
@@ -149,12 +152,14 @@ impl Limiter {
     }
 
     /// Whether anything is under way there, or counted.
-    pub(crate) fn is_idle(&self, now: Instant) -> bool {
+    pub(crate) fn is_idle(&self, now: Now) -> bool {
         let mut state = crate::lock(&self.state);
+        let spends = |period: &Period| state.spent[*period as usize].microusd(*period, now.wall);
+        let spent = state.budgeted && Period::ALL.iter().any(|period| spends(period) > 0);
         state.in_flight == 0
-            && state.requests.used(now) == 0
-            && state.tokens.used(now) == 0
-            && state.spent.iter().all(|spent| spent.microusd() == 0)
+            && !spent
+            && state.requests.used(now.instant) == 0
+            && state.tokens.used(now.instant) == 0
     }
 
     /// Redis said that there is no room for so long; it is left alone for a moment.
@@ -269,6 +274,7 @@ impl Want {
     pub(crate) fn take(&self, load: Load, now: Now) -> Hold {
         let mut state = crate::lock(&self.limiter.state);
         state.in_flight += 1;
+        state.budgeted |= !self.caps.budgets.is_empty();
         let request = state.requests.take(1, now.instant);
         let tokens = state.tokens.take(load.tokens, now.instant);
         let numbers = Period::ALL

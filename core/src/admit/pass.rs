@@ -1,6 +1,6 @@
 //! One request's way through the gates: what it needs of whom, what it may come to, and what it came to.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use libllm_proto::event::Usage;
@@ -22,6 +22,7 @@ use crate::store::Redis;
 use crate::target::Target;
 
 /// What a request shows at the gates. Only where anything is limited at all.
+#[derive(Clone)]
 pub(crate) struct Pass {
     gates: Arc<Gates>,
     admission: Arc<Admission>,
@@ -45,10 +46,29 @@ struct Holding {
     attempt: Option<Permit>,
     /// Which of the provider's keys, where each of them is limited.
     key: Option<usize>,
-    /// How its cost is known.
+    /// How its cost is known, and what it may come to.
     bill: Option<Bill>,
-    /// What several answers cost together.
-    spent: Option<u64>,
+    load: Load,
+    /// The target may have seen it: whatever becomes of it now, it may be billed.
+    asked: bool,
+    /// What the call's attempts came to that are over.
+    tab: Tab,
+    /// The same of those that are made beside each other.
+    beside: Option<Arc<Mutex<Tab>>>,
+}
+
+/// What attempts used, as far as anybody knows, and may have used where nobody does.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tab {
+    tokens: u64,
+    microusd: u64,
+}
+
+impl Tab {
+    fn add(&mut self, other: Tab) {
+        self.tokens = self.tokens.saturating_add(other.tokens);
+        self.microusd = self.microusd.saturating_add(other.microusd);
+    }
 }
 
 struct Bill {
@@ -102,11 +122,12 @@ impl Pass {
         self.meter = Arc::new(Meter::new(catalog, request));
     }
 
-    /// Waits until one of these candidates may be asked, the first that has room; says which one.
+    /// Waits until one of these candidates may be asked, the first that has room; says which one. So many `answers` are wanted.
     pub(crate) async fn admit(
         &self,
         candidates: &Candidates,
         order: impl Iterator<Item = usize> + Clone,
+        answers: usize,
         held: &mut Held,
         deadline: Option<Instant>,
     ) -> Result<Option<usize>> {
@@ -118,9 +139,10 @@ impl Pass {
             let wants: Vec<_> = wants.into_iter().flatten().collect();
             // As much as the dearest of them may come to.
             let loads = order.clone().map(|at| self.load(&candidates[at]).microusd);
+            let answers = answers as u64;
             let load = Load {
-                tokens: self.prompt_tokens + self.output_tokens,
-                microusd: loads.max().unwrap_or(0),
+                tokens: self.tokens().saturating_mul(answers),
+                microusd: loads.max().unwrap_or(0).saturating_mul(answers),
             };
             if !wants.is_empty() {
                 let choice = Choice {
@@ -180,10 +202,14 @@ impl Pass {
                 let all = |first| std::iter::once(first).chain(choices).collect();
                 let entered = self.gates.enter(ask, first, all).await?;
                 held.key = entered.key;
+                held.load = entered.permit.load;
                 held.attempt = Some(entered.permit);
                 entered.candidate
             }
-            Some(first) => first.candidate,
+            Some(first) => {
+                held.load = first.load;
+                first.candidate
+            }
             None => return Ok(None),
         };
         held.bill = Some(self.bill(&candidates[candidate]));
@@ -225,16 +251,25 @@ impl Pass {
             choice
         };
         let ring = candidate.provider.ring.as_ref();
-        let keys = ring.map_or(Vec::new(), |ring| ring.good(clock::now()));
-        match keys.is_empty() {
-            true => vec![keyed(None)],
-            false => keys.into_iter().map(|key| keyed(Some(key))).collect(),
+        let Some(ring) = ring else {
+            return vec![keyed(None)];
+        };
+        // Where none is good one is asked with all the same: under its own limit.
+        let now = clock::now();
+        let mut keys = ring.good(now);
+        if keys.is_empty() {
+            keys.push(ring.best(now));
         }
+        keys.into_iter().map(|key| keyed(Some(key))).collect()
+    }
+
+    fn tokens(&self) -> u64 {
+        self.prompt_tokens.saturating_add(self.output_tokens)
     }
 
     fn load(&self, candidate: &Candidate) -> Load {
         Load {
-            tokens: self.prompt_tokens.saturating_add(self.output_tokens),
+            tokens: self.tokens(),
             microusd: self.meter.ahead(
                 self.prompt_tokens,
                 self.output_tokens,
@@ -248,26 +283,54 @@ impl Pass {
 impl Held {
     /// What is held for the attempt alone, for one of several beside each other.
     pub(crate) fn split(&mut self) -> Held {
+        let beside = self.beside();
         let attempt = |held: &mut Box<Holding>| {
-            let call = held.call.take();
-            let attempt = std::mem::take(&mut **held);
-            held.call = call;
-            Box::new(attempt)
+            let mut kept = Holding::with(held.beside.clone());
+            kept.call = held.call.take();
+            kept.tab = std::mem::take(&mut held.tab);
+            std::mem::replace(held, Box::new(kept))
         };
-        Held(self.0.as_mut().map(attempt))
+        self.0
+            .as_mut()
+            .map_or(beside, |held| Held(Some(attempt(held))))
+    }
+
+    /// For one of several beside each other that is to be let in.
+    pub(crate) fn beside(&mut self) -> Held {
+        Held(self.0.as_mut().map(|held| {
+            let beside = held.beside.get_or_insert_default().clone();
+            Box::new(Holding::with(Some(beside)))
+        }))
     }
 
     /// Takes over what the call holds.
     pub(crate) fn inherit(&mut self, call: &mut Held) {
-        if let Some(permit) = call.0.as_mut().and_then(|call| call.call.take()) {
-            self.0.get_or_insert_default().call = Some(permit);
+        if let Some(call) = &mut call.0 {
+            let held = self.0.get_or_insert_default();
+            held.tab.add(std::mem::take(&mut call.tab));
+            held.call = call.call.take().or(held.call.take());
+            held.beside = call.beside.take().or(held.beside.take());
         }
     }
 
-    /// What the call's answers cost together, where there are several.
-    pub(crate) fn costs(&mut self, microusd: Option<u64>) {
+    /// The attempt's request is handed to its connection.
+    pub(crate) fn sends(&mut self) {
         if let Some(holding) = &mut self.0 {
-            holding.spent = microusd;
+            holding.asked = true;
+        }
+    }
+
+    /// Nobody has seen it.
+    pub(crate) fn unsent(&mut self) {
+        if let Some(holding) = &mut self.0 {
+            holding.asked = false;
+        }
+    }
+
+    /// Another target is asked in place of the one that it was let in to.
+    pub(crate) fn withdraw(&mut self) {
+        if let Some(permit) = self.0.as_mut().and_then(|held| held.attempt.take()) {
+            permit.undo();
         }
     }
 
@@ -286,8 +349,12 @@ impl Held {
         let Some(holding) = &mut self.0 else {
             return;
         };
+        let mut used = match std::mem::take(&mut holding.asked) {
+            true => holding.used(error, usage),
+            false => Used::NOTHING,
+        };
+        holding.note(&used);
         if let Some(permit) = holding.attempt.take() {
-            let mut used = holding.used(error, usage);
             used.sign = sign(error, first);
             permit.settle(&used);
         }
@@ -299,17 +366,43 @@ impl Held {
         if let Some(mut holding) = self.0.take()
             && let Some(permit) = holding.call.take()
         {
-            permit.settle(&holding.used(error, usage));
+            let mut tab = holding.tab;
+            if let Some(beside) = &holding.beside {
+                tab.add(*crate::lock(beside));
+            }
+            permit.settle(&Used {
+                tokens: Some(tab.tokens),
+                microusd: Some(tab.microusd),
+                sign: Sign::Nothing,
+            });
         }
     }
 }
 
 impl Holding {
+    fn with(beside: Option<Arc<Mutex<Tab>>>) -> Holding {
+        let mut holding = Holding::default();
+        holding.beside = beside;
+        holding
+    }
+
+    /// An attempt came to this; the estimate stands for what nobody knows.
+    fn note(&mut self, used: &Used) {
+        let tab = Tab {
+            tokens: used.tokens.unwrap_or(self.load.tokens),
+            microusd: used.microusd.unwrap_or(self.load.microusd),
+        };
+        match &self.beside {
+            Some(beside) => crate::lock(beside).add(tab),
+            None => self.tab.add(tab),
+        }
+    }
+
     fn used(&self, error: Option<&Error>, usage: Option<&Usage>) -> Used {
         match (usage, error) {
             (Some(usage), _) => Used {
                 tokens: total(usage),
-                microusd: self.spent.or_else(|| self.bill.as_ref()?.microusd(usage)),
+                microusd: self.bill.as_ref().and_then(|bill| bill.microusd(usage)),
                 sign: Sign::Nothing,
             },
             // Who refuses bills nothing.
@@ -317,6 +410,16 @@ impl Holding {
                 Used::NOTHING
             }
             _ => Used::UNKNOWN,
+        }
+    }
+}
+
+// One that another was faster than: nobody hears what it came to.
+impl Drop for Holding {
+    fn drop(&mut self) {
+        match std::mem::take(&mut self.asked) {
+            true => self.note(&Used::UNKNOWN),
+            false => self.attempt.take().into_iter().for_each(Permit::undo),
         }
     }
 }
@@ -357,19 +460,28 @@ fn total(usage: &Usage) -> Option<u64> {
 
 // Four bytes of a request are a token of it, more or less, its JSON included (BEHAVIOUR.md section 7 asks for an estimate).
 fn prompt_tokens(request: &Request) -> u64 {
-    (request.source().len() as u64).div_ceil(4)
+    (request.source().len() as u64).div_ceil(4).min(TOKENS_MAX)
 }
 
 fn output_tokens(request: &Request) -> u64 {
     let said = ["max_completion_tokens", "max_tokens", "max_output_tokens"];
-    let number =
-        |key: &&str| -> Option<u64> { std::str::from_utf8(request.field(key)?).ok()?.parse().ok() };
+    // What no integer of 64 bits holds is much, not nothing.
+    let number = |key: &&str| -> Option<u64> {
+        let said: f64 = std::str::from_utf8(request.field(key)?)
+            .ok()?
+            .parse()
+            .ok()?;
+        Some(said as u64)
+    };
     let each = said.iter().find_map(number).unwrap_or(OUTPUT_UNSAID);
     each.saturating_mul(u64::from(request.n().max(1)))
+        .min(TOKENS_MAX)
 }
 
 // A page: most answers are shorter, and a request that wants more says so.
 const OUTPUT_UNSAID: u64 = 1_000;
+// No answer is as long, and at no price does it cost more than 64 bits of millionths hold, or the numbers of Redis's scripts (2^53).
+const TOKENS_MAX: u64 = 1 << 32;
 /// On whose behalf a request with these options is made.
 pub(crate) fn tenant(options: &Options) -> &str {
     options.tenant.as_deref().unwrap_or(NOBODY)

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::config::{Config, SystemEnvironment};
 use crate::policy::adaptive::Sign;
+use crate::policy::spend::Period;
 
 fn admission(text: &str) -> Arc<Admission> {
     let config = Config::parse(text, &SystemEnvironment).unwrap();
@@ -152,7 +153,59 @@ fn names_that_nobody_uses_are_forgotten() {
     for number in 0..LIMITERS_MAX * 2 {
         gates.want(&admission, Scope::Tenant, &number.to_string());
     }
-    assert!(crate::lock(&gates.limiters)[Scope::Tenant as usize].len() <= LIMITERS_MAX);
+    assert!(
+        crate::lock(&gates.limiters)[Scope::Tenant as usize]
+            .all
+            .len()
+            <= LIMITERS_MAX + 1
+    );
+}
+
+#[test]
+fn more_names_than_are_kept_share_one_limit() {
+    let gates = Gates::new(crate::process::current());
+    let admission = admission("[tenants.\"*\"]\nlimits = { in_flight = 1 }");
+    let want = |name: &str| gates.want(&admission, Scope::Tenant, name).unwrap();
+    let kept: Vec<Want> = (0..LIMITERS_MAX)
+        .map(|number| want(&number.to_string()))
+        .collect();
+    let others = ["made up", "made up, too"].map(want);
+    assert!(Arc::ptr_eq(&others[0].limiter, &others[1].limiter));
+    assert!(!Arc::ptr_eq(&others[0].limiter, &kept[0].limiter));
+    assert_eq!(
+        crate::lock(&gates.limiters)[Scope::Tenant as usize]
+            .all
+            .len(),
+        LIMITERS_MAX + 1
+    );
+}
+
+#[test]
+fn what_was_spent_in_a_period_that_is_over_or_that_nobody_limits_is_forgotten() {
+    let text = "[tenants.t]\nlimits = { in_flight = 9 }";
+    let budget = "[[budgets]]\ntenant = \"t\"\nusd_per_hour = 1";
+    for (text, kept) in [
+        (text.to_owned(), false),
+        (format!("{text}\n{budget}"), true),
+    ] {
+        let gates = Gates::new(crate::process::current());
+        let want = gates.want(&admission(&text), Scope::Tenant, "t").unwrap();
+        let start = now();
+        let load = Load {
+            tokens: 10,
+            microusd: 10,
+        };
+        want.take(load, start)
+            .release(&Used::UNKNOWN, start.instant);
+        let after = |minutes: u64| Now {
+            instant: start.instant + Duration::from_secs(minutes * 60),
+            wall: start.wall + Duration::from_secs(minutes * 60),
+        };
+        assert!(!want.limiter.is_idle(start));
+        let same = Period::Hour.at(start.wall).0 == Period::Hour.at(after(2).wall).0;
+        assert_eq!(want.limiter.is_idle(after(2)), !(kept && same));
+        assert!(want.limiter.is_idle(after(60 * 24 * 40)));
+    }
 }
 
 #[test]

@@ -100,6 +100,8 @@ pub(crate) struct Breaker {
     /// How often in a row it has opened.
     opened: u32,
     calls: Window,
+    /// Probes that were made.
+    probes: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,8 +112,8 @@ enum State {
         until: Instant,
         /// Probes that succeeded.
         successes: u32,
-        /// A probe that is under way, and when it no longer counts.
-        probe: Option<Instant>,
+        /// A probe that is under way, its number, and when it no longer counts.
+        probe: Option<(u32, Instant)>,
     },
 }
 
@@ -123,6 +125,7 @@ impl Breaker {
             failures: 0,
             opened: 0,
             calls: Window::new(now),
+            probes: 0,
         }
     }
 
@@ -132,7 +135,7 @@ impl Breaker {
             State::Closed => Gate::Closed,
             State::Open { until, .. } if now < until => Gate::Open { until },
             State::Open { probe, .. } => Gate::HalfOpen {
-                busy: probe.is_some_and(|until| now < until),
+                busy: probe.is_some_and(|(_, until)| now < until),
             },
         }
     }
@@ -145,20 +148,23 @@ impl Breaker {
     /// When the probe that is under way no longer counts.
     pub(crate) fn probing_until(&self) -> Option<Instant> {
         match self.state {
-            State::Open { probe, .. } => probe,
+            State::Open { probe, .. } => probe.map(|(_, until)| until),
             State::Closed => None,
         }
     }
 
-    /// An attempt begins; it is the probe if one is wanted.
-    pub(crate) fn begin(&mut self, settings: &Settings, now: Instant) -> bool {
+    /// An attempt begins; it is the probe, of this number, if one is wanted.
+    pub(crate) fn begin(&mut self, settings: &Settings, now: Instant) -> Option<u32> {
         if self.gate(now) != (Gate::HalfOpen { busy: false }) {
-            return false;
+            return None;
         }
+        self.probes = self.probes.wrapping_add(1);
         if let State::Open { probe, .. } = &mut self.state {
-            *probe = now.checked_add(settings.probe);
+            *probe = now
+                .checked_add(settings.probe)
+                .map(|until| (self.probes, until));
         }
-        true
+        Some(self.probes)
     }
 
     /// An attempt that began then has ended. `chance` is a random number in 0..1.
@@ -170,14 +176,13 @@ impl Breaker {
         now: Instant,
         chance: f64,
     ) {
-        let probe_over = |state: &mut State| {
-            if let State::Open { probe, .. } = state
-                && was.probe
-            {
-                *probe = None;
-            }
-        };
-        probe_over(&mut self.state);
+        // One that no longer counted, and ends at last, is not the one that was made in its place.
+        if let State::Open { probe, .. } = &mut self.state
+            && was.probe.is_some()
+            && probe.map(|(number, _)| number) == was.probe
+        {
+            *probe = None;
+        }
         let bad = match verdict {
             Verdict::Good => false,
             Verdict::Bad => true,
@@ -243,8 +248,8 @@ impl Breaker {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Was {
     pub(crate) begun: Instant,
-    /// It was the probe.
-    pub(crate) probe: bool,
+    /// The number of the probe that it was.
+    pub(crate) probe: Option<u32>,
 }
 
 /// Calls and failures of the last while, in steps.
@@ -411,7 +416,7 @@ mod tests {
             let mut breaker = Breaker::new(start);
             let was = Was {
                 begun: start,
-                probe: false,
+                probe: None,
             };
             (0..5).for_each(|_| breaker.end(&PLAIN, Verdict::Bad, was, start, chance));
             let until = start + Duration::from_secs_f64(seconds);
@@ -424,8 +429,8 @@ mod tests {
         let mut clock = Clock::new(PLAIN);
         (0..5).for_each(|_| clock.call(Verdict::Bad, 0.0));
         let now = clock.at(6.0);
-        assert!(clock.breaker.begin(&PLAIN, now));
-        assert!(!clock.breaker.begin(&PLAIN, now));
+        assert!(clock.breaker.begin(&PLAIN, now).is_some());
+        assert!(clock.breaker.begin(&PLAIN, now).is_none());
         assert_eq!(clock.gate(6.0), "busy");
         // Nobody hears of it any more: it does not wedge the breaker.
         assert_eq!(clock.gate(36.0), "half");
@@ -439,11 +444,32 @@ mod tests {
     }
 
     #[test]
+    fn a_probe_that_ends_late_leaves_the_next_one_alone() {
+        let mut clock = Clock::new(PLAIN);
+        (0..5).for_each(|_| clock.call(Verdict::Bad, 0.0));
+        let was = |clock: &mut Clock, at| {
+            let begun = clock.at(at);
+            let probe = clock.breaker.begin(&PLAIN, begun);
+            assert!(probe.is_some());
+            Was { begun, probe }
+        };
+        let stale = was(&mut clock, 6.0);
+        let next = was(&mut clock, 40.0);
+        let now = clock.at(41.0);
+        let mut end = |was| clock.breaker.end(&PLAIN, Verdict::Neither, was, now, 0.0);
+        end(stale);
+        assert_eq!(clock.gate(41.0), "busy");
+        let mut end = |was| clock.breaker.end(&PLAIN, Verdict::Neither, was, now, 0.0);
+        end(next);
+        assert_eq!(clock.gate(41.0), "half");
+    }
+
+    #[test]
     fn what_began_before_it_opened_says_nothing_about_it() {
         let mut clock = Clock::new(PLAIN);
         let old = Was {
             begun: clock.at(0.0),
-            probe: false,
+            probe: None,
         };
         (0..5).for_each(|_| clock.call(Verdict::Bad, 1.0));
         let now = clock.at(7.0);

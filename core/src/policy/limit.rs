@@ -45,7 +45,7 @@ impl Window {
             return Err(Full::Ever);
         }
         self.forget(now);
-        let mut over = (self.used + amount).saturating_sub(limit);
+        let mut over = self.used.saturating_add(amount).saturating_sub(limit);
         if over == 0 {
             return Ok(());
         }
@@ -63,11 +63,11 @@ impl Window {
     /// Counts a use, whether it fits or not.
     pub(crate) fn take(&mut self, amount: u64, now: Instant) -> Slot {
         let second = self.second(now);
-        self.used += amount;
+        self.used = self.used.saturating_add(amount);
         match self.slots.back_mut() {
             // Clocks of several threads may differ by a little: what is late counts with the last.
             Some((last, used)) if *last >= second => {
-                *used += amount;
+                *used = used.saturating_add(amount);
                 Slot(*last)
             }
             _ => {
@@ -87,8 +87,11 @@ impl Window {
         };
         let counted = &mut self.slots[at].1;
         let before = *counted;
-        *counted = (before + used).saturating_sub(taken);
-        self.used = (self.used + *counted).saturating_sub(before);
+        *counted = before.saturating_add(used).saturating_sub(taken);
+        self.used = match counted.checked_sub(before) {
+            Some(more) => self.used.saturating_add(more),
+            None => self.used.saturating_sub(before - *counted),
+        };
     }
 
     /// What was used in the last minute.
@@ -102,7 +105,7 @@ impl Window {
         while let Some((first, used)) = self.slots.front()
             && first + KEPT <= second
         {
-            self.used -= used;
+            self.used = self.used.saturating_sub(*used);
             self.slots.pop_front();
         }
     }
@@ -185,6 +188,18 @@ mod tests {
         assert_eq!(window.used(later), 0);
         window.correct(slot, 0, 5);
         assert_eq!(window.used(later), 0);
+    }
+
+    #[test]
+    fn what_is_more_than_a_number_holds_wraps_nowhere() {
+        let start = Instant::now();
+        let mut window = Window::new(start);
+        window.take(5, start);
+        window.take(u64::MAX, start);
+        assert!(window.room(u64::MAX - 1, 1, start).is_err());
+        window.take(u64::MAX, after(start, 1_000));
+        assert_eq!(window.used(start), u64::MAX);
+        assert_eq!(window.used(after(start, 70_000)), 0);
     }
 
     #[test]

@@ -92,7 +92,7 @@ impl Spent {
         let (number, left) = period.at(now);
         self.turn(number);
         // Free or not: what is used up is used up.
-        match self.microusd < budget && self.microusd + amount <= budget {
+        match self.microusd < budget && self.microusd.saturating_add(amount) <= budget {
             true => Ok(()),
             false => Err(left),
         }
@@ -102,20 +102,23 @@ impl Spent {
     pub(crate) fn take(&mut self, period: Period, amount: u64, now: SystemTime) -> u64 {
         let (number, _) = period.at(now);
         self.turn(number);
-        self.microusd += amount;
+        self.microusd = self.microusd.saturating_add(amount);
         number
     }
 
     /// Replaces an estimate of that period by what was spent.
     pub(crate) fn correct(&mut self, number: u64, taken: u64, spent: u64) {
         if self.number == number {
-            self.microusd = (self.microusd + spent).saturating_sub(taken);
+            self.microusd = self.microusd.saturating_add(spent).saturating_sub(taken);
         }
     }
 
-    /// What was spent.
-    pub(crate) fn microusd(&self) -> u64 {
-        self.microusd
+    /// What was spent in the period that `now` is in.
+    pub(crate) fn microusd(&self, period: Period, now: SystemTime) -> u64 {
+        match period.at(now).0 > self.number {
+            true => 0,
+            false => self.microusd,
+        }
     }
 
     // Never back: a wall clock may be set.
@@ -184,7 +187,19 @@ mod tests {
         assert_eq!(spent.room(Period::Day, 100, 1, now), Err(left));
         assert_eq!(spent.room(Period::Day, 100, 0, now), Err(left));
         assert_eq!(spent.room(Period::Day, 100, 100, now + left), Ok(()));
-        assert_eq!(spent.microusd(), 0);
+        assert_eq!(spent.microusd(Period::Day, now + left), 0);
+    }
+
+    #[test]
+    fn what_is_more_than_a_number_holds_is_more_than_any_budget() {
+        let mut spent = Spent::default();
+        let now = at(NOVEMBER);
+        spent.take(Period::Day, 7, now);
+        for amount in [u64::MAX, u64::MAX - 6, u64::MAX / 2 + 1] {
+            assert!(spent.room(Period::Day, u64::MAX / 2, amount, now).is_err());
+        }
+        spent.take(Period::Day, u64::MAX, now);
+        assert!(spent.room(Period::Day, u64::MAX, 1, now).is_err());
     }
 
     #[test]
@@ -193,11 +208,11 @@ mod tests {
         let now = at(NOVEMBER);
         let number = spent.take(Period::Hour, 80, now);
         spent.correct(number, 80, 10);
-        assert_eq!(spent.microusd(), 10);
+        assert_eq!(spent.microusd(Period::Hour, now), 10);
         let next = now + Duration::from_secs(HOUR);
         spent.take(Period::Hour, 5, next);
         spent.correct(number, 10, 90);
-        assert_eq!(spent.microusd(), 5);
+        assert_eq!(spent.microusd(Period::Hour, next), 5);
         // A clock that is set back opens no new budget.
         assert!(spent.room(Period::Hour, 5, 1, now).is_err());
     }

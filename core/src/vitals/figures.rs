@@ -48,10 +48,11 @@ impl Figures for Vitals {
         self.seen.failures.load(Ordering::Relaxed)
     }
 
-    fn left(&self, _: Instant) -> f64 {
+    fn left(&self, now: Instant) -> f64 {
+        let stamp = || self.stamp(now);
         left(
-            self.seen.requests.get(),
-            self.seen.tokens.get(),
+            self.seen.requests.get(stamp),
+            self.seen.tokens.get(stamp),
             self.in_flight(),
         )
     }
