@@ -125,7 +125,7 @@ export interface RequestOptions {
   /** Hold the request against what is known of the model before it is sent. */
   checkLimits?: boolean;
   /** Added to every attempt. */
-  headers?: Record<string, string>;
+  headers?: Record<string, string> | Iterable<[string, string]>;
   /** Another place for the first target's provider. */
   baseURL?: string;
   /** The key for that place, or for the first target's provider. */
@@ -256,6 +256,8 @@ export interface ToolArgsEvent {
 export interface PartEvent {
   type: 'part';
   data: { kind: PartKind; [key: string]: unknown };
+  /** `data` as it came, whose numbers have all their digits. */
+  readonly raw_json: string;
   choice: number;
 }
 

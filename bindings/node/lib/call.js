@@ -217,7 +217,8 @@ class Call {
       case abi.ROUTE:
         return this.#rerouted(data);
       case abi.PART:
-        return { type: 'part', data: JSON.parse(data), choice };
+        // As it came, too: JSON.parse() rounds what is above 2^53.
+        return Object.defineProperty({ type: 'part', data: JSON.parse(data), choice }, 'raw_json', { value: data });
       case abi.RAW:
         return { type: 'raw', data };
       case abi.RESULT:
@@ -254,15 +255,19 @@ class Call {
   }
 
   #message(choice) {
-    this.#messages ??= [];
-    return (this.#messages[choice] ??= { role: 'assistant', content: null });
+    const messages = (this.#messages ??= new Map());
+    let message = messages.get(choice);
+    if (message === undefined) {
+      messages.set(choice, (message = { role: 'assistant', content: null }));
+    }
+    return message;
   }
 
   #answer() {
     if (this.#text !== '') {
       this.#message(0).content = this.#text;
     }
-    return new Answer(this.#done, this.#messages ?? [], this.#contents);
+    return new Answer(this.#done, this.#messages ?? new Map(), this.#contents);
   }
 }
 

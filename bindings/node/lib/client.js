@@ -192,12 +192,19 @@ class LLM {
 }
 
 function json(request, streams) {
-  return JSON.stringify(streams || 'stream' in request ? request : { ...request, stream: false });
+  const text = JSON.stringify(streams || 'stream' in request ? request : { ...request, stream: false });
+  // Half a character, which JSON.stringify() escapes, is U+FFFD in every language of this library.
+  return text.includes('\\ud') ? text.replace(/\\(\\|ud[89a-f][0-9a-f]{2})/g, (said) => (said === '\\\\' ? said : '\ufffd')) : text;
 }
 
-// JSON of an object, a text as it is; null reads the environment.
+// JSON of an object, a text as it is; null reads the environment. An object that says nothing is a configuration as well: to the
+// library an empty one is the environment.
 function text(config) {
-  return config === null || typeof config === 'string' ? config : JSON.stringify(config);
+  if (config === null || typeof config === 'string') {
+    return config;
+  }
+  const json = JSON.stringify(config);
+  return json === '{}' ? '{"models":{}}' : json;
 }
 
 function unlessRefused(made) {

@@ -43,8 +43,8 @@ class Exchange {
   #handle;
   #resolve;
   #reject;
-  // The body's, once the head has come.
-  #controller = null;
+  // Whether the head has come. The body itself is not held here: nobody reads one that is collected, and its socket is closed then.
+  #begun = false;
   // Pieces that nobody has read. They are kept here and not in the body, whose own would be lost at an error.
   #pieces = [];
   #held = 0;
@@ -100,7 +100,7 @@ class Exchange {
         this.#end(null);
         break;
       case abi.ERROR:
-        this.#end(new TypeError(this.#controller === null ? 'fetch failed' : 'terminated', { cause: fromJson(data) }));
+        this.#end(new TypeError(this.#begun ? 'terminated' : 'fetch failed', { cause: fromJson(data) }));
         break;
       default:
       // Where it went and what it was is for those who ask in the library's own words.
@@ -110,20 +110,23 @@ class Exchange {
   #begin({ status, headers }) {
     const body = new ReadableStream(
       {
-        start: (controller) => {
-          this.#controller = controller;
-        },
-        pull: () => this.#pull(),
+        pull: (controller) => this.#pull(controller),
         cancel: () => this.cancel(null),
       },
       { highWaterMark: 0 },
     );
     const bodiless = status === 204 || status === 205 || status === 304;
+    this.#begun = true;
+    if (!bodiless) {
+      dropped.register(body, this);
+    }
     this.#resolve(new Response(bodiless ? null : body, { status, headers }));
+    // They would hold the Response, and it its body.
+    this.response = this.#resolve = this.#reject = null;
   }
 
   // Called when somebody reads.
-  async #pull() {
+  async #pull(controller) {
     while (this.#pieces.length === 0 && !this.#over) {
       await new Promise((resolve) => {
         this.#wake = resolve;
@@ -136,11 +139,11 @@ class Exchange {
       if (this.#pieces.length === 0) {
         this.#pause(false);
       }
-      this.#controller.enqueue(piece);
+      controller.enqueue(piece);
     } else if (this.#error !== null) {
-      this.#controller.error(this.#error);
+      controller.error(this.#error);
     } else {
-      this.#controller.close();
+      controller.close();
     }
   }
 
@@ -156,10 +159,12 @@ class Exchange {
     this.#error = error;
     this.#signal?.removeEventListener('abort', this);
     this.#handle.ended(this);
-    // Of no effect once the head has come.
-    this.#reject(error);
+    this.#reject?.(error);
     this.#wake?.();
   }
 }
+
+// Bodies that nobody can read any more are closed upstream.
+const dropped = new FinalizationRegistry((exchange) => exchange.cancel(null));
 
 module.exports = { Exchange, asked };

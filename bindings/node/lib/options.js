@@ -61,7 +61,17 @@ class Compiled {
 
   /** These with others on top. */
   with(given) {
-    return given === undefined ? this : new Compiled({ ...this.given, ...given });
+    if (given === undefined) {
+      return this;
+    }
+    const made = { ...this.given };
+    for (const [name, value] of Object.entries(given)) {
+      // What is undefined was not said.
+      if (value !== undefined || !(name in made)) {
+        made[name] = value;
+      }
+    }
+    return new Compiled(made);
   }
 }
 
@@ -71,6 +81,10 @@ function cold(given) {
     if (given[name] !== undefined && given[name] !== null && !(name === 'cache' && given.cache === false)) {
       made[plain[name]] = given[name];
     }
+  }
+  if (typeof made.headers?.[Symbol.iterator] === 'function') {
+    // A Headers, a Map, a list of pairs: none of them has its names as keys.
+    made.headers = Object.fromEntries(made.headers);
   }
   if (given.maxRetries !== undefined && given.maxRetries !== null) {
     // The library counts attempts, SDKs count what comes after the first.

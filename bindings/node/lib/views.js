@@ -138,7 +138,7 @@ class Answer extends Account {
   }
 
   get message() {
-    return this.#message(0);
+    return this.#message(this.#ends()[0].index);
   }
 
   get tool_calls() {
@@ -146,9 +146,7 @@ class Answer extends Account {
   }
 
   get choices() {
-    // `choices` is told only if there are more than one.
-    const ends = this.told.choices ?? [{ index: 0, finish_reason: this.finish_reason }];
-    return ends.map(({ index, finish_reason }) => ({
+    return this.#ends().map(({ index, finish_reason }) => ({
       index,
       message: this.#message(index),
       finish_reason: finish_reason ?? null,
@@ -181,9 +179,14 @@ class Answer extends Account {
     return this.toJSON();
   }
 
+  // How each choice ended, by their numbers: told if they are others than 0 alone. A race's first may have failed.
+  #ends() {
+    return this.told.choices ?? [{ index: 0, finish_reason: this.finish_reason }];
+  }
+
   #message(choice) {
-    const said = this.#messages[choice] ?? { role: 'assistant', content: null };
-    if (choice !== 0) {
+    const said = this.#messages.get(choice) ?? { role: 'assistant', content: null };
+    if (choice !== this.#ends()[0].index) {
       return said;
     }
     // The library's own has what no delta shows: signatures, which calls are complete.

@@ -2,6 +2,9 @@
 // Whole answers, the client's own doors, and what the library refuses.
 
 const assert = require('node:assert/strict');
+const { mkdtemp, rm, writeFile } = require('node:fs/promises');
+const os = require('node:os');
+const path = require('node:path');
 const { test, before } = require('node:test');
 const { startMock } = require('./mock');
 const libllm = require('..');
@@ -141,4 +144,40 @@ test('the log comes to a logger of this thread', async () => {
   await new LLM({ config: mock.config() }).chat('chat/tokens=2', 'x');
   assert.equal(lines.length, count);
   assert.throws(() => libllm.setLogger(console, 'loud'), TypeError);
+});
+
+test('an empty configuration is not the environment', async () => {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'libllm-'));
+  const file = path.join(folder, 'llm.toml');
+  await writeFile(file, '[models.fast]\ntargets = [{ model = "mock/text=ours" }]\n');
+  process.env.LLM_CONFIG = file;
+  try {
+    const llm = new LLM();
+    assert.equal((await llm.chat('fast', 'x')).text, 'ours');
+    llm.reload({});
+    await assert.rejects(llm.chat('fast', 'x'), /fast/);
+    await assert.rejects(new LLM({ config: {} }).chat('fast', 'x'), /fast/);
+  } finally {
+    delete process.env.LLM_CONFIG;
+    await rm(folder, { recursive: true });
+  }
+});
+
+test('half a character is said as a replacement', async () => {
+  const said = 'a\ud83d b\udc00\ud83d\ude00 \\ud83d \\\\';
+  assert.equal((await new LLM({ config: {} }).chat('mock/echo', said)).text, 'a\ufffd b\ufffd\u{1f600} \\ud83d \\\\');
+});
+
+test('the first choice is the lowest there is', async () => {
+  for (const [first, texts] of [['status=500', ['two', 'three']], ['text=one', ['one', 'two', 'three']]]) {
+    const targets = [first, 'text=two', 'text=three'].map((script) => ({ model: `mock/${script}` }));
+    const llm = new LLM({ config: { models: { all: { targets, strategy: 'race', race: 3, race_return: 'all' } } } });
+    const answer = await llm.chat('all', 'x');
+    assert.deepEqual(answer.choices.map(({ message }) => message.content), texts);
+    assert.deepEqual(answer.choices.map(({ index }) => index), [0, 1, 2].slice(3 - texts.length));
+    assert.deepEqual([answer.text, answer.message.content, answer.message.role], [texts[0], texts[0], 'assistant']);
+  }
+  const targets = [{ model: 'mock/status=500' }, { model: 'mock/text=kept' }];
+  const answer = await new LLM({ config: { models: { all: { targets, strategy: 'race', race_return: 'all' } } } }).chat('all', 'x');
+  assert.deepEqual([answer.text, answer.choices.map(({ index }) => index)], ['kept', [1]]);
 });

@@ -3,6 +3,7 @@
 
 const assert = require('node:assert/strict');
 const { test, before, beforeEach } = require('node:test');
+const { setTimeout: sleep } = require('node:timers/promises');
 const { held, startMock } = require('./mock');
 const { LLM } = require('..');
 
@@ -99,4 +100,27 @@ test('a body that is not read is held back, and nothing is lost', async () => {
   const text = await response.text();
   assert.equal(text.match(/"content":" ?w\d+"/g).length, tokens);
   assert.match(text, /data: \[DONE\]\n\n$/);
+});
+
+test('an answer that nobody holds is closed upstream', { skip: !globalThis.gc && 'needs --expose-gc' }, async () => {
+  const ask = (model) => llm.fetch(url, { method: 'POST', headers, body: body(model, { stream: true }) });
+  await (async () => assert.equal((await ask('chat/tokens=2;stall=60s;at=1')).status, 200))();
+  await mock.sees('live', 1);
+  for (let i = 0; i < 100 && (await mock.stats()).live > 0; i++) {
+    await sleep(10);
+    globalThis.gc();
+  }
+  await mock.sees('closed_by_client', 1);
+});
+
+test('an answer that is being read is not dropped, whoever holds it', { skip: !globalThis.gc && 'needs --expose-gc' }, async () => {
+  let over = false;
+  const read = async () => (await llm.fetch(url, { method: 'POST', headers, body: body('chat/tokens=4;pace=60ms', { stream: true }) })).text();
+  const text = read().finally(() => (over = true));
+  while (!over) {
+    await sleep(5);
+    globalThis.gc();
+  }
+  assert.match(await text, /\[DONE\]\s*$/);
+  assert.equal((await mock.stats()).closed_by_client, 0);
 });

@@ -148,3 +148,17 @@ test('the cache takes every form', async () => {
   assert.equal(await ask({ key: 'faq', refresh: true }), 5);
   await assert.rejects(ask({ tag: 't' }), (error) => error instanceof ConfigError && /cache\.tag/.test(error.message));
 });
+
+test('headers come as whatever fetch() takes', async () => {
+  const pairs = [['x-one', '1'], ['x-two', '2']];
+  for (const headers of [new Headers(pairs), new Map(pairs), pairs, Object.fromEntries(pairs)]) {
+    await llm.chat('chat/m', 'x', { baseURL: origin(), headers });
+    assert.deepEqual([asked.at(-1).headers['x-one'], asked.at(-1).headers['x-two']], ['1', '2']);
+  }
+});
+
+test('what is undefined leaves the default as it is', async () => {
+  const quick = llm.withOptions({ timeout: 50, maxRetries: 0 });
+  await assert.rejects(quick.chat('chat/ttft=60s', 'x', { timeout: undefined, maxRetries: undefined }), { llmStatus: 'LLM_ERR_TIMEOUT' });
+  assert.throws(() => llm.stream('mock/echo', 'x', { timeuot: undefined }), /unknown option/);
+});

@@ -28,6 +28,8 @@ test('events come in order and end with done', async () => {
   assert.equal(types.at(-1), 'done');
   assert.deepEqual(events.filter(({ type }) => type === 'text').map(({ text }) => text), ['w0', ' w1', ' w2']);
   assert.equal(events.filter(({ type }) => type === 'tool_args').map((each) => each.arguments).join(''), '{"a":"bcdefghijk"}');
+  const part = events.find(({ type }) => type === 'part');
+  assert.deepEqual([JSON.parse(part.raw_json), Object.keys(part)], [part.data, ['type', 'data', 'choice']]);
   const call = events.find(({ type }) => type === 'tool_call');
   assert.deepEqual([call.name, call.index, call.choice], ['f', 0, 0]);
   const done = events.at(-1);
