@@ -169,6 +169,49 @@ fn efforts_are_said_as_the_models_vendor_does() {
 }
 
 #[test]
+fn a_budget_is_not_asked_for_where_claude_would_refuse_it() {
+    let call =
+        json!({"id": "t1", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    let tool = json!({"type": "function", "function": {"name": "f"}});
+    let result = json!({"role": "tool", "tool_call_id": "t1", "content": "r"});
+    let user = json!({"role": "user", "content": "q"});
+    let signed = json!({"kind": "signature", "provider": "bedrock", "index": 0,
+        "data": {"reasoningContent": {"reasoningText": {"text": "t", "signature": "s"}}}});
+    let calling = json!({"role": "assistant", "content": null, "tool_calls": [call]});
+    let thinking = join(calling.clone(), json!({"libllm_parts": [signed]}));
+    let answered = json!({"role": "assistant", "content": "a"});
+    let dropped: &[&str] = &["reasoning_effort dropped"];
+    let converted: &[&str] = &["reasoning_effort converted"];
+    for (model, messages, report) in [
+        (CLAUDE, json!([user, calling, result]), dropped),
+        (CLAUDE, json!([user, thinking, result]), converted),
+        (
+            CLAUDE,
+            json!([user, calling, result, answered, user]),
+            converted,
+        ),
+        (CLAUDE, json!([user, answered]), dropped),
+        // Adaptive thinking has no such rule, and neither have others' models.
+        (
+            "anthropic.claude-opus-4-6-v1",
+            json!([user, calling, result]),
+            &[],
+        ),
+        (
+            "amazon.nova-2-lite-v1:0",
+            json!([user, calling, result]),
+            &[],
+        ),
+    ] {
+        let request = json!({"messages": messages, "tools": [tool], "reasoning_effort": "low"});
+        let (body, told) = said("bedrock_converse", model, &request);
+        assert_eq!(told, report, "{model}: {messages}");
+        let asks = body.get("additionalModelRequestFields").is_some();
+        assert_eq!(asks, report != dropped, "{model}: {messages}");
+    }
+}
+
+#[test]
 fn tools_and_the_choice_among_them() {
     let tool = json!({"type": "function", "function": {"name": "f", "description": "", "parameters": {"type": "object"}, "strict": true},
         "cache_control": {"type": "ephemeral", "ttl": "1h"}});

@@ -31,6 +31,7 @@ mod turns;
 mod usage;
 
 pub(crate) use reader::Blocks;
+use reasoning::Wish;
 use structure::Structure;
 
 /// The Converse format.
@@ -110,9 +111,14 @@ pub(crate) fn converse(
     let structure = Structure::of(target.model);
     let answer_tool =
         structure == Structure::Tool && !report.passes() && answer_tool::demand(&mut chat, report)?;
-    let forced_tool = tools::tools(&mut chat, &mut body, said.calls, report)?;
+    let wish = Wish {
+        model: target.model,
+        forced_tool: tools::tools(&mut chat, &mut body, said.calls, report)?,
+        prefilled: said.prefilled,
+        thoughtless_calls: said.thoughtless_calls,
+    };
     structure.say(chat.response_format.take(), &mut body, report)?;
-    options::options(&mut chat, target.model, forced_tool, &mut body, report)?;
+    options::options(&mut chat, &wish, &mut body, report)?;
     let own = chat.extra_body.as_deref().map(|json| json.get().as_bytes());
     for extra in [own, target.extra_body].into_iter().flatten() {
         body.merge(extra)?;

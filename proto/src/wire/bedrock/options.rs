@@ -3,7 +3,7 @@
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::reasoning::reasoning;
+use super::reasoning::Wish;
 use crate::chat::body::{Body, Members};
 use crate::chat::{Chat, Params, Report, Standing, standing};
 use crate::error::Result;
@@ -11,8 +11,7 @@ use crate::error::Result;
 /// Puts them into the body.
 pub(super) fn options(
     chat: &mut Chat,
-    model: &str,
-    forced_tool: bool,
+    wish: &Wish<'_>,
     body: &mut Body,
     report: &mut Report,
 ) -> Result<()> {
@@ -21,7 +20,7 @@ pub(super) fn options(
     let own = params.take::<Members>("additionalModelRequestFields")?;
     let mut granted = 0;
     if let Some(effort) = params.take::<String>("reasoning_effort")? {
-        let said = reasoning(&effort, model, forced_tool, report)?;
+        let said = wish.granted(&effort, report)?;
         granted = said.budget;
         for (name, value) in said.fields {
             more.say(name, &value)?;

@@ -11,61 +11,83 @@ pub(super) struct Granted {
     pub(super) budget: u64,
 }
 
-/// Reads the effort for this model.
-pub(super) fn reasoning(
-    effort: &str,
-    model: &str,
-    forced_tool: bool,
-    report: &mut Report,
-) -> Result<Granted> {
-    const NAME: &str = "reasoning_effort";
-    let mut granted = Granted {
-        fields: Vec::new(),
-        budget: 0,
-    };
-    if effort == "none" {
-        return Ok(granted);
-    }
-    // (of three words, tokens): Anthropic docs "Extended thinking" allow 1,024 at least and advise 16 k for hard problems.
-    let (level, budget) = match effort {
-        "minimal" => ("low", 1024),
-        "low" => ("low", 2048),
-        "medium" => ("medium", 8192),
-        "high" => ("high", 16384),
-        "xhigh" | "max" => ("high", 24576),
-        other => {
-            report.dropped(NAME, format!("{other:?} is no effort there"))?;
+/// What bears on a wish for reasoning.
+pub(super) struct Wish<'a> {
+    pub(super) model: &'a str,
+    pub(super) forced_tool: bool,
+    /// The answer goes on from the assistant's last turn.
+    pub(super) prefilled: bool,
+    /// The last tool calls came without reasoning.
+    pub(super) thoughtless_calls: bool,
+}
+
+impl Wish<'_> {
+    /// Reads the effort.
+    pub(super) fn granted(&self, effort: &str, report: &mut Report) -> Result<Granted> {
+        const NAME: &str = "reasoning_effort";
+        let mut granted = Granted {
+            fields: Vec::new(),
+            budget: 0,
+        };
+        if effort == "none" {
             return Ok(granted);
         }
-    };
-    match Family::of(model) {
-        Family::Claude { .. } | Family::Nova if forced_tool => {
-            report.dropped(NAME, "thinking allows no forced tool there")?;
+        // (of three words, tokens): Anthropic docs "Extended thinking" allow 1,024 at least and advise 16 k for hard problems.
+        let (level, budget) = match effort {
+            "minimal" => ("low", 1024),
+            "low" => ("low", 2048),
+            "medium" => ("medium", 8192),
+            "high" => ("high", 16384),
+            "xhigh" | "max" => ("high", 24576),
+            other => {
+                report.dropped(NAME, format!("{other:?} is no effort there"))?;
+                return Ok(granted);
+            }
+        };
+        match Family::of(self.model) {
+            Family::Claude { .. } | Family::Nova if self.forced_tool => {
+                report.dropped(NAME, "thinking allows no forced tool there")?;
+            }
+            Family::Claude { adaptive: true } => {
+                granted
+                    .fields
+                    .push(("thinking", json!({ "type": "adaptive" })));
+                let config = json!({ "effort": level });
+                granted.fields.push(("output_config", config));
+            }
+            Family::Claude { adaptive: false } => match self.refuses_budget() {
+                Some(why) => report.dropped(NAME, why)?,
+                None => {
+                    report.converted(
+                        NAME,
+                        format!("a budget of {budget} tokens for thinking was sent"),
+                    );
+                    let thinking = json!({ "type": "enabled", "budget_tokens": budget });
+                    granted.fields.push(("thinking", thinking));
+                    granted.budget = budget;
+                }
+            },
+            Family::Nova => {
+                let config = json!({ "type": "enabled", "maxReasoningEffort": level });
+                granted.fields.push(("reasoningConfig", config));
+            }
+            Family::Openai => granted.fields.push((NAME, level.into())),
+            Family::Other => report.dropped(NAME, "nobody here knows how this model reasons")?,
         }
-        Family::Claude { adaptive: true } => {
-            granted
-                .fields
-                .push(("thinking", json!({ "type": "adaptive" })));
-            let config = json!({ "effort": level });
-            granted.fields.push(("output_config", config));
-        }
-        Family::Claude { adaptive: false } => {
-            report.converted(
-                NAME,
-                format!("a budget of {budget} tokens for thinking was sent"),
-            );
-            let thinking = json!({ "type": "enabled", "budget_tokens": budget });
-            granted.fields.push(("thinking", thinking));
-            granted.budget = budget;
-        }
-        Family::Nova => {
-            let config = json!({ "type": "enabled", "maxReasoningEffort": level });
-            granted.fields.push(("reasoningConfig", config));
-        }
-        Family::Openai => granted.fields.push((NAME, level.into())),
-        Family::Other => report.dropped(NAME, "nobody here knows how this model reasons")?,
+        Ok(granted)
     }
-    Ok(granted)
+
+    /// Why Claude would refuse a budget for this conversation (Anthropic docs "Extended thinking": no prefill, and with tools the
+    /// thinking before the last calls must come back).
+    fn refuses_budget(&self) -> Option<&'static str> {
+        match (self.prefilled, self.thoughtless_calls) {
+            (true, _) => Some("thinking allows no assistant message at the end there"),
+            (_, true) => {
+                Some("the last tool calls came without the thinking that must precede them")
+            }
+            _ => None,
+        }
+    }
 }
 
 /// Who made a model, as far as reasoning is asked for differently.

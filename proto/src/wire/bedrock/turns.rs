@@ -14,6 +14,10 @@ pub(super) struct Conversation {
     pub(super) turns: Vec<Turn>,
     /// Tools are called in it.
     pub(super) calls: bool,
+    /// The last turn is the assistant's: the answer goes on from there.
+    pub(super) prefilled: bool,
+    /// The last assistant turn calls tools and holds no reasoning.
+    pub(super) thoughtless_calls: bool,
 }
 
 /// Takes the messages out of `chat`. `provider` is the target's id: what another provider signed stays here.
@@ -26,6 +30,7 @@ pub(super) fn conversation(
     for message in std::mem::take(&mut chat.messages) {
         said.add(message, provider, report)?;
     }
+    said.prefilled = said.turns.last().is_some_and(|it| it.role == "assistant");
     Ok(said)
 }
 
@@ -50,8 +55,11 @@ impl Conversation {
             Role::User => ("user", blocks(message, report)?),
             Role::Tool => ("user", vec![result(message, report)?]),
             Role::Assistant => {
-                self.calls |= !message.tool_calls.is_empty();
-                ("assistant", answer(message, provider, report)?)
+                let calls = !message.tool_calls.is_empty();
+                let (blocks, thinks) = answer(message, provider, report)?;
+                self.calls |= calls;
+                self.thoughtless_calls = calls && !thinks;
+                ("assistant", blocks)
             }
         };
         if content.is_empty() {
@@ -86,8 +94,8 @@ fn result(mut message: Message, report: &mut Report) -> Result<Block> {
     })
 }
 
-/// Signed reasoning comes first, as it was; then text; then calls.
-fn answer(mut message: Message, provider: &str, report: &mut Report) -> Result<Vec<Block>> {
+/// Signed reasoning comes first, as it was; then text; then calls. Says also whether there was reasoning.
+fn answer(mut message: Message, provider: &str, report: &mut Report) -> Result<(Vec<Block>, bool)> {
     let path = message.path.clone();
     let parts = std::mem::take(&mut message.parts);
     let (mut content, thinks) = kept(parts, &path, provider, report)?;
@@ -104,7 +112,7 @@ fn answer(mut message: Message, provider: &str, report: &mut Report) -> Result<V
         let path = format!("{path}.tool_calls[{number}]");
         content.push(tool_use(call, &path, report)?);
     }
-    Ok(content)
+    Ok((content, thinks))
 }
 
 fn tool_use(call: ToolCall, path: &str, report: &mut Report) -> Result<Block> {
