@@ -4,11 +4,11 @@
 
 mod support;
 
-use libllm_proto::base64;
 use libllm_proto::decoder::{Decoder, End, Limits};
 use libllm_proto::provider::{Quirks, TerminalMarker};
 use libllm_proto::wire::{self, Exchange, Head, Operation};
 use libllm_proto::{Batch, ErrorKind, Event, Usage};
+use support::aws::{chunks, event, events, exception};
 use support::{Heard, every_cut};
 
 const EVENTS: &str = "application/vnd.amazon.eventstream";
@@ -71,55 +71,6 @@ fn facts(wire: &str, head: Head, body: &[u8]) -> (Option<Usage>, Option<String>)
         }
     }
     (usage, end)
-}
-
-/// One message of the framing.
-fn message(headers: &[(&str, &str)], payload: &str) -> Vec<u8> {
-    let mut head = Vec::new();
-    for (name, value) in headers {
-        head.push(name.len() as u8);
-        head.extend_from_slice(name.as_bytes());
-        head.push(7);
-        head.extend_from_slice(&(value.len() as u16).to_be_bytes());
-        head.extend_from_slice(value.as_bytes());
-    }
-    let total = 16 + head.len() + payload.len();
-    let mut bytes = (total as u32).to_be_bytes().to_vec();
-    bytes.extend_from_slice(&(head.len() as u32).to_be_bytes());
-    bytes.extend_from_slice(&crc32fast::hash(&bytes).to_be_bytes());
-    bytes.extend_from_slice(&head);
-    bytes.extend_from_slice(payload.as_bytes());
-    bytes.extend_from_slice(&crc32fast::hash(&bytes).to_be_bytes());
-    bytes
-}
-
-fn event(name: &str, payload: &str) -> Vec<u8> {
-    message(
-        &[(":event-type", name), (":message-type", "event")],
-        payload,
-    )
-}
-
-fn exception(name: &str, payload: &str) -> Vec<u8> {
-    message(
-        &[(":exception-type", name), (":message-type", "exception")],
-        payload,
-    )
-}
-
-fn events(all: &[(&str, &str)]) -> Vec<u8> {
-    all.iter()
-        .flat_map(|(name, json)| event(name, json))
-        .collect()
-}
-
-/// Pieces of a body, as InvokeModelWithResponseStream sends them.
-fn chunks(pieces: &[&str]) -> Vec<u8> {
-    let chunk = |piece: &&str| {
-        let text = base64::encode(piece.as_bytes());
-        event("chunk", &format!("{{\"bytes\":\"{text}\",\"p\":\"abc\"}}"))
-    };
-    pieces.iter().flat_map(chunk).collect()
 }
 
 fn items(heard: &Heard) -> Vec<(&str, u32, &str)> {
@@ -526,6 +477,74 @@ fn texts_that_come_whole_are_read_whoever_writes_them() {
         assert_eq!(counts, (Some(3), Some(2), Some(5)), "{body}");
         assert_eq!(said.as_deref(), Some(end));
     }
+}
+
+/// What an answer says of its id and its model, each time that it does.
+fn names(head: Head, body: &[u8]) -> Vec<String> {
+    let quirks = Quirks::PLAIN;
+    let stream = head.content_type() == EVENTS;
+    let (limits, now) = (Limits::default(), std::time::SystemTime::UNIX_EPOCH);
+    let wire = wire::find("bedrock_invoke").unwrap();
+    let mut decoder = Decoder::new(wire, &exchange(stream, &quirks), head, limits, false, now);
+    let mut batch = Batch::new();
+    decoder.push(body, &mut batch).unwrap();
+    decoder.finish(End::Clean, &mut batch).unwrap();
+    let names = batch.iter().filter_map(|(_, event)| match event {
+        Event::Start { id, model } => Some(format!("{id:?} {model:?}")),
+        _ => None,
+    });
+    names.collect()
+}
+
+#[test]
+fn claudes_text_completions_are_read() {
+    let whole = r#"{"type":"completion","completion":" Hi","stop_reason":"stop_sequence","stop":"\n\nHuman:"}"#;
+    let old = r#"{"completion":" Hi","stop_reason":"max_tokens"}"#;
+    for (body, end) in [(whole, "stop_sequence"), (old, "max_tokens")] {
+        let heard = hear_whole("bedrock_invoke", body);
+        assert_eq!(items(&heard), [("text", 0, " Hi")], "{body}");
+        assert_eq!(heard.finish.as_deref(), Some(end));
+        assert!(heard.ending.is_ok());
+        assert_eq!(names(head(JSON), body.as_bytes()), [""; 0]);
+    }
+    let pieces = [
+        r#"{"type":"completion","id":"compl_1","completion":" H","stop_reason":null,"model":"claude-2.1"}"#,
+        r#"{"type":"completion","id":"compl_1","completion":"i","stop_reason":null,"model":"claude-2.1"}"#,
+        r#"{"type":"completion","id":"compl_1","completion":"","stop_reason":"stop_sequence","model":"claude-2.1"}"#,
+    ];
+    let stream = chunks(&pieces);
+    every_cut(&stream, |how, cut| {
+        let heard = hear_with("bedrock_invoke", &Quirks::PLAIN, cut);
+        assert_eq!(items(&heard), [("text", 0, " Hi")], "{how}");
+        assert_eq!(heard.finish.as_deref(), Some("stop_sequence"));
+    });
+    let said = names(head(EVENTS), &stream);
+    assert_eq!(said, [r#"Some("compl_1") Some("claude-2.1")"#]);
+    let cut = hear("bedrock_invoke", &chunks(&pieces[..2]));
+    assert_eq!(cut.kind(), Some(ErrorKind::StreamTruncated));
+}
+
+#[test]
+fn texts_say_their_id_and_their_model_where_they_have_one() {
+    for (body, expected) in [
+        (
+            r#"{"generations":[{"finish_reason":"COMPLETE","id":"x","text":"Hi"}],"id":"y","prompt":"p"}"#,
+            r#"Some("y") None"#,
+        ),
+        (
+            r#"{"id":"c","model":"m","object":"text_completion","choices":[{"index":0,"text":"Hi","finish_reason":"stop"}]}"#,
+            r#"Some("c") Some("m")"#,
+        ),
+    ] {
+        assert_eq!(names(head(JSON), body.as_bytes()), [expected]);
+    }
+    // What comes later is said later.
+    let pieces = [
+        r#"{"model":"m","choices":[{"index":0,"text":"Hi"}]}"#,
+        r#"{"id":"c","model":"m","choices":[{"index":0,"text":"","finish_reason":"stop"}]}"#,
+    ];
+    let said = names(head(EVENTS), &chunks(&pieces));
+    assert_eq!(said, [r#"None Some("m")"#, r#"Some("c") None"#]);
 }
 
 #[test]

@@ -10,6 +10,9 @@ use libllm_proto::wire::{self, Ending, Exchange, Flow, Head, Wire};
 use libllm_proto::{Batch, Error, ErrorKind, Event, Result};
 use serde_json::Value;
 
+#[cfg(feature = "bedrock")]
+pub(crate) mod aws;
+
 /// The vectors of this name.
 pub(crate) fn vectors(name: &str) -> Value {
     let path = format!("{}/../tests/vectors/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -207,7 +210,28 @@ pub(crate) fn wires() -> Vec<(&'static str, &'static dyn Wire)> {
     wires
 }
 
-/// Those of them that read server-sent events.
+/// The other wires, by the names that `truncation.rs` has for what they read.
+pub(crate) fn other_wires() -> Vec<(&'static str, &'static dyn Wire)> {
+    let mut wires = Vec::new();
+    if cfg!(feature = "openai") {
+        wires.push(("completions", wire::find("openai_completions").unwrap()));
+    }
+    if cfg!(feature = "gemini") {
+        for dialect in ["gemini", "gemini-array"] {
+            wires.push((dialect, wire::find("gemini").unwrap()));
+        }
+        for dialect in ["vertex", "vertex-array"] {
+            wires.push((dialect, wire::find("vertex").unwrap()));
+        }
+    }
+    if cfg!(feature = "bedrock") {
+        wires.push(("converse", wire::find("bedrock_converse").unwrap()));
+        wires.push(("invoke", wire::find("bedrock_invoke").unwrap()));
+    }
+    wires
+}
+
+/// Those of [`wires`] that read server-sent events.
 pub(crate) fn event_wires() -> Vec<(&'static str, &'static dyn Wire)> {
     let mut wires = wires();
     wires.retain(|(dialect, _)| *dialect != "ollama");
@@ -219,6 +243,8 @@ pub(crate) fn stream_head(dialect: &str) -> Head {
     let content_type = match dialect {
         "cohere-v1" => "application/stream+json",
         "ollama" => "application/x-ndjson",
+        "gemini-array" | "vertex-array" => "application/json; charset=UTF-8",
+        "converse" | "invoke" => "application/vnd.amazon.eventstream",
         _ => "text/event-stream",
     };
     let mut head = Head::new(200);

@@ -197,7 +197,7 @@ impl Shape {
                 b"type" => match cursor.text()? {
                     Some(kind) if kind.raw().starts_with(b"message") => Some(ANTHROPIC),
                     Some(kind) if kind.raw().starts_with(b"content_block") => Some(ANTHROPIC),
-                    Some(kind) if kind.is("ping") || kind.is("completion") => Some(ANTHROPIC),
+                    Some(kind) if kind.is("ping") => Some(ANTHROPIC),
                     _ => None,
                 },
                 b"event_type" | b"response_id" | b"generation_id" | b"chat_history" => Some(COHERE),
@@ -212,7 +212,7 @@ impl Shape {
                     })
                 }
                 b"outputText" | b"results" | b"generation" | b"outputs" | b"generations"
-                | b"text" => Some(Shape::Text),
+                | b"completion" | b"text" => Some(Shape::Text),
                 _ => None,
             };
             // A wire's own members tell more than a text.
@@ -330,6 +330,8 @@ mod tests {
             r#"{"generations":[]}"#,
             r#"{"text":"a","is_finished":false}"#,
             r#"{"choices":[{"text":"a"}]}"#,
+            r#"{"type":"completion","completion":"a","stop_reason":null}"#,
+            r#"{"completion":"a","stop":null}"#,
         ] {
             assert_eq!(
                 Shape::of(piece.as_bytes()).unwrap(),

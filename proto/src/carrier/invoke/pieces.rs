@@ -1,5 +1,5 @@
-//! Reads answers of models that write one text: Titan, Llama, Mistral's first ones, Cohere Command, and completions in `choices`;
-//! whole or in pieces. Each names its text and its end differently, and none of them means something else by another's names.
+//! Reads answers of models that write one text: Titan, Llama, Mistral's first ones, Cohere Command, Claude's text completions, and
+//! completions in `choices`; whole or in pieces. Each names its text and its end differently, and none of them means something else by another's names.
 
 use super::counts::Counts;
 use crate::error::{Error, ErrorKind, Result};
@@ -20,6 +20,8 @@ pub(super) struct Pieces {
     any: bool,
     half: Half,
     skipped: u32,
+    /// The answer's id and its model were said.
+    named: [bool; 2],
     scratch: String,
 }
 
@@ -33,6 +35,7 @@ impl Pieces {
             any: false,
             half: Half::default(),
             skipped: 0,
+            named: [false; 2],
             scratch: String::new(),
         }
     }
@@ -41,7 +44,7 @@ impl Pieces {
 impl Reader for Pieces {
     fn frame(&mut self, frame: Frame<'_>, batch: &mut Batch) -> Result<Flow> {
         let mut piece = Piece::default();
-        let mut list = None;
+        let (mut list, mut names) = (None, [None; 2]);
         Cursor::new(frame.data).object(|key, cursor| {
             match key {
                 b"results" | b"outputs" | b"generations" | b"choices"
@@ -49,6 +52,8 @@ impl Reader for Pieces {
                 {
                     list = Some(cursor.raw()?);
                 }
+                b"id" => names[0] = cursor.text()?,
+                b"model" => names[1] = cursor.text()?,
                 b"inputTextTokenCount" | b"prompt_token_count" => {
                     self.counts.input = cursor.count()?.or(self.counts.input);
                 }
@@ -59,6 +64,7 @@ impl Reader for Pieces {
             }
             Ok(())
         })?;
+        self.name(names, batch);
         if let Some(list) = list {
             let mut choice = 0;
             Cursor::new(list).array(|cursor| {
@@ -106,6 +112,22 @@ impl Reader for Pieces {
 }
 
 impl Pieces {
+    /// Says the answer's id and its model, each once; many of these models say neither.
+    fn name(&mut self, names: [Option<Str<'_>>; 2], batch: &mut Batch) {
+        let mut new = [None, None];
+        for (place, name) in names.into_iter().enumerate() {
+            let name = name.filter(|name| !name.is_empty() && !self.named[place]);
+            self.named[place] |= name.is_some();
+            new[place] = name.map(|name| name.owned());
+        }
+        if let [id, model] = &new
+            && (id.is_some() || model.is_some())
+        {
+            let (id, model) = (id.as_deref(), model.as_deref());
+            batch.push(0, Event::Start { id, model });
+        }
+    }
+
     fn say(&mut self, choice: u32, piece: &Piece<'_>, batch: &mut Batch) {
         self.any = true;
         if let Some(text) = piece.text {
@@ -143,7 +165,9 @@ struct Piece<'a> {
 impl<'a> Piece<'a> {
     fn member(&mut self, key: &[u8], cursor: &mut Cursor<'a>) -> Result<()> {
         match key {
-            b"outputText" | b"generation" | b"text" => self.text = cursor.text()?.or(self.text),
+            b"outputText" | b"generation" | b"completion" | b"text" => {
+                self.text = cursor.text()?.or(self.text);
+            }
             b"completionReason" | b"stop_reason" | b"finish_reason" => {
                 self.reason = cursor.text()?.or(self.reason);
             }
