@@ -294,6 +294,37 @@ fn what_nobody_knows_is_counted_and_skipped() {
 }
 
 #[test]
+fn a_call_that_nothing_closed_is_whole_when_the_model_stopped() {
+    let begun = r#"{"functionCall":{"name":"f","partialArgs":[{"jsonPath":"$.a","stringValue":"x","willContinue":true}],"willContinue":true},"thoughtSignature":"c2ln"}"#;
+    let part = r#"{"functionCall":{"name":"f","args":{"a":"x"}},"thoughtSignature":"c2ln"}"#;
+    for (end, arguments, more) in [
+        ("STOP", r#"{"a":"x"}"#, vec![("signature", 0, 0, part)]),
+        // It was cut off, and says so.
+        ("MAX_TOKENS", r#"{"a":"x"#, vec![]),
+    ] {
+        let chunks = [
+            chunk(&candidate(0, begun, "")),
+            format!(r#"{{"candidates":[{{"finishReason":"{end}","index":0}}]}}"#),
+        ];
+        let body = events(&[&chunks[0], &chunks[1]]);
+        let mut expected = vec![
+            ("tool_call", 0, 0, "None f"),
+            ("tool_args", 0, 0, arguments),
+        ];
+        expected.extend(more);
+        let heard = hear(EVENTS, true, &body);
+        assert_eq!(items(&heard), expected, "{end}");
+        assert_eq!(heard.finish.as_deref(), Some(end));
+        let (_, _, ends) = facts(&body);
+        let reason = match end {
+            "STOP" => "ToolCalls",
+            _ => "Length",
+        };
+        assert_eq!(ends, [(0, format!("Some({reason}) Some({end:?})"))]);
+    }
+}
+
+#[test]
 fn arguments_that_come_in_pieces_are_one_object_and_signed_as_one() {
     let call = |json: &str| chunk(&candidate(0, &format!("{{\"functionCall\":{json}}}"), ""));
     let signed =
@@ -346,10 +377,10 @@ fn arguments_that_come_in_pieces_are_one_object_and_signed_as_one() {
         assert_eq!(items(&heard), expected, "{how}");
         assert!(heard.ending.is_ok(), "{how}");
     });
-    // What never ended is not made to look as if it had.
+    // What was cut off is not made to look as if it had ended.
     let cut = [chunks[1], chunks[2], END];
     let heard = hear(EVENTS, true, &events(&cut));
     assert_eq!(items(&heard)[1].3, r#"{"city":"New \ud83d"#);
 }
 
-const END: &str = r#"{"candidates":[{"finishReason":"STOP","index":0}]}"#;
+const END: &str = r#"{"candidates":[{"finishReason":"MAX_TOKENS","index":0}]}"#;

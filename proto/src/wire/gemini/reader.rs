@@ -211,6 +211,10 @@ impl Candidates {
         choice.flush(batch);
         choice.finished = true;
         let raw = reason.decode(&mut self.scratch);
+        // A model that stopped of its own accord has said all of a call that nothing closed; one that was stopped has not.
+        if raw == "STOP" {
+            choice.close(batch);
+        }
         let reason = finish(raw, choice.calls > 0);
         let raw = Some(raw);
         batch.push(choice.index, Event::Finish { reason, raw });
