@@ -117,6 +117,24 @@ fn tools_of_the_callers_may_be_called_first() {
 }
 
 #[test]
+fn an_answer_is_given_once_where_nothing_else_may_be_called() {
+    let tools = json!([{"type": "function", "function": {"name": "f"}}]);
+    for (wire, model) in [OLD[0], OLD[1], OLD[2]] {
+        for (more, once) in [
+            (json!({}), true),
+            (json!({"tools": tools, "tool_choice": "none"}), true),
+            // The caller's own may be called in parallel, unless the caller says otherwise.
+            (json!({"tools": tools}), false),
+            (json!({"tools": tools, "parallel_tool_calls": false}), true),
+        ] {
+            let (_, choice, _, _) = offered(wire, model, more);
+            let said = &choice["disable_parallel_tool_use"];
+            assert_eq!(*said == true, once, "{wire}: {choice}");
+        }
+    }
+}
+
+#[test]
 fn what_cannot_be_forced_is_reported() {
     let array = json!({"response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "array"}}}});
     let own = json!({"tools": [{"type": "function", "function": {"name": "json_answer", "description": "d", "parameters": schema()}}]});

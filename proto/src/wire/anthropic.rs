@@ -113,7 +113,7 @@ fn body(request: &Request, target: &Target<'_>, report: &mut Report) -> Result<(
         && !report.passes()
         && !options::thinks(&chat.params)
         && answer_tool::demand(&mut chat, report)?;
-    let forced_tool = tools::tools(&mut chat, &mut body, report)?;
+    let forced_tool = tools::tools(&mut chat, answer_tool, &mut body, report)?;
     options::limits(&mut chat, generation, &said, forced_tool, &mut body, report)?;
     options::rest(&mut chat.params, &mut body, report)?;
     if target.stream {

@@ -24,8 +24,17 @@ enum Said {
     Raw(Box<RawValue>),
 }
 
-/// Puts tools and the choice into the body. Says whether a call is forced.
-pub(super) fn tools(chat: &mut Chat, body: &mut Body, report: &mut Report) -> Result<bool> {
+/// Puts tools and the choice into the body; `answer_tool` says that the answer comes as the arguments of one of them. Says whether a
+/// call is forced.
+pub(super) fn tools(
+    chat: &mut Chat,
+    answer_tool: bool,
+    body: &mut Body,
+    report: &mut Report,
+) -> Result<bool> {
+    // An answer is given once. Where the caller's own tools may be called before it, those may be called in parallel.
+    let once = answer_tool
+        && (chat.tools.len() == 1 || matches!(chat.tool_choice, Some(ToolChoice::Named(_))));
     let mut said = Vec::with_capacity(chat.tools.len());
     for tool in std::mem::take(&mut chat.tools) {
         match tool {
@@ -65,6 +74,7 @@ pub(super) fn tools(chat: &mut Chat, body: &mut Body, report: &mut Report) -> Re
         .params
         .take::<bool>("parallel_tool_calls")?
         .unwrap_or(true);
+    let parallel = parallel && !once;
     choice(chat.tool_choice.take(), any, parallel, body, report)
 }
 
