@@ -239,7 +239,7 @@ fn every_format_is_heard_as_openais() {
         ),
         (
             "vertex",
-            r#"{"instances":[{"embeddings":{"values":[9]}}],"predictions":[null,{"embeddings":null,"other":{"values":[8]}},{"embeddings":{"values":[1]}}]}"#,
+            r#"{"instances":[{"embeddings":{"values":[9]}}],"predictions":[{"other":{"values":[8]},"embeddings":{"values":[1]}}]}"#,
             json!([[1]]),
             None,
         ),
@@ -248,6 +248,18 @@ fn every_format_is_heard_as_openais() {
             r#"{"model":"m","embeddings":[[1.5,-2],[3,4]],"total_duration":5,"prompt_eval_count":8}"#,
             two.clone(),
             Some(8),
+        ),
+        (
+            "vertex",
+            r#"{"predictions":[{"textEmbedding":[1.5,-2],"imageEmbedding":[3,4]}],"deployedModelId":"1"}"#,
+            two.clone(),
+            None,
+        ),
+        (
+            "vertex",
+            r#"{"predictions":[{"videoEmbeddings":[{"startOffsetSec":0,"endOffsetSec":7,"embedding":[1.5,-2]},{"embedding":[3,4]}]}]}"#,
+            two.clone(),
+            None,
         ),
         ("ollama", r#"{"embedding":[1.5]}"#, json!([[1.5]]), None),
         (
@@ -293,6 +305,65 @@ fn every_format_is_heard_as_openais() {
             .hear(br#"{"embeddings":[{"embedding":[1]}]}"#)
             .tokens(),
         (Some(10), Some(10))
+    );
+}
+
+#[test]
+fn an_answer_without_a_vector_for_each_text_is_none() {
+    for (wire, body) in [
+        ("vertex", r#"{"predictions":[]}"#),
+        ("vertex", r#"{"predictions":[{"textEmbedding":null}]}"#),
+        (
+            "vertex",
+            r#"{"predictions":[{"embeddings":{"values":[1]}},{}]}"#,
+        ),
+        (
+            "vertex",
+            r#"{"predictions":[null,{"embeddings":{"values":[1]}}]}"#,
+        ),
+        ("vertex", r#"{"predictions":[{"videoEmbeddings":[{}]}]}"#),
+        ("gemini", r#"{"embeddings":[]}"#),
+        ("gemini", r#"{"embeddings":[{"values":[1]},{}]}"#),
+        ("gemini", r#"{"embedding":{}}"#),
+    ] {
+        let error = Asked::of(wire, Embeddings).fail(body.as_bytes());
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{body}");
+    }
+}
+
+/// The body for this model.
+fn body_of(wire: &str, model: &str, request: &Value) -> Value {
+    let request = libllm_proto::Request::parse_any(request.to_string()).unwrap();
+    let quirks = Quirks::default();
+    let target = libllm_proto::wire::Target {
+        provider: "p",
+        model,
+        base_url: "https://h",
+        stream: false,
+        operation: Embeddings,
+        quirks: &quirks,
+        unsupported: libllm_proto::wire::Unsupported::Drop,
+        extra_body: None,
+    };
+    let wire = libllm_proto::wire::find(wire).unwrap();
+    let encoded = libllm_proto::operation::encode(wire, &request, &target).unwrap();
+    serde_json::from_slice(encoded.http.body()).unwrap()
+}
+
+#[test]
+fn models_of_pictures_and_texts_have_words_of_their_own_on_vertex() {
+    let asked = |model: &'static str| {
+        let request = json!({"input": ["a", {"text": "b", "image": {"gcsUri": "gs://b/i"}}], "dimensions": 256});
+        body_of("vertex", model, &request)
+    };
+    let picture = json!({"text": "b", "image": {"gcsUri": "gs://b/i"}});
+    assert_eq!(
+        asked("multimodalembedding@001"),
+        json!({"instances": [{"text": "a"}, picture], "parameters": {"dimension": 256}})
+    );
+    assert_eq!(
+        asked("text-embedding-005"),
+        json!({"instances": [{"content": "a"}, picture], "parameters": {"outputDimensionality": 256}})
     );
 }
 

@@ -59,10 +59,13 @@ pub(super) fn say_vertex(request: &Request, target: &Target<'_>) -> Result<Encod
     wish.numbers(&mut report)?;
     let task = task(&mut wish, "task_type")?;
     let title = wish.params.take_raw("title");
+    // Its members have names of their own (docs "Multimodal embeddings API").
+    let multimodal = target.model.contains("multimodalembedding");
     let mut instances = Vec::new();
     for input in wish.inputs()? {
         let mut one = Body::default();
         match input {
+            Input::Text(text) if multimodal => one.say("text", &text)?,
             Input::Text(text) => one.say("content", &text)?,
             Input::Own(instance) => one.merge(instance.get().as_bytes())?,
         }
@@ -78,7 +81,11 @@ pub(super) fn say_vertex(request: &Request, target: &Target<'_>) -> Result<Encod
     body.say("instances", &instances)?;
     let mut parameters = Body::default();
     if let Some(dimensions) = wish.params.take_raw("dimensions") {
-        parameters.set("outputDimensionality", dimensions);
+        let name = match multimodal {
+            true => "dimension",
+            false => "outputDimensionality",
+        };
+        parameters.set(name, dimensions);
     }
     if let Some(truncate) = wish.params.take_raw("autoTruncate") {
         parameters.set("autoTruncate", truncate);
@@ -113,8 +120,14 @@ pub(super) fn hear(answer: &Answer<'_>) -> Result<Said> {
     cursor.object(|key, cursor| {
         match (key, cursor.kind()?) {
             (b"embeddings", Kind::Array) => {
-                found = true;
-                cursor.array(|cursor| values(cursor, &mut list).map(drop))?;
+                cursor.array(|cursor| match values(cursor, &mut list)? {
+                    true => {
+                        found = true;
+                        Ok(())
+                    }
+                    // The vectors behind it would pass for others'.
+                    false => Err(lacks("a vector")),
+                })?;
             }
             (b"embedding", Kind::Object) => found |= values(cursor, &mut list)?,
             (b"usageMetadata", _) => said.usage = usage(cursor.raw()?)?.map(counted),
@@ -140,27 +153,29 @@ pub(super) fn hear_vertex(answer: &Answer<'_>) -> Result<Said> {
         if key != b"predictions" || cursor.kind()? != Kind::Array {
             return Ok(());
         }
-        found = true;
         cursor.array(|cursor| {
-            if cursor.kind()? != Kind::Object {
-                return cursor.skip();
+            let mut any = false;
+            if cursor.kind()? == Kind::Object {
+                cursor.object(|key, cursor| {
+                    let (vectors, count) = prediction(key, cursor, &mut list)?;
+                    any |= vectors;
+                    if let Some(count) = count {
+                        tokens = Some(tokens.unwrap_or(0).saturating_add(count));
+                    }
+                    Ok(())
+                })?;
             }
-            cursor.object(|key, cursor| {
-                if key != b"embeddings" || cursor.kind()? != Kind::Object {
-                    return Ok(());
-                }
-                let embeddings = cursor.raw()?;
-                values(&mut Cursor::new(embeddings), &mut list)?;
-                if let Some(count) = token_count(embeddings)? {
-                    tokens = Some(tokens.unwrap_or(0).saturating_add(count));
-                }
-                Ok(())
-            })
+            found |= any;
+            match any {
+                true => Ok(()),
+                // The vectors behind it would pass for others'.
+                false => Err(lacks("a vector")),
+            }
         })
     })?;
     cursor.end()?;
     if !found {
-        return Err(lacks("predictions"));
+        return Err(lacks("vectors"));
     }
     said.usage = tokens.map(|tokens| {
         counted(Usage {
@@ -172,15 +187,43 @@ pub(super) fn hear_vertex(answer: &Answer<'_>) -> Result<Said> {
     Ok(said)
 }
 
+/// Adds the vectors of a prediction's member: whether it has any, and what it counts. A text and a picture of one instance have a
+/// vector each, in the order in which they come, and a film has several (docs "Multimodal embeddings API", read 2026-11-22).
+fn prediction(key: &[u8], cursor: &mut Cursor<'_>, list: &mut List) -> Result<(bool, Option<u64>)> {
+    let mut any = false;
+    match (key, cursor.kind()?) {
+        (b"embeddings", Kind::Object) => {
+            let embeddings = cursor.raw()?;
+            let any = values(&mut Cursor::new(embeddings), list)?;
+            return Ok((any, token_count(embeddings)?));
+        }
+        (b"textEmbedding" | b"imageEmbedding", Kind::Array) => {
+            list.push(cursor.raw()?);
+            any = true;
+        }
+        (b"videoEmbeddings", Kind::Array) => cursor.array(|cursor| {
+            any |= member(cursor, b"embedding", list)?;
+            Ok(())
+        })?,
+        _ => {}
+    }
+    Ok((any, None))
+}
+
 /// Adds the vector of an object; whether it has one.
 fn values(cursor: &mut Cursor<'_>, list: &mut List) -> Result<bool> {
+    member(cursor, b"values", list)
+}
+
+/// Adds the vector that an object has by this name; whether it has one.
+fn member(cursor: &mut Cursor<'_>, name: &[u8], list: &mut List) -> Result<bool> {
     let mut found = false;
     if cursor.kind()? != Kind::Object {
         cursor.skip()?;
         return Ok(false);
     }
     cursor.object(|key, cursor| {
-        if key == b"values" && cursor.kind()? == Kind::Array {
+        if key == name && cursor.kind()? == Kind::Array {
             list.push(cursor.raw()?);
             found = true;
         }
