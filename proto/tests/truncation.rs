@@ -8,7 +8,7 @@ use libllm_proto::ErrorKind;
 use libllm_proto::decoder::End;
 use libllm_proto::provider::Quirks;
 use libllm_proto::wire::{Exchange, Operation, Wire};
-use support::{Heard, bytes, cases, hear, stream_head, vectors, wires};
+use support::{Heard, bytes, cases, hear, other_wires, stream_head, vectors, wires};
 
 /// A stream with everything in it: a name for it, its dialect, its bytes.
 fn rich() -> Vec<(&'static str, &'static str, Vec<u8>)> {
@@ -240,6 +240,139 @@ data: {"type":"response.completed","response":{"id":"r1","model":"m","status":"c
     ]
 }
 
+/// The same, of formats that frame otherwise.
+fn others() -> Vec<(&'static str, &'static str, Vec<u8>)> {
+    let completions = r#"data: {"id":"c","model":"m","choices":[{"index":0,"text":"Hi \ud83d","finish_reason":null}]}
+
+data: {"id":"c","model":"m","choices":[{"index":1,"text":"other","finish_reason":null}]}
+
+data: {"id":"c","model":"m","choices":[{"index":0,"text":"\ude00 there","finish_reason":null}]}
+
+data: {"id":"c","model":"m","choices":[{"index":1,"text":"","finish_reason":"length"}]}
+
+data: {"id":"c","model":"m","choices":[{"index":0,"text":"","finish_reason":"stop"}]}
+
+data: {"id":"c","model":"m","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}
+
+data: [DONE]
+
+"#;
+    let candidates = [
+        r#"{"candidates":[{"content":{"parts":[{"text":"let me é\u00e9","thought":true}],"role":"model"},"index":0}],"responseId":"r","modelVersion":"m"}"#,
+        r#"{"candidates":[{"content":{"parts":[{"text":"Hi \ud83d"}],"role":"model"},"index":0}],"usageMetadata":{"promptTokenCount":3,"totalTokenCount":4}}"#,
+        r#"{"candidates":[{"content":{"parts":[{"text":"\ude00 th"}],"role":"model"},"index":0}],"usageMetadata":{"promptTokenCount":3,"totalTokenCount":5}}"#,
+        r#"{"candidates":[{"content":{"parts":[{"text":"ere"}],"role":"model"},"index":0}],"usageMetadata":{"promptTokenCount":3,"totalTokenCount":6}}"#,
+        r#"{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":{"a":1}},"thoughtSignature":"c2ln"}],"role":"model"},"index":0}]}"#,
+        r#"{"candidates":[{"content":{"parts":[{"functionCall":{"name":"g","willContinue":true}}]},"index":0}]}"#,
+        r#"{"candidates":[{"content":{"parts":[{"functionCall":{"partialArgs":[{"jsonPath":"$.b","stringValue":"x","willContinue":true}],"willContinue":true}}]},"index":0}]}"#,
+        r#"{"candidates":[{"content":{"parts":[{"functionCall":{"partialArgs":[{"jsonPath":"$.b","stringValue":"y"}]}}]},"index":0}]}"#,
+        r#"{"candidates":[{"content":{"parts":[{"text":""}],"role":"model"},"finishReason":"STOP","index":0}]}"#,
+        r#"{"usageMetadata":{"promptTokenCount":3,"candidatesTokenCount":4,"totalTokenCount":7}}"#,
+    ];
+    let sse: String = candidates
+        .iter()
+        .map(|it| format!("data: {it}\r\n\r\n"))
+        .collect();
+    let array = format!("[{}\n]\n", candidates.join("\n,\r\n"));
+    let mut all = vec![
+        ("rich completion", "completions", completions.into()),
+        ("rich candidates", "gemini", sse.clone().into_bytes()),
+        ("rich candidates of Vertex", "vertex", sse.into_bytes()),
+        ("rich array", "gemini-array", array.clone().into_bytes()),
+        ("rich array of Vertex", "vertex-array", array.into_bytes()),
+    ];
+    all.extend(of_bedrock());
+    all
+}
+
+#[cfg(not(feature = "bedrock"))]
+fn of_bedrock() -> Vec<(&'static str, &'static str, Vec<u8>)> {
+    Vec::new()
+}
+
+#[cfg(feature = "bedrock")]
+fn of_bedrock() -> Vec<(&'static str, &'static str, Vec<u8>)> {
+    use support::aws::{chunks, events};
+
+    let converse = [
+        ("messageStart", r#"{"role":"assistant"}"#),
+        (
+            "contentBlockDelta",
+            r#"{"contentBlockIndex":0,"delta":{"reasoningContent":{"text":"let me é\u00e9"}}}"#,
+        ),
+        (
+            "contentBlockDelta",
+            r#"{"contentBlockIndex":0,"delta":{"reasoningContent":{"signature":"c2ln"}}}"#,
+        ),
+        ("contentBlockStop", r#"{"contentBlockIndex":0}"#),
+        (
+            "contentBlockDelta",
+            r#"{"contentBlockIndex":1,"delta":{"text":"Hi \ud83d"}}"#,
+        ),
+        (
+            "contentBlockDelta",
+            r#"{"contentBlockIndex":1,"delta":{"text":"\ude00 there"}}"#,
+        ),
+        ("contentBlockStop", r#"{"contentBlockIndex":1}"#),
+        (
+            "contentBlockStart",
+            r#"{"contentBlockIndex":2,"start":{"toolUse":{"name":"f","toolUseId":"t1"}}}"#,
+        ),
+        (
+            "contentBlockDelta",
+            r#"{"contentBlockIndex":2,"delta":{"toolUse":{"input":"{\"a\":"}}}"#,
+        ),
+        (
+            "contentBlockDelta",
+            r#"{"contentBlockIndex":2,"delta":{"toolUse":{"input":"1}"}}}"#,
+        ),
+        ("contentBlockStop", r#"{"contentBlockIndex":2}"#),
+        ("messageStop", r#"{"stopReason":"tool_use"}"#),
+        (
+            "metadata",
+            r#"{"metrics":{"latencyMs":1},"usage":{"inputTokens":3,"outputTokens":2,"totalTokens":5}}"#,
+        ),
+    ];
+    let nova: Vec<String> = converse
+        .iter()
+        .map(|(name, json)| format!("{{\"{name}\":{json}}}"))
+        .collect();
+    let nova: Vec<&str> = nova.iter().map(String::as_str).collect();
+    let llama = [
+        r#"{"generation":"Hi \ud83d","prompt_token_count":3,"generation_token_count":1,"stop_reason":null}"#,
+        r#"{"generation":"\ude00 there","prompt_token_count":null,"generation_token_count":2,"stop_reason":null}"#,
+        r#"{"generation":"","prompt_token_count":null,"generation_token_count":3,"stop_reason":"stop","amazon-bedrock-invocationMetrics":{"inputTokenCount":3,"outputTokenCount":3}}"#,
+    ];
+    let mut all = vec![
+        ("rich Converse", "converse", events(&converse)),
+        ("rich pieces of Nova", "invoke", chunks(&nova)),
+        ("pieces of Llama", "invoke", chunks(&llama)),
+    ];
+    // What server-sent events say, one piece an event.
+    for (name, dialect, carried) in [
+        (
+            "rich pieces of Claude",
+            "anthropic",
+            cfg!(feature = "anthropic"),
+        ),
+        (
+            "rich pieces of a chat",
+            "openai-chat",
+            cfg!(feature = "openai"),
+        ),
+    ] {
+        let found = rich().into_iter().find(|it| it.1 == dialect);
+        let Some((_, _, body)) = found.filter(|_| carried) else {
+            continue;
+        };
+        let body = String::from_utf8(body).unwrap();
+        let data = body.lines().filter_map(|line| line.strip_prefix("data: "));
+        let pieces: Vec<&str> = data.filter(|it| it.starts_with('{')).collect();
+        all.push((name, "invoke", chunks(&pieces)));
+    }
+    all
+}
+
 fn streams() -> Vec<(String, String, Vec<u8>)> {
     let file = vectors("malformed_responses.json");
     let streams = cases(&file).iter().filter(|case| {
@@ -255,6 +388,7 @@ fn streams() -> Vec<(String, String, Vec<u8>)> {
     });
     let rich = rich()
         .into_iter()
+        .chain(others())
         .map(|(id, dialect, body)| (id.to_owned(), dialect.to_owned(), body));
     streams.chain(rich).collect()
 }
@@ -268,11 +402,44 @@ fn has_marker(dialect: &str, end: &End, stream: &[u8]) -> bool {
         ("cohere", _) => holds(r#""type":"message-end""#),
         ("cohere-v1", _) => holds(r#""event_type":"stream-end""#),
         ("ollama", _) => holds(r#""done":true"#),
+        ("completions", End::Clean) => holds(r#""finish_reason":"stop""#),
+        ("converse", _) => holds("messageStop") && holds("tool_use"),
+        ("invoke", _) => said_last(stream),
+        // Nothing but the end of the connection ends these, and it must be a clean one.
+        ("gemini" | "vertex", End::Clean) => holds(r#""finishReason":"STOP""#),
+        ("gemini" | "vertex", End::Lost(_)) => false,
+        // Nothing but its bracket ends an array.
+        ("gemini-array" | "vertex-array", _) => stream.trim_ascii_end().ends_with(b"]"),
         (_, End::Clean) => {
             holds(r#""finish_reason": "stop""#) || holds(r#""finish_reason":"tool_calls""#)
         }
         (_, End::Lost(_)) => holds("[DONE]"),
     }
+}
+
+/// Whether a piece that InvokeModel carries says that it is the last: each format has a word of its own for that.
+fn said_last(stream: &[u8]) -> bool {
+    const KEY: &[u8] = b"\"bytes\":\"";
+    let pieces = memchr::memmem::find_iter(stream, KEY).filter_map(|at| {
+        let rest = &stream[at + KEY.len()..];
+        let end = memchr::memchr(b'"', rest)?;
+        libllm_proto::base64::decode_loose(&rest[..end])
+    });
+    let words = [
+        r#""type":"message_stop"}"#,
+        r#""stopReason":"tool_use""#,
+        r#""stop_reason":"stop""#,
+        r#""finish_reason":"tool_calls""#,
+    ];
+    let mut pieces = pieces.map(|piece| String::from_utf8(piece).unwrap());
+    pieces.any(|piece| words.iter().any(|word| piece.contains(word)))
+}
+
+/// The wire that reads this dialect, if this build has it.
+fn wire_of(dialect: &str) -> Option<&'static dyn Wire> {
+    let all = wires().into_iter().chain(other_wires());
+    let found = all.into_iter().find(|(name, _)| *name == dialect);
+    found.map(|(_, wire)| wire)
 }
 
 /// Whether `heard` is a beginning of `whole`: the last item may break off.
@@ -331,7 +498,7 @@ fn check(id: &str, dialect: &str, wire: &'static dyn Wire, body: &[u8], end: &En
 #[test]
 fn no_prefix_of_a_stream_passes_for_an_answer() {
     for (id, dialect, body) in streams() {
-        let Some((_, wire)) = wires().into_iter().find(|(name, _)| *name == dialect) else {
+        let Some(wire) = wire_of(&dialect) else {
             continue;
         };
         check(&id, &dialect, wire, &body, &End::Clean);
@@ -349,8 +516,8 @@ fn the_rich_streams_are_whole() {
         packed: false,
         answer_tool: false,
     };
-    for (id, dialect, body) in rich() {
-        let Some((_, wire)) = wires().into_iter().find(|(name, _)| *name == dialect) else {
+    for (id, dialect, body) in rich().into_iter().chain(others()) {
+        let Some(wire) = wire_of(dialect) else {
             continue;
         };
         let head = stream_head(dialect);
@@ -360,8 +527,9 @@ fn the_rich_streams_are_whole() {
             assert_eq!(heard.text(), "Hi 😀 there", "{id}, {cut}");
             let kinds: Vec<&str> = heard.items.iter().map(|item| item.0).collect();
             for kind in ["reasoning", "tool_call", "tool_args"] {
-                // Version 1 of Cohere's format has no reasoning.
-                let there = kind != "reasoning" || dialect != "cohere-v1";
+                // Version 1 of Cohere's format has no reasoning; where one text is written there is nothing else.
+                let text_only = dialect == "completions" || id == "pieces of Llama";
+                let there = !text_only && (kind != "reasoning" || dialect != "cohere-v1");
                 assert_eq!(kinds.contains(&kind), there, "{id}, {cut}: {kinds:?}");
             }
         });
