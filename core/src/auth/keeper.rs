@@ -119,9 +119,15 @@ impl Keeper {
             Err(error) => {
                 let good = state
                     .held
-                    .as_ref()
+                    .as_mut()
                     .filter(|held| held.issued.expires.is_none_or(|expires| now < expires));
                 if let Some(held) = good {
+                    // Whoever asks waits, so not each request may: the endpoint is left alone for a while.
+                    let left = held
+                        .issued
+                        .expires
+                        .and_then(|expires| expires.duration_since(now).ok());
+                    held.old = left.map(|left| now + AGAIN.min(left / 5));
                     tracing::warn!(target: "libllm", "a credential was not renewed early: {error}");
                     return Ok(held.issued.credential.clone());
                 }
@@ -169,6 +175,10 @@ impl fmt::Debug for Keeper {
 /// How long before its end a credential is renewed: AWS advises five minutes (SDK reference, "IMDS client"), Google's libraries take
 /// nearly four. Of one that lives shortly the last fifth.
 const EARLY: Duration = Duration::from_secs(300);
+
+/// How long an endpoint is left alone that did not renew a credential early: ten tries within [`EARLY`]. Near the end a fifth of
+/// what is left.
+const AGAIN: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -273,6 +283,39 @@ mod tests {
         drop(first);
         assert_eq!(token(block_on(keeper.credential(&control))), "t0");
         assert_eq!(asked.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn an_endpoint_that_fails_is_left_alone_while_the_credential_is_good() {
+        let (mut keeper, _) = keeper(3600, false);
+        let control = Control::nowhere();
+        assert_eq!(token(block_on(keeper.credential(&control))), "t0");
+        let asked = Arc::new(AtomicUsize::new(0));
+        keeper.source = Box::new(Script {
+            asked: asked.clone(),
+            life: Duration::ZERO,
+            refuses: true,
+        });
+        for turn in 1..4 {
+            crate::lock(&keeper.state).held.as_mut().unwrap().old = Some(clock::wall());
+            for _ in 0..5 {
+                assert_eq!(token(block_on(keeper.credential(&control))), "t0");
+            }
+            assert_eq!(asked.load(Ordering::SeqCst), turn);
+        }
+        let held = |old: u64, expires: u64| {
+            let now = SystemTime::UNIX_EPOCH + Duration::from_secs(old);
+            let mut state = crate::lock(&keeper.state);
+            let held = state.held.as_mut().unwrap();
+            held.issued.expires = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(expires));
+            drop(state);
+            keeper.end(Err(refused("no")), now).unwrap();
+            let state = crate::lock(&keeper.state);
+            let next = state.held.as_ref().unwrap().old.unwrap();
+            next.duration_since(now).unwrap()
+        };
+        assert_eq!(held(100, 1000), AGAIN);
+        assert_eq!(held(990, 1000), Duration::from_secs(2));
     }
 
     #[test]
