@@ -507,7 +507,9 @@ public:
     void add(const event &event)
     {
         if (event.type() == LLM_EVENT_ROUTE) {
-            calls_.clear(); // a new attempt voids what came before
+            // Of a race whose answers all count nothing is void.
+            if (json::member(event.data(), "voids") == "true")
+                calls_.clear();
         } else if (event.type() == LLM_EVENT_TOOL_CALL) {
             calls_.push_back({event.choice(), event.index(), json::text(json::member(event.data(), "id")),
                               json::text(json::member(event.data(), "name")), {}});
@@ -1061,8 +1063,17 @@ public:
         return response(owned);
     }
 
-    /// Vectors of texts, in their order. What else may be said of them, and other answers than numbers, are complete()'s with the
-    /// operation "embeddings" (docs/operations.md).
+    /// Whatever else is asked (docs/operations.md): "rerank", "models", "count_tokens", "explain", "moderation", "images", "speech",
+    /// "transcription", "cache.invalidate", "warm" .. The answer's json() is what the operation says; bytes are in base64 there, with
+    /// their `media_type`.
+    result<response> ask(std::string_view operation, std::string_view request = "{}", const options &options = {}) const
+    {
+        auto wishes = options;
+        wishes.operation(std::string(operation));
+        return complete(request, wishes);
+    }
+
+    /// Vectors of texts, in their order. What else may be said of them, and other answers than numbers, are ask("embeddings")'s.
     template <class Texts = std::initializer_list<std::string_view>>
     result<std::vector<std::vector<float>>> embed(std::string_view model, const Texts &texts, const options &options = {}) const
     {

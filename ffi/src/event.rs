@@ -24,8 +24,8 @@ pub enum llm_event_type {
     LLM_EVENT_TOOL_CALL = 3,
     /// Arguments of tool call `index`, a delta of JSON text.
     LLM_EVENT_TOOL_ARGS = 4,
-    /// JSON: provider, model, reason. Opens an attempt, and voids the deltas of earlier attempts; by default nothing is
-    /// retried once a delta has been delivered.
+    /// JSON: provider, model, reason, voids. Opens an attempt; where `voids` is true the deltas of earlier attempts count no
+    /// more. By default nothing is retried once a delta has been delivered.
     LLM_EVENT_ROUTE = 5,
     /// The whole answer of an operation that does not stream: JSON, or bytes (speech, images).
     LLM_EVENT_RESULT = 6,

@@ -83,12 +83,16 @@ static void operations(const llm::client &client)
     });
     test("other operations are answered whole", [&] {
         const auto asked = [&](const char *operation, const char *request) {
-            return std::string(client.complete(request, llm::options().operation(operation)).json());
+            return std::string(client.ask(operation, request).json());
         };
         const std::string ranked = asked("rerank", R"({"model":"m/echo","query":"red fish","documents":["a dog","one red fish"]})");
         CHECK(llm::json::member(llm::json::item(llm::json::member(ranked, "results"), 0), "index") == "1");
         const std::string spoken = asked("speech", R"({"model":"m/echo","input":"good day","voice":"v"})");
         CHECK(llm::json::member(spoken, "data") == "\"Z29vZCBkYXk=\"" && llm::json::member(spoken, "media_type") == "\"audio/mpeg\"");
+        const std::string count = asked("count_tokens", R"({"model":"m/echo","messages":[{"role":"user","content":"good day"}]})");
+        CHECK(llm::json::member(count, "source") == "\"estimated\"");
+        const std::string listed(client.ask("models", "{}", llm::options().provider("m")).json());
+        CHECK(!llm::json::item(llm::json::member(listed, "data"), 0).empty());
     });
 }
 
@@ -178,6 +182,16 @@ static void streams(const llm::client &client)
             calls.add(event);
         CHECK(calls.size() == 2 && calls[0].name == "get_weather" && calls[1].name == "now" && !calls[0].id.empty());
         CHECK(llm::json::text(llm::json::member(calls[0].arguments, "city")) == "Oslo" && calls[1].arguments == "{}");
+    });
+    test("tool calls of several answers that all count are kept", [&] {
+        const llm::client racing(R"({"models":{"all":{"strategy":"race","race":2,"race_return":"all","targets":[)"
+                                 R"({"model":"mock/tool=one:{}"},{"model":"mock/tool=two:{}"}]}}})");
+        llm::tool_calls calls;
+        for (const llm::event &event : racing.stream(llm::prompt("hi", "all")))
+            calls.add(event);
+        CHECK(calls.size() == 2 && calls[0].choice != calls[1].choice);
+        for (const llm::tool_call &call : calls)
+            CHECK(call.name == (call.choice == 0 ? "one" : "two"));
     });
 #ifdef VIEWS
     test("a stream is a range", [&] {
