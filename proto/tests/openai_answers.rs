@@ -76,6 +76,21 @@ fn the_number_of_choices_is_bounded() {
     let heard = case.hear(&[case.body.as_bytes()]);
     let end = "end: limit_exceeded: answer exceeds the limit of 1024 choices";
     assert!(heard.trim_end().ends_with(end), "{heard}");
+    // Hosts count with these numbers: one alone may not be beyond them either.
+    for number in [1024, 2_000_000_000, 4_294_967_295] {
+        let case = Case {
+            body: choice(number),
+            ..Case::default()
+        };
+        let heard = case.hear(&[case.body.as_bytes()]);
+        assert!(heard.trim_end().ends_with(end), "{number}: {heard}");
+        assert!(!heard.contains("text"), "{number}: {heard}");
+    }
+    let case = Case {
+        body: choice(1023) + "data: [DONE]\n",
+        ..Case::default()
+    };
+    assert!(!case.hear(&[case.body.as_bytes()]).contains("limit"));
 }
 
 /// One answer and what it means.

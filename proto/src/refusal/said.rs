@@ -21,6 +21,8 @@ pub(super) struct Said {
     pub(super) request_id: Option<String>,
     /// Whether the body was JSON at all.
     pub(super) is_json: bool,
+    /// Whether a code of the provider's own says that it is about content.
+    filtered: bool,
     lower: Vec<String>,
 }
 
@@ -45,6 +47,9 @@ impl Said {
             .flatten()
             .map(|word| word.to_ascii_lowercase())
             .collect();
+        if self.filtered {
+            self.lower.push("content_filter".to_owned());
+        }
         self
     }
 }
@@ -183,6 +188,9 @@ fn object(tree: &Tree, said: &mut Said) {
             collect(inner, said);
         }
     }
+    if let Some(inner) = tree.get("base_resp") {
+        base_resp(inner, said);
+    }
     let words_of = |names: &[&str]| names.iter().find_map(|name| words(tree.get(name)?));
     let text = |name: &str| tree.get(name).and_then(Tree::text).map(str::to_owned);
     if said.message.is_none() {
@@ -225,6 +233,30 @@ fn object(tree: &Tree, said: &mut Said) {
     if said.request_id.is_none() {
         said.request_id = text("request_id");
     }
+}
+
+/// MiniMax's status of an answer, and what its codes are in HTTP's ("Error Codes", platform.minimax.io, read 2026-11-22).
+fn base_resp(tree: &Tree, said: &mut Said) {
+    let Some(Tree::Number(code)) = tree.get("status_code") else {
+        return;
+    };
+    if code == "0" {
+        return;
+    }
+    said.message = said
+        .message
+        .take()
+        .or_else(|| words(tree.get("status_msg")?));
+    said.status = said.status.or(match code.as_str() {
+        "1001" => Some(408),
+        "1002" | "1039" | "1041" => Some(429),
+        "1004" | "2049" => Some(401),
+        "1008" => Some(402),
+        "1042" | "2013" => Some(400),
+        _ => None,
+    });
+    said.filtered |= matches!(code.as_str(), "1026" | "1027");
+    said.code.get_or_insert_with(|| code.clone());
 }
 
 /// The name of an AWS exception, without its namespace before it or the address behind it (Smithy, "AWS JSON protocol", errors).

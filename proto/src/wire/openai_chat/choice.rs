@@ -185,7 +185,7 @@ impl Choice {
         match thinking.kind()? {
             Kind::String => say(thinking.string()?),
             Kind::Array => thinking.array(|cursor| {
-                if let Part::Text(text) = Part::read(cursor)? {
+                if let Some(text) = Part::thought(cursor)? {
                     say(text);
                 }
                 Ok(())

@@ -64,7 +64,7 @@ impl<'a> Message<'a> {
 pub(super) enum Part<'a> {
     Text(Str<'a>),
     Refusal(Str<'a>),
-    /// Mistral's thinking: a string or an array of text parts.
+    /// Mistral's thinking: a string or an array of text parts; the summary of a reasoning that Databricks makes of Claude's.
     Thinking(Cursor<'a>),
     Citation(&'a [u8]),
     Image(&'a [u8]),
@@ -73,6 +73,22 @@ pub(super) enum Part<'a> {
 }
 
 impl<'a> Part<'a> {
+    /// The text of an element of thinking: a string, or an object that says one.
+    pub(super) fn thought(cursor: &mut Cursor<'a>) -> Result<Option<Str<'a>>> {
+        let mut text = None;
+        match cursor.kind()? {
+            Kind::String => text = Some(cursor.string()?),
+            Kind::Object => cursor.object(|key, cursor| {
+                if key == b"text" {
+                    text = cursor.text()?;
+                }
+                Ok(())
+            })?,
+            _ => cursor.skip()?,
+        }
+        Ok(text)
+    }
+
     /// Reads what comes next.
     pub(super) fn read(cursor: &mut Cursor<'a>) -> Result<Part<'a>> {
         match cursor.kind()? {
@@ -87,7 +103,7 @@ impl<'a> Part<'a> {
                 b"type" => kind = cursor.text()?,
                 b"text" => text = cursor.text()?,
                 b"refusal" => refusal = cursor.text()?,
-                b"thinking" => thinking = Some(cursor.clone()),
+                b"thinking" | b"summary" => thinking = Some(cursor.clone()),
                 _ => {}
             }
             Ok(())
@@ -96,7 +112,7 @@ impl<'a> Part<'a> {
         let part = match kind {
             None | Some(b"text" | b"output_text") => text.map(Part::Text),
             Some(b"refusal") => refusal.map(Part::Refusal),
-            Some(b"thinking") => thinking.map(Part::Thinking),
+            Some(b"thinking" | b"reasoning") => thinking.map(Part::Thinking),
             // Mistral's OpenAPI: ReferenceChunk.
             Some(b"reference" | b"citation") => Some(Part::Citation(whole.raw()?)),
             Some(b"image_url" | b"image") => Some(Part::Image(whole.raw()?)),

@@ -68,7 +68,8 @@ fn says_something(raw: &[u8]) -> bool {
 fn read(cursor: &mut Cursor<'_>) -> Result<Usage> {
     let mut usage = Usage::default();
     // The detailed objects are the format's own place; the members beside them are older or a vendor's.
-    let (mut cached_beside, mut cost_in, mut ticks) = (None, None, None);
+    let (mut cached_beside, mut written_beside, mut reasoned_beside) = (None, None, None);
+    let (mut cost_in, mut ticks) = (None, None);
     cursor.object(|key, cursor| {
         match key {
             b"prompt_tokens" => usage.prompt_tokens = cursor.count()?,
@@ -79,6 +80,10 @@ fn read(cursor: &mut Cursor<'_>) -> Result<Usage> {
                     match key {
                         b"cached_tokens" => usage.cached_tokens = cursor.count()?,
                         b"cache_write_tokens" => usage.cache_write_tokens = cursor.count()?,
+                        // LiteLLM's name.
+                        b"cache_creation_tokens" => {
+                            written_beside = cursor.count()?.or(written_beside);
+                        }
                         b"audio_tokens" => usage.audio_prompt_tokens = cursor.count()?,
                         _ => {}
                     }
@@ -95,10 +100,15 @@ fn read(cursor: &mut Cursor<'_>) -> Result<Usage> {
                     Ok(())
                 })?;
             }
-            // DeepSeek's name, and that of Moonshot and of TGI.
-            b"prompt_cache_hit_tokens" | b"cached_tokens" => {
+            // DeepSeek's name, that of Moonshot and of TGI, and Anthropic's where a gateway lets it stand.
+            b"prompt_cache_hit_tokens" | b"cached_tokens" | b"cache_read_input_tokens" => {
                 cached_beside = cursor.count()?.or(cached_beside);
             }
+            b"cache_creation_input_tokens" => {
+                written_beside = cursor.count()?.or(written_beside);
+            }
+            // Perplexity, "Chat completions": of its deep research.
+            b"reasoning_tokens" => reasoned_beside = cursor.count()?,
             b"cost" => cost_in = cost(cursor)?,
             // xAI API reference, "cost_in_usd_ticks": 1e-10 US dollars each.
             b"cost_in_usd_ticks" => ticks = cursor.count()?,
@@ -107,6 +117,8 @@ fn read(cursor: &mut Cursor<'_>) -> Result<Usage> {
         Ok(())
     })?;
     usage.cached_tokens = usage.cached_tokens.or(cached_beside);
+    usage.cache_write_tokens = usage.cache_write_tokens.or(written_beside);
+    usage.reasoning_tokens = usage.reasoning_tokens.or(reasoned_beside);
     let dollars = cost_in.and_then(Usage::microusd);
     usage.cost_microusd = dollars.or(ticks.map(|ticks| ticks.div_ceil(TICKS)));
     if usage.total_tokens.is_none() {
@@ -170,6 +182,31 @@ mod tests {
         assert_eq!(
             usage(r#"{"prompt_cache_hit_tokens":7}"#).cached_tokens,
             Some(7)
+        );
+        // As LiteLLM and Perplexity have it.
+        let beside = usage(
+            r#"{"prompt_tokens":10,"cache_read_input_tokens":4,"cache_creation_input_tokens":2,"reasoning_tokens":3,
+               "prompt_tokens_details":{"cached_tokens":null},"completion_tokens_details":{}}"#,
+        );
+        assert_eq!(
+            (beside.cached_tokens, beside.cache_write_tokens),
+            (Some(4), Some(2))
+        );
+        assert_eq!(beside.reasoning_tokens, Some(3));
+        let written = usage(r#"{"prompt_tokens_details":{"cache_creation_tokens":5}}"#);
+        assert_eq!(written.cache_write_tokens, Some(5));
+        let both = usage(
+            r#"{"reasoning_tokens":9,"completion_tokens_details":{"reasoning_tokens":3},"cache_creation_input_tokens":9,
+               "prompt_tokens_details":{"cache_write_tokens":2,"cached_tokens":0},"cache_read_input_tokens":9}"#,
+        );
+        assert_eq!(
+            (
+                both.reasoning_tokens,
+                both.cache_write_tokens,
+                both.cached_tokens
+            ),
+            (Some(3), Some(2), Some(0)),
+            "the format's own place goes first"
         );
         let object =
             usage(r#"{"prompt_tokens":1,"completion_tokens":2,"cost":{"total_cost":"0.5"}}"#);

@@ -17,8 +17,15 @@ use super::sink::Sink;
 #[derive(Default)]
 struct Seen<'a> {
     choices: bool,
+    /// There was one.
+    answered: bool,
     usage: bool,
     error: bool,
+    /// Words that are an error where no answer is, unless something says what else they are.
+    words: bool,
+    typed: bool,
+    /// A status beside the answer says that there is none.
+    failed: bool,
     /// The object that holds an error, if it is not the frame's own.
     choice_error: Option<&'a [u8]>,
     id: Option<Str<'a>>,
@@ -27,7 +34,7 @@ struct Seen<'a> {
     blind: Option<Range<usize>>,
 }
 
-/// Answers in one exchange; OpenAI allows 128 (API reference, "n").
+/// Answers in one exchange, and what their numbers are below; OpenAI allows 128 (API reference, "n").
 const CHOICES_MAX: usize = 1024;
 
 impl Chat {
@@ -52,6 +59,12 @@ impl Chat {
             if let Some(error) = refusal::from_value(text, false) {
                 return Err(error);
             }
+        }
+        let words = seen.words && !seen.choices && !seen.typed && !seen.usage;
+        if (words || (seen.failed && !seen.answered))
+            && let Some(error) = refusal::from_value(data, true)
+        {
+            return Err(error);
         }
         if !seen.choices && !seen.usage {
             self.no_answer(data, sink)?;
@@ -82,31 +95,49 @@ impl Chat {
                 let mut position = 0;
                 return cursor.array(|cursor| {
                     position += 1;
+                    seen.answered = true;
                     self.choice(cursor, position - 1, seen, sink, data)
                 });
             }
             b"id" if !self.has_id => seen.id = cursor.text()?,
             b"model" if !self.has_model => seen.model = cursor.text()?,
-            b"id" | b"model" | b"object" | b"created" => {}
+            b"object" => seen.typed = true,
+            b"id" | b"model" | b"created" => {}
             b"usage" => self.usage(cursor, seen)?,
             // Groq puts the usage of a stream here (console.groq.com/docs/text-chat, "Streaming").
-            b"x_groq" if cursor.kind()? == Kind::Object => {
-                cursor.object(|key, cursor| match key {
-                    b"usage" => self.usage(cursor, seen),
-                    _ => Ok(()),
-                })?;
-            }
+            b"x_groq" if cursor.kind()? == Kind::Object => self.groq(cursor, seen)?,
+            // MiniMax, "Error Codes": 0 is none. Beside it are the members of an answer, with null in them.
+            b"base_resp" if cursor.kind()? == Kind::Object => seen.failed = has_status(cursor)?,
             b"error" => seen.error = cursor.kind()? != Kind::Null,
             // Perplexity, "Chat completions": in every chunk of a stream.
             b"citations" => keep(cursor, &mut self.citations)?,
             b"search_results" => keep(cursor, &mut self.search_results)?,
             _ => {
-                if cursor.kind()? == Kind::String {
+                let kind = cursor.kind()?;
+                match key {
+                    b"message" | b"detail" | b"msg" => seen.words |= kind != Kind::Null,
+                    b"type" => seen.typed = true,
+                    _ => {}
+                }
+                if kind == Kind::String {
                     seen.blind = Some(cursor.string()?.range());
                 }
             }
         }
         Ok(())
+    }
+
+    fn groq<'a>(&mut self, cursor: &mut Cursor<'a>, seen: &mut Seen<'a>) -> Result<()> {
+        let whole = cursor.clone().raw()?;
+        cursor.object(|key, cursor| {
+            match key {
+                b"usage" => self.usage(cursor, seen)?,
+                // Why the stream stops early (the types of Groq's SDK).
+                b"error" if cursor.kind()? != Kind::Null => seen.choice_error = Some(whole),
+                _ => {}
+            }
+            Ok(())
+        })
     }
 
     fn choice<'a>(
@@ -221,6 +252,18 @@ impl Chat {
     }
 }
 
+/// Whether the `status_code` of this object is one of failure.
+fn has_status(cursor: &mut Cursor<'_>) -> Result<bool> {
+    let mut failed = false;
+    cursor.object(|key, cursor| {
+        if key == b"status_code" {
+            failed = cursor.count()?.is_some_and(|code| code != 0);
+        }
+        Ok(())
+    })?;
+    Ok(failed)
+}
+
 /// The state of choice `number`.
 fn open<'c>(
     choices: &'c mut Vec<Choice>,
@@ -231,7 +274,7 @@ fn open<'c>(
     if let Some(at) = choices.iter().position(|choice| choice.number == number) {
         return Ok(&mut choices[at]);
     }
-    if choices.len() == CHOICES_MAX {
+    if choices.len() == CHOICES_MAX || number as usize >= CHOICES_MAX {
         let message = format!("answer exceeds the limit of {CHOICES_MAX} choices");
         return Err(Error::new(ErrorKind::LimitExceeded, message));
     }
