@@ -110,6 +110,10 @@ impl Tree {
         }
     }
 
+    fn is_text(&self) -> bool {
+        matches!(self, Tree::Text(_))
+    }
+
     fn says_nothing(&self) -> bool {
         match self {
             Tree::Null => true,
@@ -193,16 +197,25 @@ fn object(tree: &Tree, said: &mut Said) {
     }
     let words_of = |names: &[&str]| names.iter().find_map(|name| words(tree.get(name)?));
     let text = |name: &str| tree.get(name).and_then(Tree::text).map(str::to_owned);
-    if said.message.is_none() {
-        said.message = words_of(&[
-            "message",
-            "detail",
-            "msg",
-            "details",
-            "error_description",
-            "Message",
-        ]);
-    }
+    let more = words_of(&[
+        "message",
+        "detail",
+        "msg",
+        "details",
+        "error_description",
+        "Message",
+    ]);
+    said.message = match (said.message.take(), more) {
+        // `"error": "Unauthorized"` is a heading of what stands beside it (Spring, Fastify, OAuth).
+        (Some(title), Some(more)) if tree.get("error").is_some_and(Tree::is_text) => {
+            Some(match more.contains(&title) || title.contains(&more) {
+                true if more.len() > title.len() => more,
+                true => title,
+                false => format!("{title}: {more}"),
+            })
+        }
+        (title, more) => title.or(more),
+    };
     if said.kind.is_none() {
         let kind = text("type").filter(|kind| kind != "error");
         said.kind = kind

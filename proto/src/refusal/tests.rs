@@ -47,6 +47,17 @@ fn every_shape_of_body_gives_its_message() {
             r#"{"errors":[{"code":7003,"message":"no"}],"success":false}"#,
             "no",
         ),
+        (
+            r#"{"statusCode":401,"error":"Unauthorized","message":"no such key"}"#,
+            "Unauthorized: no such key",
+        ),
+        (
+            r#"{"error":"invalid_grant","error_description":"it is old"}"#,
+            "invalid_grant: it is old",
+        ),
+        (r#"{"error":"no","message":"no"}"#, "no"),
+        (r#"{"error":"no","message":"oh no!"}"#, "oh no!"),
+        (r#"{"error":{"message":"no"},"message":"more"}"#, "no"),
         ("no", "no"),
         ("{}", "http status 400 without a message"),
         (
