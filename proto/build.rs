@@ -150,8 +150,8 @@ fn literal(row: &Row) -> Result<String, Box<dyn Error>> {
 fn quirks_literal(quirks: &Quirks) -> String {
     format!(
         "Quirks {{ terminal_marker: TerminalMarker::{:?}, stream_usage: {:?}, max_tokens_name: {:?}, moderation_403: {:?},
-         system_role: {:?}, tool_ids: {:?}, reasoning_field: {:?}, no_parallel_tools: {:?}, int8_vectors: {:?},
-         vocabulary: Vocabulary::{:?}, prefill: {} }}",
+         system_role: {:?}, tool_ids: {:?}, reasoning_field: {:?}, no_parallel_tools: {:?}, cache_markers: {:?},
+         int8_vectors: {:?}, vocabulary: Vocabulary::{:?}, prefill: {} }}",
         quirks.terminal_marker,
         quirks.stream_usage,
         quirks.max_tokens_name,
@@ -160,6 +160,7 @@ fn quirks_literal(quirks: &Quirks) -> String {
         quirks.tool_ids,
         quirks.reasoning_field,
         quirks.no_parallel_tools,
+        quirks.cache_markers,
         quirks.int8_vectors,
         quirks.vocabulary,
         match quirks.prefill {

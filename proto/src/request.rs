@@ -53,6 +53,7 @@ pub struct Request {
     model: Model,
     has_messages: bool,
     has_earlier: bool,
+    has_marks: bool,
 }
 
 /// The model's name.
@@ -187,6 +188,15 @@ impl Request {
         self.has_earlier
     }
 
+    /// Whether a message marks where a cached prefix ends (`cache_control`) or that a tool failed (`is_error`).
+    #[cfg_attr(
+        not(feature = "openai"),
+        allow(dead_code, reason = "wires that translate read the messages")
+    )]
+    pub(crate) fn has_marks(&self) -> bool {
+        self.has_marks
+    }
+
     pub(crate) fn members(&self) -> &[Field] {
         &self.fields
     }
@@ -266,7 +276,8 @@ fn index(text: &[u8]) -> Result<Request> {
     cursor.end()?;
     // The last slot ends at the brace; `start` is one behind it.
     let close = start - usize::from(!fields.is_empty());
-    let (has_earlier, spaced) = (found.earlier, cursor.is_spaced());
+    let (has_earlier, has_marks) = (found.earlier, found.marks);
+    let spaced = cursor.is_spaced();
     Ok(Request {
         spaced,
         source: Bytes::new(),
@@ -275,6 +286,7 @@ fn index(text: &[u8]) -> Result<Request> {
         model: Model::None,
         has_messages,
         has_earlier,
+        has_marks,
     })
 }
 

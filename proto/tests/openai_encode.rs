@@ -364,6 +364,54 @@ fn earlier_reasoning_goes_where_the_provider_takes_it() {
 }
 
 #[test]
+fn marks_of_other_formats_go_to_services_that_know_them() {
+    let mark = r#""cache_control":{"type":"ephemeral"}"#;
+    let body = format!(
+        r#"{{"model":"m","messages":[{{"role":"system","content":[{{"type":"text","text":"s",{mark}}},{{{mark},"type":"text","text":"cache_control"}}]}},
+        {{"role":"user","content":"q",{mark}}},
+        {{"role":"assistant","content":null,"tool_calls":[{{"id":"c",{mark},"type":"function","function":{{"name":"f","arguments":"{{}}"}}}}],"reasoning":"hm"}},
+        {{"role":"tool","is_error":true,"tool_call_id":"c","content":"no"}},{{"role":"tool","tool_call_id":"d","content":"x","is_error":false}}],
+        "tools":[{{"type":"function","function":{{"name":"f",{mark},"parameters":{{"properties":{{"cache_control":{{}}}}}}}},{mark}}},{{{mark}}}]}}"#
+    );
+    let plain = body
+        .replace(&format!(",{mark}"), "")
+        .replace(&format!("{mark},"), "")
+        .replace(mark, "")
+        .replace(r#","reasoning":"hm""#, "");
+    let sent = plain
+        .replace(r#""is_error":true,"#, "")
+        .replace(r#","is_error":false"#, "");
+    let by_itself = "cache_control: dropped: the provider caches by itself, or not at all";
+    To::plain().check(
+        &body,
+        &sent,
+        &[
+            &format!("messages[0].content[0].{by_itself} (4 times)"),
+            "messages[2].reasoning: dropped: the provider takes no reasoning back",
+            "messages[3].is_error: dropped: the format has no place for it",
+            &format!("tools[0].{by_itself} (3 times)"),
+        ],
+    );
+    let (kept, told) = To::quirks(|quirks| quirks.cache_markers = true).sent(&body);
+    assert_eq!(kept.matches(mark).count(), 7, "{kept}");
+    assert!(!kept.contains("is_error"), "{kept}");
+    assert!(!told.iter().any(|told| told.contains("cache")), "{told:?}");
+    let (passed, told) = To::plain().unsupported(Unsupported::Pass).sent(&body);
+    assert_eq!((passed.as_str(), told.len()), (body.as_str(), 0));
+    let refused = To::plain().unsupported(Unsupported::Error);
+    for body in [
+        format!(r#"{{"model":"m","messages":[{{"role":"user","content":"q",{mark}}}]}}"#),
+        format!(r#"{{"model":"m",HI,"tools":[{{{mark}}}]}}"#),
+    ] {
+        let error = refused.encode(&body).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{body}");
+    }
+    // A schema may speak of it.
+    let schema = r#"{"model":"m",HI,"tools":[{"type":"function","function":{"name":"cache_control","parameters":{"cache_control":1}}}]}"#;
+    To::plain().check(schema, schema, &[]);
+}
+
+#[test]
 fn parts_go_back_to_who_made_them() {
     let turn = |members: &str| {
         format!(r#"{{"model":"m","messages":[{{"role":"assistant"{members},"content":"a"}}]}}"#)

@@ -5,7 +5,7 @@ from server import Server
 from suite import config, test
 
 NAMES = ("terminal_marker", "stream_usage", "max_tokens_name", "moderation_403", "system_role", "tool_ids", "reasoning_field",
-         "no_parallel_tools", "int8_vectors", "vocabulary")
+         "no_parallel_tools", "cache_markers", "int8_vectors", "vocabulary")
 
 
 def quirk(name, says):
@@ -139,6 +139,19 @@ def _():
     assert "parallel_tool_calls" not in body and dropped == {"parallel_tool_calls": "dropped"}
     body, dropped = sent({}, {"parallel_tool_calls": True})
     assert body["parallel_tool_calls"] is True and dropped == {}
+
+
+@quirk("cache_markers", "sends cache_control on, which is left out and reported elsewhere")
+def _():
+    mark = {"cache_control": {"type": "ephemeral"}}
+    asked = {"messages": [{"role": "user", "content": [{"type": "text", "text": "hi", **mark}]}],
+             "tools": [{"type": "function", "function": {"name": "f", "parameters": {}}, **mark}]}
+    body, dropped = sent({"cache_markers": True}, asked)
+    assert body["messages"][0]["content"][0] == {"type": "text", "text": "hi", **mark} and dropped == {}
+    assert body["tools"][0]["cache_control"] == mark["cache_control"]
+    body, dropped = sent({}, asked)
+    assert body["messages"][0]["content"] == [{"type": "text", "text": "hi"}] and "cache_control" not in body["tools"][0]
+    assert dropped == {"messages[0].content[0].cache_control": "dropped", "tools[0].cache_control": "dropped"}
 
 
 @quirk("int8_vectors", "reads vectors in base64 as bytes with a sign, unless they were asked for so")

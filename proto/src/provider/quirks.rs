@@ -21,6 +21,8 @@ pub struct Quirks {
     pub reasoning_field: Option<&'static str>,
     /// `parallel_tool_calls` is not known there.
     pub no_parallel_tools: bool,
+    /// Markers of where a cached prefix ends (`cache_control`) are known there (services that pass them on to Claude).
+    pub cache_markers: bool,
     /// Vectors in base64 are bytes with a sign, not numbers of four bytes (Perplexity).
     pub int8_vectors: bool,
     /// Whose words the service has for members of requests.
@@ -79,6 +81,7 @@ impl Quirks {
         tool_ids: None,
         reasoning_field: None,
         no_parallel_tools: false,
+        cache_markers: false,
         int8_vectors: false,
         vocabulary: Vocabulary::Openai,
         prefill: None,
@@ -106,6 +109,7 @@ impl Quirks {
             patch.reasoning_field.map(ReasoningField::value),
         );
         set(&mut self.no_parallel_tools, patch.no_parallel_tools);
+        set(&mut self.cache_markers, patch.cache_markers);
         set(&mut self.int8_vectors, patch.int8_vectors);
         set(&mut self.vocabulary, patch.vocabulary);
         set(&mut self.prefill, patch.prefill.map(Said::value));
@@ -138,6 +142,7 @@ pub struct QuirksPatch {
     tool_ids: Option<ToolIds>,
     reasoning_field: Option<ReasoningField>,
     no_parallel_tools: Option<bool>,
+    cache_markers: Option<bool>,
     int8_vectors: Option<bool>,
     vocabulary: Option<Vocabulary>,
     prefill: Option<Said>,

@@ -9,6 +9,8 @@ use crate::json::{Cursor, Kind};
 pub(super) struct Found {
     /// Some message carries reasoning or parts (`libllm_parts`) of an earlier answer.
     pub(super) earlier: bool,
+    /// Something is marked that only some formats can mark: where a cached prefix ends, or that a tool failed.
+    pub(super) marks: bool,
 }
 
 /// Checks the messages and reads behind them.
@@ -37,8 +39,8 @@ fn message(cursor: &mut Cursor<'_>, place: &Place<'_>, found: &mut Found) -> Res
                 has_role = true;
                 expect(cursor, &at("role"), STRING)
             }
-            b"content" => content(cursor, &at("content")),
-            b"tool_calls" => tool_calls(cursor, &at("tool_calls")),
+            b"content" => content(cursor, &at("content"), found),
+            b"tool_calls" => tool_calls(cursor, &at("tool_calls"), found),
             b"tool_call_id" => optional(cursor, &at("tool_call_id"), STRING).map(drop),
             b"name" => optional(cursor, &at("name"), STRING).map(drop),
             b"refusal" => optional(cursor, &at("refusal"), STRING).map(drop),
@@ -48,6 +50,10 @@ fn message(cursor: &mut Cursor<'_>, place: &Place<'_>, found: &mut Found) -> Res
             }
             b"reasoning" | b"reasoning_content" => {
                 found.earlier = true;
+                Ok(())
+            }
+            b"cache_control" | b"is_error" => {
+                found.marks = true;
                 Ok(())
             }
             _ => Ok(()),
@@ -60,23 +66,31 @@ fn message(cursor: &mut Cursor<'_>, place: &Place<'_>, found: &mut Found) -> Res
     }
 }
 
-fn content(cursor: &mut Cursor<'_>, place: &Place<'_>) -> Result<()> {
+fn content(cursor: &mut Cursor<'_>, place: &Place<'_>, found: &mut Found) -> Result<()> {
     if !optional(cursor, place, STRING_OR_ARRAY)? || cursor.kind()? != Kind::Array {
         return Ok(());
     }
     objects(cursor, place, |key, cursor, part| match key {
         b"type" => expect(cursor, &Place::Key(part, "type"), STRING),
         b"text" => optional(cursor, &Place::Key(part, "text"), STRING).map(drop),
+        b"cache_control" => {
+            found.marks = true;
+            Ok(())
+        }
         _ => Ok(()),
     })
 }
 
-fn tool_calls(cursor: &mut Cursor<'_>, place: &Place<'_>) -> Result<()> {
+fn tool_calls(cursor: &mut Cursor<'_>, place: &Place<'_>, found: &mut Found) -> Result<()> {
     if !optional(cursor, place, ARRAY)? {
         return Ok(());
     }
     objects(cursor, place, |key, cursor, call| match key {
         b"id" => optional(cursor, &Place::Key(call, "id"), STRING).map(drop),
+        b"cache_control" => {
+            found.marks = true;
+            Ok(())
+        }
         b"function" => {
             let function = Place::Key(call, "function");
             expect(cursor, &function, OBJECT)?;

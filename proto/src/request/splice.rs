@@ -110,6 +110,11 @@ impl Edits {
         self
     }
 
+    /// Adds the changes of other places.
+    pub(crate) fn extend(&mut self, other: Edits) {
+        self.list.extend(other.list);
+    }
+
     /// Whether nothing changes.
     pub(crate) fn is_empty(&self) -> bool {
         self.list.is_empty()

@@ -10,20 +10,15 @@ use crate::chat::{Report, bad};
 use crate::error::Result;
 use crate::event::PartKind;
 use crate::inbound::fields::{Fields, list, parse};
-use crate::inbound::{Taker, kept};
+use crate::inbound::kept;
 
 /// The messages said so far.
-pub(super) struct Turns<'a> {
-    taker: Taker<'a>,
+#[derive(Default)]
+pub(super) struct Turns {
     messages: Vec<Body>,
 }
 
-impl<'a> Turns<'a> {
-    pub(super) fn new(taker: Taker<'a>) -> Turns<'a> {
-        let messages = Vec::new();
-        Turns { taker, messages }
-    }
-
+impl Turns {
     pub(super) fn finish(self) -> Vec<Body> {
         self.messages
     }
@@ -118,14 +113,10 @@ impl<'a> Turns<'a> {
                 content
             },
         );
-        match block.get::<bool>("is_error")? {
-            Some(true) if is_strict(self.taker.wire) => {
-                report.dropped(block.at("is_error"), UNKNOWN)?;
-            }
-            Some(true) => message.say("is_error", &true)?,
-            _ => {}
+        if block.get::<bool>("is_error")? == Some(true) {
+            message.say("is_error", &true)?;
         }
-        marker(&mut block, self.taker, &mut message, report)?;
+        marker(&mut block, &mut message);
         block.rest(&[], UNKNOWN, report)?;
         self.messages.push(message);
         Ok(others)
@@ -189,7 +180,7 @@ impl<'a> Turns<'a> {
         call.say("id", &id)?;
         call.say("type", &"function")?;
         call.say("function", &json!({"name": name, "arguments": arguments}))?;
-        marker(&mut block, self.taker, &mut call, report)?;
+        marker(&mut block, &mut call);
         block.rest(&["caller"], UNKNOWN, report)?;
         Ok(call)
     }
@@ -200,7 +191,7 @@ impl<'a> Turns<'a> {
         let mut part = Body::default();
         part.say("type", &"text")?;
         part.set("text", text);
-        marker(&mut block, self.taker, &mut part, report)?;
+        marker(&mut block, &mut part);
         // A citation points from an answer to its sources; nobody reads it again.
         block.rest(&["citations"], UNKNOWN, report)?;
         Ok(part)
@@ -244,7 +235,7 @@ impl<'a> Turns<'a> {
                 return Ok(None);
             }
         }
-        marker(&mut block, self.taker, &mut part, report)?;
+        marker(&mut block, &mut part);
         block.rest(&["context", "citations", "title"], UNKNOWN, report)?;
         Ok(Some(part))
     }
@@ -298,21 +289,11 @@ fn source(block: &mut Fields) -> Result<Source> {
     })
 }
 
-/// A cache marker: formats derived from this one know it, OpenAI's refuses members that it does not know.
-pub(super) fn marker(
-    from: &mut Fields,
-    taker: Taker<'_>,
-    to: &mut Body,
-    report: &mut Report,
-) -> Result<()> {
-    match from.take("cache_control") {
-        Some(_) if is_strict(taker.wire) => {
-            report.dropped(from.at("cache_control"), UNKNOWN)?;
-        }
-        Some(marker) => to.set("cache_control", marker),
-        None => {}
+/// A cache marker: whether it can be said is the wire's to know, and the row's.
+pub(super) fn marker(from: &mut Fields, to: &mut Body) {
+    if let Some(marker) = from.take("cache_control") {
+        to.set("cache_control", marker);
     }
-    Ok(())
 }
 
 fn no_place(kind: &str) -> String {
@@ -321,9 +302,4 @@ fn no_place(kind: &str) -> String {
 
 fn turn_path(content: &str) -> String {
     content.replace(".content", ".role")
-}
-
-/// Whether it is a wire whose servers refuse members that they do not know.
-pub(super) fn is_strict(wire: &str) -> bool {
-    wire.starts_with("openai_") || wire == "azure_openai"
 }

@@ -19,7 +19,7 @@ pub(super) fn read(body: &Bytes, taker: Taker<'_>) -> Result<Asked> {
     if let Some(model) = fields.take("model") {
         said.set("model", model);
     }
-    let mut turns = Turns::new(taker);
+    let mut turns = Turns::default();
     if let Some(system) = fields.take("system") {
         turns.system(&system, &mut report)?;
     }
@@ -27,7 +27,7 @@ pub(super) fn read(body: &Bytes, taker: Taker<'_>) -> Result<Asked> {
         turns.turn(turn, &mut report)?;
     }
     said.say("messages", &turns.finish())?;
-    let tools = tools(&mut fields, taker, &mut report)?;
+    let tools = tools(&mut fields, &mut report)?;
     if !tools.is_empty() {
         said.say("tools", &tools)?;
     }
@@ -42,7 +42,7 @@ pub(super) fn read(body: &Bytes, taker: Taker<'_>) -> Result<Asked> {
             said.set(ours, value);
         }
     }
-    if !blocks::is_strict(taker.wire)
+    if !is_strict(taker.wire)
         && let Some(value) = fields.take("top_k")
     {
         said.set("top_k", value);
@@ -69,7 +69,7 @@ pub(super) fn read(body: &Bytes, taker: Taker<'_>) -> Result<Asked> {
     })
 }
 
-fn tools(fields: &mut Fields, taker: Taker<'_>, report: &mut Report) -> Result<Vec<Body>> {
+fn tools(fields: &mut Fields, report: &mut Report) -> Result<Vec<Body>> {
     let mut tools = Vec::new();
     for mut tool in fields.objects("tools")? {
         let kind = tool.kind()?;
@@ -92,7 +92,7 @@ fn tools(fields: &mut Fields, taker: Taker<'_>, report: &mut Report) -> Result<V
         let mut said = Body::default();
         said.say("type", &"function")?;
         said.say("function", &function)?;
-        blocks::marker(&mut tool, taker, &mut said, report)?;
+        blocks::marker(&mut tool, &mut said);
         tool.rest(&[], UNKNOWN, report)?;
         tools.push(said);
     }
@@ -187,3 +187,8 @@ fn thinking(fields: &mut Fields, said: &mut Body, report: &mut Report) -> Result
 
 /// Why a member of this format is left out.
 pub(super) const UNKNOWN: &str = "has no equal in the provider's format";
+
+/// Whether it is a wire whose servers refuse members that they do not know.
+fn is_strict(wire: &str) -> bool {
+    wire.starts_with("openai_") || wire == "azure_openai"
+}

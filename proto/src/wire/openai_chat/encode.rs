@@ -34,6 +34,9 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded> 
     if let Some(edits) = messages::rewrite(request, target, &mut report)? {
         splice.edit("messages", edits);
     }
+    if let Some(edits) = messages::marks::tools(request, target, &mut report)? {
+        splice.edit("tools", edits);
+    }
     extra(request, target, &mut splice)?;
     let accept = if target.stream {
         "text/event-stream"

@@ -1,5 +1,5 @@
 //! What the messages of a conversation need on their way to this provider: roles and ids as it wants them, earlier reasoning in
-//! its own field, and nothing of ours.
+//! its own field, and nothing of ours, nor what only other formats mark.
 
 use std::ops::Range;
 
@@ -9,6 +9,8 @@ use crate::json::{Cursor, Kind, Str};
 use crate::request::Request;
 use crate::request::splice::{self, Edits, Slot, quote};
 use crate::wire::Target;
+
+pub(super) mod marks;
 
 /// The changes to the request's messages, by the places of its source; `None` if they go as they are.
 pub(super) fn rewrite(
@@ -21,7 +23,8 @@ pub(super) fn rewrite(
     let field = request
         .find("messages")
         .map(|(_, field)| field.slot.value.clone());
-    let (false, Some(place)) = (as_written && !request.has_earlier(), field) else {
+    let as_written = as_written && !request.has_earlier() && !request.has_marks();
+    let (false, Some(place)) = (as_written, field) else {
         return Ok(None);
     };
     let text = &request.source()[place.clone()];
@@ -83,6 +86,9 @@ impl<'r> Rewriter<'r> {
             self.tool_ids(&message)?;
         }
         let mut gone = self.reasoning(&message, passes);
+        if !passes {
+            gone.extend(self.marks(&message)?);
+        }
         let mut added = Vec::new();
         if let Some((at, slot)) = message.find("libllm_parts") {
             gone.push(at);
