@@ -225,6 +225,45 @@ fn a_prompt_that_is_refused_is_an_answer_without_a_candidate() {
 }
 
 #[test]
+fn an_answer_that_is_blocked_behind_its_text_ends_there() {
+    let text = chunk(&candidate(0, r#"{"text":"a"}"#, ""));
+    let block = r#"{"promptFeedback":{"blockReason":"PROHIBITED_CONTENT"}}"#;
+    let heard = hear(EVENTS, true, &events(&[&text, block]));
+    assert_eq!(items(&heard), [("text", 0, 0, "a")]);
+    assert_eq!(heard.finish.as_deref(), Some("PROHIBITED_CONTENT"));
+    assert!(heard.ending.is_ok());
+    let (_, _, ends) = facts(&events(&[&text, block]));
+    let blocked = r#"Some(ContentFilter) Some("PROHIBITED_CONTENT")"#;
+    assert_eq!(ends, [(0, blocked.to_owned())]);
+    // Of two, that which had not ended.
+    let one = candidate(0, r#"{"text":"a"}"#, "STOP");
+    let two = chunk(&format!("{one},{}", candidate(1, r#"{"text":"b"}"#, "")));
+    let (_, _, ends) = facts(&events(&[&two, block]));
+    assert_eq!(ends.len(), 2);
+    assert_eq!(ends[1], (1, blocked.to_owned()));
+    // What was whole before stays so.
+    let (_, _, ends) = facts(&events(&[&chunk(&one), block]));
+    assert_eq!(ends, [(0, r#"Some(Stop) Some("STOP")"#.to_owned())]);
+}
+
+#[test]
+fn a_name_that_comes_later_is_said_later() {
+    let first = r#"{"responseId":"r","modelVersion":"","candidates":[{"index":0,"content":{"parts":[{"text":"a"}]}}]}"#;
+    let last = r#"{"responseId":"r","modelVersion":"g-1","candidates":[{"index":0,"finishReason":"STOP"}]}"#;
+    let (names, _, _) = facts(&events(&[first, last]));
+    assert_eq!(names, [r#"Some("r") None"#, r#"None Some("g-1")"#]);
+}
+
+#[test]
+fn the_number_of_a_candidate_is_bounded() {
+    for number in [128, u32::MAX] {
+        let far = chunk(&candidate(number, r#"{"text":"a"}"#, "STOP"));
+        let heard = hear(EVENTS, true, &events(&[&far]));
+        assert_eq!(heard.kind(), Some(ErrorKind::LimitExceeded), "{number}");
+    }
+}
+
+#[test]
 fn members_that_are_null_are_not_there() {
     let body = r#"{"candidates":[{"content":{"parts":[{"text":"u","inlineData":null,"functionCall":null,"toolCall":null}]},"finishReason":"STOP"}]}"#;
     let heard = hear(JSON, false, body);

@@ -26,7 +26,8 @@ pub(super) struct Candidates {
     terminal_marker: TerminalMarker,
     choices: Vec<Choice>,
     /// The answer's id and model were said.
-    named: bool,
+    has_id: bool,
+    has_model: bool,
     /// The prompt was refused: there will be no candidate.
     refused: bool,
     skipped: u32,
@@ -68,7 +69,8 @@ impl Candidates {
             streamed,
             terminal_marker,
             choices: Vec::new(),
-            named: false,
+            has_id: false,
+            has_model: false,
             refused: false,
             skipped: 0,
             scratch: String::new(),
@@ -179,14 +181,17 @@ impl Candidates {
     }
 
     fn start(&mut self, said: &Said<'_>, batch: &mut Batch) {
-        if self.named || said.id.is_none() && said.model.is_none() {
-            return;
+        let new = |text: Option<Str<'_>>, known: bool| {
+            let text = text.filter(|text| !known && !text.is_empty());
+            text.map(|text| text.owned())
+        };
+        let (id, model) = (new(said.id, self.has_id), new(said.model, self.has_model));
+        self.has_id |= id.is_some();
+        self.has_model |= model.is_some();
+        if id.is_some() || model.is_some() {
+            let (id, model) = (id.as_deref(), model.as_deref());
+            batch.push(0, Event::Start { id, model });
         }
-        self.named = true;
-        let owned = |text: Option<Str<'_>>| text.map(|text| text.owned());
-        let (id, model) = (owned(said.id), owned(said.model));
-        let (id, model) = (id.as_deref(), model.as_deref());
-        batch.push(0, Event::Start { id, model });
     }
 
     fn candidate(
@@ -225,7 +230,7 @@ impl Candidates {
         if let Some(place) = self.choices.iter().position(|it| it.index == index) {
             return Ok(place);
         }
-        if self.choices.len() == CHOICES_MAX {
+        if self.choices.len() == CHOICES_MAX || index as usize >= CHOICES_MAX {
             return Err(limit(CHOICES_MAX, "candidates"));
         }
         self.choices.push(Choice {
@@ -407,18 +412,31 @@ impl Candidates {
         let Some(reason) = reason.filter(|reason| !reason.is_empty()) else {
             return Ok(());
         };
-        if self.refused || !self.choices.is_empty() {
+        let all_finished = self.choices.iter().all(|choice| choice.finished);
+        if self.refused || !self.choices.is_empty() && all_finished {
             return Ok(());
         }
         self.refused = true;
-        if let Some(message) = message {
-            batch.push(0, Event::Refusal(message.decode(&mut self.scratch)));
+        // What has begun ends here: nothing more comes of it.
+        let mut blocked = Vec::new();
+        for choice in self.choices.iter_mut().filter(|choice| !choice.finished) {
+            choice.flush(batch);
+            choice.finished = true;
+            blocked.push(choice.index);
         }
-        let finish = Event::Finish {
-            reason: Some(Finish::ContentFilter),
-            raw: Some(reason.decode(&mut self.scratch)),
-        };
-        batch.push(0, finish);
+        if blocked.is_empty() {
+            blocked.push(0);
+        }
+        for choice in blocked {
+            if let Some(message) = message {
+                batch.push(choice, Event::Refusal(message.decode(&mut self.scratch)));
+            }
+            let finish = Event::Finish {
+                reason: Some(Finish::ContentFilter),
+                raw: Some(reason.decode(&mut self.scratch)),
+            };
+            batch.push(choice, finish);
+        }
         Ok(())
     }
 
