@@ -70,8 +70,8 @@ fn facts(
         now,
     );
     let mut batch = Batch::new();
-    decoder.push(body.as_bytes(), &mut batch).unwrap();
-    decoder.finish(End::Clean, &mut batch).unwrap();
+    let pushed = decoder.push(body.as_bytes(), &mut batch);
+    let _ = pushed.and_then(|_| decoder.finish(End::Clean, &mut batch));
     let (mut names, mut usage, mut end) = (None, None, None);
     for (_, event) in batch.iter() {
         match event {
@@ -255,6 +255,13 @@ fn a_stream_of_version_1_is_read() {
         (id.as_deref(), usage.unwrap().total_tokens),
         (Some("r"), Some(11))
     );
+    // Of an answer that breaks off or fails, the number of what is generated is all there is.
+    for last in ["", r#"{"message":"too late"}"#] {
+        let cut = format!("{}\n{}\n{last}\n", lines[0], lines[2]);
+        assert!(hear("cohere_v1", LINES, &cut).ending.is_err());
+        let (id, ..) = facts("cohere_v1", LINES, &cut);
+        assert_eq!(id.as_deref(), Some("g"), "{last}");
+    }
     // The same as events, for those who asked for them.
     let sse: String = body
         .lines()

@@ -24,6 +24,8 @@ pub(in super::super) struct Lines {
     /// The terminal marker came.
     whole: bool,
     skipped: u32,
+    /// The number of what is generated, until the end gives the answer's own: of an answer that is cut it is all there is.
+    generation: Option<String>,
     half: Half,
     template: Template,
     scratch: String,
@@ -40,6 +42,7 @@ impl Lines {
             parts: 0,
             whole: false,
             skipped: 0,
+            generation: None,
             half: Half::default(),
             template: Template::new(),
             scratch: String::new(),
@@ -49,6 +52,32 @@ impl Lines {
 
 impl Reader for Lines {
     fn frame(&mut self, frame: Frame<'_>, batch: &mut Batch) -> Result<Flow> {
+        let read = self.read(frame, batch);
+        if read.is_err() {
+            self.name(None, batch);
+        }
+        read
+    }
+
+    fn finish(&mut self, batch: &mut Batch) -> Result<Ending> {
+        self.name(None, batch);
+        let incomplete = self.streamed && self.terminal_marker == TerminalMarker::None;
+        if self.whole || incomplete {
+            batch.push(0, Event::Text(self.half.flush()));
+            return Ok(Ending {
+                incomplete: !self.whole,
+                skipped: self.skipped,
+            });
+        }
+        Err(match self.streamed {
+            true => Error::new(ErrorKind::StreamTruncated, "stream ended before stream-end"),
+            false => Error::new(ErrorKind::EmptyResponse, "the answer holds no message"),
+        })
+    }
+}
+
+impl Lines {
+    fn read(&mut self, frame: Frame<'_>, batch: &mut Batch) -> Result<Flow> {
         let named_error = frame.name == b"error";
         if !named_error && let Some((_, text)) = self.template.find(frame.data) {
             self.say(text, batch);
@@ -81,7 +110,7 @@ impl Reader for Lines {
         }
         match kind {
             b"text-generation" => self.text(&said, frame.data, batch),
-            b"stream-start" => {}
+            b"stream-start" => self.generation = full(said.generation_id),
             b"tool-calls-chunk" => self.call_piece(&said, batch)?,
             b"tool-calls-generation" => self.whole_calls(said.calls, batch)?,
             b"citation-generation" => {
@@ -101,23 +130,6 @@ impl Reader for Lines {
         Ok(Flow::More)
     }
 
-    fn finish(&mut self, batch: &mut Batch) -> Result<Ending> {
-        let incomplete = self.streamed && self.terminal_marker == TerminalMarker::None;
-        if self.whole || incomplete {
-            batch.push(0, Event::Text(self.half.flush()));
-            return Ok(Ending {
-                incomplete: !self.whole,
-                skipped: self.skipped,
-            });
-        }
-        Err(match self.streamed {
-            true => Error::new(ErrorKind::StreamTruncated, "stream ended before stream-end"),
-            false => Error::new(ErrorKind::EmptyResponse, "the answer holds no message"),
-        })
-    }
-}
-
-impl Lines {
     fn text(&mut self, said: &Said<'_>, frame: &[u8], batch: &mut Batch) {
         let Some(text) = said.text.filter(|text| !text.is_empty()) else {
             return;
@@ -219,22 +231,32 @@ impl Lines {
     /// What only the end of an answer says: its id and the counts.
     fn close(&mut self, said: &Said<'_>, batch: &mut Batch) -> Result<()> {
         batch.push(0, Event::Text(self.half.flush()));
-        let full = |id: Option<Str<'_>>| id.map(|id| id.owned()).filter(|id| !id.is_empty());
         let id = full(said.response_id).or_else(|| full(said.generation_id));
-        if id.is_some() {
-            let (id, model) = (id.as_deref(), None);
-            batch.push(0, Event::Start { id, model });
-        }
+        self.name(id, batch);
         if let Some(usage) = usage(said.meta.unwrap_or(b"null"))? {
             batch.push(0, Event::Usage(usage));
         }
         Ok(())
     }
 
+    /// Says the answer's id, or what has to do for one.
+    fn name(&mut self, id: Option<String>, batch: &mut Batch) {
+        let generation = self.generation.take();
+        if let Some(id) = id.or(generation) {
+            let (id, model) = (Some(id.as_str()), None);
+            batch.push(0, Event::Start { id, model });
+        }
+    }
+
     fn skip(&mut self, data: &[u8], batch: &mut Batch) {
         self.skipped += 1;
         batch.push(0, Event::Raw(data));
     }
+}
+
+fn full(text: Option<Str<'_>>) -> Option<String> {
+    text.map(|text| text.owned())
+        .filter(|text| !text.is_empty())
 }
 
 /// The members of one line, of a whole answer, or of the `response` at a stream's end.
