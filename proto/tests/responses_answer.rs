@@ -360,6 +360,21 @@ fn reasoning_comes_as_summary_or_as_itself_and_never_twice() {
 }
 
 #[test]
+fn reasoning_and_text_at_one_place_are_two_items() {
+    let said = json!({"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}]});
+    let stream = [
+        json!({"type": "response.reasoning_summary_text.delta", "output_index": 0, "delta": "hm"}),
+        json!({"type": "response.output_text.delta", "output_index": 0, "delta": "Hi"}),
+        completed(json!([said, message("Hi")])),
+    ];
+    assert_eq!(
+        items(&hear(EVENTS, &events(&stream))),
+        [("reasoning", 0, "hm"), ("text", 0, "Hi")],
+        "what was said is not said again"
+    );
+}
+
+#[test]
 fn ends_have_our_words() {
     let end = |response: Value| facts(JSON, &response.to_string()).2;
     let output = json!([message("Hi")]);

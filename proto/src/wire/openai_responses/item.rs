@@ -84,17 +84,23 @@ pub(super) struct Items(Vec<Item>);
 
 impl Items {
     /// Where the item is that the event means: by its place in the answer, else by its name, else the last one that is not done.
-    /// There are servers whose items change their names from event to event, and some that leave the place out.
-    pub(super) fn find(&self, said: &Said<'_>) -> Option<usize> {
+    /// There are servers whose items change their names from event to event, and some that leave the place out; and some whose
+    /// reasoning and text, which nothing began, have one place: what is of `role` is no item of the other one's.
+    pub(super) fn find(&self, said: &Said<'_>, role: Role) -> Option<usize> {
+        let speaks = |role| matches!(role, Role::Message | Role::Reasoning);
+        let other = |item: &Item| speaks(item.role) && speaks(role) && item.role != role;
         let items = &self.0;
         if let Some(index) = said.output_index {
-            return items.iter().rposition(|item| item.index == Some(index));
+            let here = |item: &Item| item.index == Some(index) && !other(item);
+            return items.iter().rposition(here);
         }
         if let Some(id) = said.item_id {
-            return items.iter().rposition(|item| id.is(&item.id));
+            return items
+                .iter()
+                .rposition(|item| id.is(&item.id) && !other(item));
         }
         let last = items.len().checked_sub(1)?;
-        (!items[last].done).then_some(last)
+        (!items[last].done && !other(&items[last])).then_some(last)
     }
 
     /// Where the last item of this kind is that is not done.

@@ -232,7 +232,7 @@ impl Events {
 
     /// The item that the event means; a new one if none is known.
     fn place(&mut self, said: &Said<'_>, role: Role) -> Result<usize> {
-        if let Some(place) = self.items.find(said) {
+        if let Some(place) = self.items.find(said, role) {
             return Ok(place);
         }
         let id = said.item_id.map(|id| id.owned()).unwrap_or_default();
@@ -260,11 +260,12 @@ impl Events {
             return Ok(());
         };
         let members = Members::read(json)?;
-        let found = self.items.find(&Said {
+        let named = Said {
             output_index: said.output_index,
             item_id: said.item_id.or(members.id),
             ..Said::default()
-        });
+        };
+        let found = self.items.find(&named, members.role());
         let unplaced = || match said.output_index {
             Some(_) => None,
             None => self.items.open(members.role()),
