@@ -160,10 +160,25 @@ fn texts(value: &mut Value, said: bool, see: &mut dyn FnMut(&mut String)) {
         Value::String(text) if said => see(text),
         Value::Array(items) => items.iter_mut().for_each(|item| texts(item, said, see)),
         Value::Object(object) => {
+            let call = object.get("name").is_some_and(Value::is_string);
             for (key, value) in object {
-                texts(value, SAID.contains(&key.as_str()), see);
+                let key = key.as_str();
+                match GIVEN.contains(&key) && call && value.is_object() || key == "documents" {
+                    true => all_texts(value, see),
+                    false => texts(value, SAID.contains(&key), see),
+                }
             }
         }
+        _ => {}
+    }
+}
+
+// What a tool is given and what it says have whatever names it likes.
+fn all_texts(value: &mut Value, see: &mut dyn FnMut(&mut String)) {
+    match value {
+        Value::String(text) => see(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| all_texts(item, see)),
+        Value::Object(object) => object.values_mut().for_each(|value| all_texts(value, see)),
         _ => {}
     }
 }
@@ -453,8 +468,14 @@ fn refused(rule: &Guardrail, why: impl std::fmt::Display) -> Error {
     .with_phase(Phase::Local)
 }
 
-/// Members whose text somebody said, in the formats of Chat Completions, Responses, Messages and generateContent.
+/// What calls of tools, and their results, are made of where that is no text: in Messages, generateContent and Ollama's own format.
+const GIVEN: &[&str] = &["input", "args", "response", "arguments"];
+/// Members whose text somebody said, in the formats of Chat Completions, Responses, Messages and generateContent, of legacy
+/// completions, images and rankings.
 const SAID: &[&str] = &[
+    "prompt",
+    "suffix",
+    "query",
     "content",
     "text",
     "arguments",

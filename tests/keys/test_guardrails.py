@@ -190,3 +190,28 @@ def _():
         ({"name": "a", "zz": 0}, "unknown key guardrails[0].zz"),
     ]:
         refused(lambda rule=rule: Client({"guardrails": [rule]}), CONFIG, words)
+
+
+@test("guardrails[].secrets", says="sees what is said beside conversations, and what tools are given and say")
+def _():
+    client = guarded(Server(), {"secrets": True})
+    for operation, body in [
+        ("completion", {"prompt": f"the key {KEY}"}),
+        ("images", {"prompt": KEY}),
+        ("rerank", {"query": KEY, "documents": ["a"]}),
+        ("rerank", {"query": "a", "documents": ["a", KEY]}),
+        ("rerank", {"query": "a", "documents": [{"text": KEY}]}),
+    ]:
+        client.ask("house/m", body=body, operation=operation).fails("content_filter", "in the request")
+    server = Server()
+    client = guarded(server, {"secrets": True}, provider={"wire": "anthropic", "base_url": server.url})
+    queue, says = Queue(), {"role": "user", "content": "go on"}
+    use = {"type": "tool_use", "id": "t", "name": "f", "input": {"deep": [{"er": KEY}]}}
+    body = {"model": "house/m", "max_tokens": 5, "messages": [says, {"role": "assistant", "content": [use]}, says]}
+    submit_http(client, queue, "POST", "/v1/messages", body)
+    queue.answer()
+    for part in ({"functionCall": {"name": "f", "args": {"a": KEY}}}, {"functionResponse": {"name": "f", "response": {"said": [KEY]}}}):
+        body = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}, {"role": "user", "parts": [part]}]}
+        submit_http(client, queue, "POST", "/v1beta/models/house%2Fm:generateContent", body)
+        queue.answer()
+    assert not server.requests
