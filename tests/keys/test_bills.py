@@ -1,8 +1,7 @@
 """What a budget holds after calls that ended in every way that there is: what may be billed counts, and nothing else."""
 
-import json
-
 from llm import Client, Queue
+from redis import Redis, until
 from server import Server, turns
 from suite import config, house, test
 from test_budgets import PRICE, spends
@@ -217,3 +216,30 @@ def _():
     # Of each two requests that somebody was asked for, one is tried again.
     tried = len(server.requests) - asked - 4
     assert tried <= (asked + 4) // 2, (asked, tried)
+
+
+@test("shared.redis", says="one that is killed and keeps nothing gives no process more than a limit's whole", needs="redis-server")
+def _():
+    redis, server, budget = Redis(), Server(spends(100)), 900
+    shared = {"redis": redis.url, "timeout_ms": 2000}
+    limited = {"limits": {"requests_per_minute": 9}}
+    client = alias(budget, server, limits=limited, shared=shared)
+    up = lambda: client.figures()["shared_links_up"] == 1
+    until(up)
+    body = {"stream": False, "max_tokens": 400}
+    for _ in range(5):
+        client.ask("a", body=body).succeeds()
+    redis.kill()
+    redis.start()
+    until(lambda: not redis.ask("KEYS", "*usd*"))
+    until(lambda: client.ask("a", body=body).status != "LLM_OK" and up())
+    client.ask("a", body=body).fails("quota", "budget of model a")
+    assert len(server.requests) <= 6, len(server.requests)
+    free = {"stream": False, "max_tokens": 1}
+    other = Client(config(server, provider=limited, admission=NOW, shared={**shared, "prefix": "other:"}))
+    until(lambda: other.figures()["shared_links_up"] == 2)
+    for _ in range(9):
+        other.ask("house/m", body=free).succeeds()
+    assert redis.ask("FLUSHALL") == "OK"
+    other.ask("house/m", body=free).fails("rate_limited", "requests_per_minute")
+    redis.close()

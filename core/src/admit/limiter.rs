@@ -215,13 +215,12 @@ impl Want {
                 if tokens.is_some_and(|limit| load.tokens > limit) {
                     return Err(limiter.barred(By::Size, None, state.in_flight));
                 }
-                return match state.shut.filter(|shut| shut.bars(load, now.instant)) {
-                    Some(Shut { by, room, .. }) => {
-                        let wait = room.saturating_duration_since(now.instant);
-                        Err(limiter.barred(by, Some(wait), state.in_flight))
-                    }
-                    None => Ok(()),
-                };
+                if let Some(shut) = state.shut.filter(|shut| shut.bars(load, now.instant)) {
+                    let wait = shut.room.saturating_duration_since(now.instant);
+                    return Err(limiter.barred(shut.by, Some(wait), state.in_flight));
+                }
+                // What this process alone has used is part of what all have: Redis may have lost its counts.
+                1.0
             }
         };
         let in_flight = state.in_flight;

@@ -10,7 +10,7 @@
 //! Whoever asks while it is down is told so at once. What it means that nobody answers is the asker's business.
 
 use std::future::Future;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -37,6 +37,8 @@ pub(crate) struct Redis {
     bound: Duration,
     dialer: Dialer,
     link: Mutex<Link>,
+    /// Connections that were made.
+    made: AtomicU64,
     process: &'static Process,
 }
 
@@ -53,11 +55,18 @@ pub(crate) struct Patience {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lost;
 
+/// A connection that stands, and which one it is.
+#[derive(Clone)]
+struct Connection {
+    link: MultiplexedConnection,
+    number: u64,
+}
+
 enum Link {
     Idle,
     /// Who waits for it.
     Opening(Vec<oneshot::Sender<()>>),
-    Up(MultiplexedConnection),
+    Up(Connection),
     /// Not asked before then.
     Down {
         until: Instant,
@@ -79,6 +88,7 @@ impl Redis {
             bound: shared.timeout,
             dialer: Dialer::default(),
             link: Mutex::new(Link::Idle),
+            made: AtomicU64::new(0),
             process,
         }))
     }
@@ -187,7 +197,7 @@ impl Redis {
         patience: Patience,
     ) -> Result<Result<Value, ::redis::RedisError>, Lost> {
         let until = clock::now() + patience.bound;
-        let Some(mut link) = self.link(until).await else {
+        let Some(Connection { mut link, number }) = self.link(until).await else {
             self.count().skipped.fetch_add(1, Ordering::Relaxed);
             return Err(Lost);
         };
@@ -197,7 +207,7 @@ impl Redis {
             Either::Left((answered, _)) => answered,
             Either::Right(((), answer)) => {
                 self.count().late.fetch_add(1, Ordering::Relaxed);
-                self.down("no answer within shared.timeout_ms");
+                self.broke(number, "no answer within shared.timeout_ms");
                 // The connection is nobody's any more, and stands for as long as this waits.
                 let grace = Box::pin(clock::sleep(patience.grace));
                 return match select(answer, grace).await {
@@ -212,7 +222,7 @@ impl Redis {
             Err(error) if !error.is_unrecoverable_error() => Ok(Err(error)),
             Err(error) => {
                 self.count().failed.fetch_add(1, Ordering::Relaxed);
-                self.down(&error.to_string());
+                self.broke(number, &error.to_string());
                 Err(Lost)
             }
         }
@@ -225,7 +235,7 @@ impl Redis {
     }
 
     // The connection, if it stands by then.
-    async fn link(self: &Arc<Redis>, until: Instant) -> Option<MultiplexedConnection> {
+    async fn link(self: &Arc<Redis>, until: Instant) -> Option<Connection> {
         let stands = {
             let mut link = crate::lock(&self.link);
             match &mut *link {
@@ -289,7 +299,19 @@ impl Redis {
     fn up(&self, made: MultiplexedConnection) {
         tracing::info!(target: "libllm", "shared redis answers");
         self.count().up.fetch_add(1, Ordering::Relaxed);
-        self.turn(Link::Up(made));
+        let number = self.made.fetch_add(1, Ordering::Relaxed);
+        self.turn(Link::Up(Connection { link: made, number }));
+    }
+
+    // What was asked on an earlier connection, and ends late, says nothing about this one.
+    fn broke(&self, number: u64, why: &str) {
+        let stands = match &*crate::lock(&self.link) {
+            Link::Up(link) => link.number == number,
+            _ => false,
+        };
+        if stands {
+            self.down(why);
+        }
     }
 
     fn down(&self, why: &str) {
