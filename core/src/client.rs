@@ -72,6 +72,8 @@ struct Inner {
     /// Who is told of calls.
     listeners: Mutex<Option<Arc<Listeners>>>,
     draining: AtomicBool,
+    /// One reload at a time: the configuration in force is one, whole.
+    loading: Mutex<()>,
     /// How many configurations there were: whoever watches the files of an earlier one stops.
     loads: Arc<AtomicU64>,
 }
@@ -149,6 +151,7 @@ impl Client {
             config: Mutex::new(Arc::new(config)),
             listeners: Mutex::new(listeners),
             draining: AtomicBool::new(false),
+            loading: Mutex::default(),
             loads: Arc::default(),
         };
         let client = Client {
@@ -174,6 +177,7 @@ impl Client {
     }
 
     fn load(&self, config: &str) -> Result<()> {
+        let _one = crate::lock(&self.inner.loading);
         let (config, watch) = read(config)?;
         self.inner.process.runtime.start(config.runtime)?;
         // New connections under new TLS settings; the old ones close when their requests end.
