@@ -2,6 +2,7 @@
 // Every option reaches the provider or the engine.
 
 const assert = require('node:assert/strict');
+const { readFileSync } = require('node:fs');
 const http = require('node:http');
 const { test, before, after } = require('node:test');
 const { collect, startMock } = require('./mock');
@@ -161,4 +162,17 @@ test('what is undefined leaves the default as it is', async () => {
   const quick = llm.withOptions({ timeout: 50, maxRetries: 0 });
   await assert.rejects(quick.chat('chat/ttft=60s', 'x', { timeout: undefined, maxRetries: undefined }), { llmStatus: 'LLM_ERR_TIMEOUT' });
   assert.throws(() => llm.stream('mock/echo', 'x', { timeuot: undefined }), /unknown option/);
+});
+
+test('the README lists every option', () => {
+  const readme = readFileSync(require.resolve('../README.md'), 'utf8');
+  const row = readme.split('\n').find((line) => line.startsWith("| one request's wishes |"));
+  const listed = new Set(row.match(/\w+/g));
+  let known;
+  try {
+    llm.withOptions({ nothing: 1 });
+  } catch ({ message }) {
+    known = message.split('one of ')[1].split(', ');
+  }
+  assert.deepEqual(known.filter((name) => !listed.has(name)), []);
 });

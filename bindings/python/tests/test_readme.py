@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from conftest import Mock
 
+from libllm import _options
+
 README = Path(__file__).parents[1] / "README.md"
 PROGRAMS = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
 
@@ -26,3 +28,9 @@ def test_it_runs(mock: Mock, program: str) -> None:
 
 def test_there_are_programs() -> None:
     assert len(PROGRAMS) >= 4
+
+
+def test_every_option_is_listed() -> None:
+    listed = README.read_text().partition("## Options")[2].partition("## ")[0]
+    words = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`]*)`", listed))))
+    assert words >= _options.NAMES, sorted(_options.NAMES - words)
