@@ -243,3 +243,27 @@ def _():
     assert redis.ask("FLUSHALL") == "OK"
     other.ask("house/m", body=free).fails("rate_limited", "requests_per_minute")
     redis.close()
+
+
+@test("shared.redis", says="what ends while it is not there is counted when it is there again", needs="redis-server")
+def _():
+    redis, held, queue = Redis(), Held(), Queue()
+    client = alias(4 * THOUGHT, held.server, shared={"redis": redis.url, "timeout_ms": 200})
+    up = lambda: client.figures()["shared_links_up"] == 1
+    until(up)
+    submit(client, queue, "a", json={"tenant": "t"})
+    held.wait(1)
+    (key,) = redis.ask("KEYS", "*usd:month*")
+    lent = lambda: [field for field in redis.ask("HKEYS", key) if field.startswith("lent:")]
+    assert len(lent()) == 1
+    redis.pause()
+    until(lambda: not up())
+    held.go(1)
+    assert answers(queue, 1) == ["LLM_OK"]
+    redis.resume()
+    until(up)
+    # What it was thought to come to stays, for nobody said what it took; but it is lent no more.
+    until(lambda: not lent())
+    (month,) = redis.ask("HKEYS", key)
+    assert int(redis.ask("HGET", key, month)) >= 1000
+    redis.close()

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::limiter::{By, Hold, Load, Used};
 use crate::policy::limit::KEPT;
 use crate::policy::spend::Period;
-use crate::store::{Lost, Redis, Script};
+use crate::store::{Lost, Owed, Redis, Script};
 
 /// What was taken there.
 pub(super) struct Taken {
@@ -91,11 +91,10 @@ impl Taken {
         if keys.is_empty() {
             return;
         }
-        let store = self.store.clone();
-        self.store.behind(async move {
-            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-            // What is not settled there stays as it was thought, until its time is over.
-            let _ = store.run(&SETTLE, &keys, &arguments).await;
+        self.store.owe(Owed {
+            script: &SETTLE,
+            keys,
+            arguments,
         });
     }
 

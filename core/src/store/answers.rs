@@ -30,10 +30,8 @@ pub(crate) struct Found {
 
 /// What is kept under this name and not void. One that comes late is told as well.
 pub(crate) async fn get(redis: &Arc<Redis>, key: &str) -> Result<Option<Found>, Lost> {
-    let patience = Patience {
-        bound: redis.bound(),
-        grace: BEHIND,
-    };
+    // Whoever asks waits no longer than for anything; a large answer that takes its time is no sign that Redis is slow.
+    let patience = behind(redis);
     let forgotten = redis.key(FORGOTTEN);
     let none: &[&str] = &[];
     let keys = &[key, &forgotten];

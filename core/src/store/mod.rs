@@ -6,4 +6,4 @@ mod memory;
 mod redis;
 
 pub(crate) use memory::{Kept, Memory};
-pub(crate) use redis::{Lost, Redis, Script};
+pub(crate) use redis::{Lost, Owed, Redis, Script};

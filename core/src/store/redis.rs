@@ -9,6 +9,7 @@
 //! ```
 //! Whoever asks while it is down is told so at once. What it means that nobody answers is the asker's business.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -26,7 +27,7 @@ use crate::config::{RedisPlace, Shared};
 use crate::metrics::SharedCounters;
 use crate::process::Process;
 use crate::runtime;
-use crate::transport::Dialer;
+use crate::transport::{BoxFuture, Dialer};
 
 /// A Redis, asked on one connection by all requests of a client. Lives as long as its last holder.
 pub(crate) struct Redis {
@@ -39,6 +40,8 @@ pub(crate) struct Redis {
     link: Mutex<Link>,
     /// Connections that were made.
     made: AtomicU64,
+    /// What is to be told when it is there again.
+    owed: Mutex<VecDeque<Owed>>,
     process: &'static Process,
 }
 
@@ -49,6 +52,13 @@ pub(crate) struct Patience {
     pub(crate) bound: Duration,
     /// An answer that comes so much later is of use all the same.
     pub(crate) grace: Duration,
+}
+
+/// A script that is to be run, now or when Redis is there again.
+pub(crate) struct Owed {
+    pub(crate) script: &'static Script,
+    pub(crate) keys: Vec<String>,
+    pub(crate) arguments: Vec<i64>,
 }
 
 /// Nobody answers: Redis is gone, slow, or does not understand.
@@ -89,6 +99,7 @@ impl Redis {
             dialer: Dialer::default(),
             link: Mutex::new(Link::Idle),
             made: AtomicU64::new(0),
+            owed: Mutex::default(),
             process,
         }))
     }
@@ -186,6 +197,41 @@ impl Redis {
         }
     }
 
+    /// Has a script run without waiting for it. Where Redis is not there it is run when it is; of very many the oldest are forgotten.
+    pub(crate) fn owe(self: &Arc<Redis>, owed: Owed) {
+        let mut all = crate::lock(&self.owed);
+        if all.len() >= OWED_MAX {
+            all.pop_front();
+        }
+        all.push_back(owed);
+        drop(all);
+        let redis = self.clone();
+        self.behind(async move { redis.settle().await });
+    }
+
+    // Named, for one that opens a connection settles, and asks for a connection to do so.
+    fn settling(self: Arc<Redis>) -> BoxFuture<'static, ()> {
+        Box::pin(self.settle())
+    }
+
+    // One after the other. What was sent and is not answered may have been done, and is not sent again.
+    async fn settle(self: Arc<Redis>) {
+        let patience = Patience {
+            bound: self.bound.max(SETTLING),
+            grace: Duration::ZERO,
+        };
+        while self.is_up() {
+            let Some(owed) = crate::lock(&self.owed).pop_front() else {
+                return;
+            };
+            let keys: Vec<&str> = owed.keys.iter().map(String::as_str).collect();
+            let told = self.run_for(owed.script, &keys, &owed.arguments, patience);
+            if told.await.is_err() {
+                return;
+            }
+        }
+    }
+
     fn count(&self) -> &SharedCounters {
         &self.process.counters.shared
     }
@@ -270,7 +316,10 @@ impl Redis {
             Either::Right(_) => Err("no connection in time".to_owned()),
         };
         match opened {
-            Ok(link) => self.up(link),
+            Ok(link) => {
+                self.up(link);
+                self.settling().await;
+            }
             Err(why) => self.down(&why),
         }
     }
@@ -375,5 +424,9 @@ impl Script {
 // How long nobody is asked after it failed: short enough that limits are shared again soon, long enough that a server that is
 // overloaded is left alone.
 const PAUSE: Duration = Duration::from_secs(1);
+// As many as end while it is away for a minute, of a process that is busy.
+const OWED_MAX: usize = 10_000;
+// Nobody waits for it.
+const SETTLING: Duration = Duration::from_secs(1);
 // Name, TCP, TLS, AUTH and SELECT.
 const OPENING: Duration = Duration::from_secs(5);
