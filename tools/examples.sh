@@ -56,7 +56,7 @@ ask_mock() {
     exec 3>&-
 }
 
-# Builds every example whose toolchain is here; prints one line each: language, name, command.
+# Builds every example whose toolchain is here; prints one line each: language, name, command. What keeps an SDK needs that SDK too.
 build_examples() {
     local source name out
     mkdir -p "$LLM_WORK/bin"
@@ -115,6 +115,30 @@ python_examples() {
         chmod +x "$out"
         printf 'python\t%s\t%s\n' "$name" "$out"
     done
+    python_sdks
+}
+
+# Programs that keep OpenAI's or Anthropic's SDK, of the versions that bindings/python is tested with: those of this Python, if it has
+# them, else in an environment of their own, if pip can bring them.
+python_sdks() {
+    local source name out python=python3 needs
+    needs=$(grep -E '^(openai|anthropic|httpx2)==' "$root/bindings/python/tests/requirements.txt")
+    if ! python3 -c 'import anthropic, httpx2, openai' 2> /dev/null; then
+        python=$LLM_WORK/python/bin/python
+        # shellcheck disable=SC2086 # some words
+        { python3 -m venv "$LLM_WORK/python" && "$python" -m pip install -q --disable-pip-version-check $needs; } >&2 || true
+    fi
+    if ! "$python" -c 'import anthropic, httpx2, openai' 2> /dev/null; then
+        printf 'skipped: python packages openai and anthropic not found\n'
+        return
+    fi
+    for source in "$root"/examples/python/sdk/*.py; do
+        name=sdk/$(basename "$source" .py) out=$LLM_WORK/bin/python-$(basename "$source" .py)
+        printf '#!/bin/sh\nPYTHONPATH="%s" LIBLLM_PATH="%s" exec "%s" -B "%s" "$@"\n' \
+            "$root/bindings/python/src" "$LLM_LIB_DIR" "$python" "$source" > "$out"
+        chmod +x "$out"
+        printf 'python\t%s\t%s\n' "$name" "$out"
+    done
 }
 
 # Go examples are files of one module each for itself, linked with the shared library of the build tree.
@@ -128,6 +152,17 @@ go_examples() {
         name=$(basename "$source" .go) out=$LLM_WORK/bin/go-$(basename "$source" .go)
         (cd "$root/examples/go" && GOTOOLCHAIN=local GOFLAGS=-mod=readonly CGO_CFLAGS="-O2 -g -I$root/include" \
             CGO_LDFLAGS="-L$LLM_LIB_DIR -lllm -Wl,-rpath,$LLM_LIB_DIR" go build -tags libllm_env -o "$out" "$source") >&2 || out=false
+        printf 'go\t%s\t%s\n' "$name" "$out"
+    done
+    # Programs that keep an SDK are of the module that has the SDKs, if go can bring them.
+    if ! (cd "$root/bindings/go/sdktest" && GOTOOLCHAIN=local GOFLAGS=-mod=readonly go mod download) >&2; then
+        printf 'skipped: go modules of openai-go and anthropic-sdk-go not found\n'
+        return
+    fi
+    for source in "$root"/bindings/go/sdktest/keep*/main.go; do
+        name=$(basename "$(dirname "$source")") out=$LLM_WORK/bin/go-$(basename "$(dirname "$source")")
+        (cd "$root/bindings/go/sdktest" && GOTOOLCHAIN=local GOFLAGS=-mod=readonly CGO_CFLAGS="-O2 -g -I$root/include" \
+            CGO_LDFLAGS="-L$LLM_LIB_DIR -lllm -Wl,-rpath,$LLM_LIB_DIR" go build -tags libllm_env -o "$out" "./$name") >&2 || out=false
         printf 'go\t%s\t%s\n' "$name" "$out"
     done
 }

@@ -31,6 +31,7 @@ int main(int argc, char **argv)
     llm_queue *queue = NULL;
     llm_error *err = NULL;
     llm_status status = LLM_OK;
+    uint64_t first_us = 0;
     snprintf(request, sizeof request, "{\"model\": \"%s\", \"messages\": [{\"role\": \"user\", \"content\": \"hi\"}]}",
              argc > 1 ? argv[1] : "mock/tokens=12");
     if (llm_client_new(config, LLM_NTS, &client, &err) != LLM_OK || llm_queue_new(0, &queue) != LLM_OK
@@ -45,12 +46,12 @@ int main(int argc, char **argv)
             if (events[i].type == LLM_EVENT_ASK)
                 answer(&events[i]);
             else if (events[i].type == LLM_EVENT_TEXT)
-                fwrite(events[i].data, 1, events[i].len, stdout);
+                first_us = first_us ? first_us : events[i].at_us, fwrite(events[i].data, 1, events[i].len, stdout);
             else if (events[i].type >= LLM_EVENT_DONE)
                 over = 1, status = events[i].status;
         }
     }
-    printf("\n%s\n", llm_status_name(status));
+    printf("\n%s, first token after %.1f ms\n", llm_status_name(status), (double)first_us / 1e3);
     llm_queue_free(queue);
     llm_client_free(client);
     return status != LLM_OK;

@@ -17,12 +17,15 @@ fail() {
 build_examples > "$LLM_WORK/examples.tsv"
 while IFS=$'\t' read -r language name command; do
     case $language in skipped:*) printf '%s\n' "$language"; continue ;; esac
-    lines=$(wc -l < "$(echo "$root/examples/$language/$name".*)")
+    source=$(find "$root/examples/$language/$name".* "$root/bindings/$language/sdktest/$name/main.go" 2> /dev/null | head -n 1)
+    lines=$(wc -l < "$source")
     ask_mock DELETE /stats > /dev/null
     if ! timeout 60 "$command" < /dev/null > "$LLM_WORK/out" 2> "$LLM_WORK/err"; then
         fail "exit code not 0: $(tail -c 500 "$LLM_WORK/err")"
     elif ! grep -q 'w0 w1 .*w11' "$LLM_WORK/out"; then
         fail "the twelve words of the second target are not in its output: $(tail -c 500 "$LLM_WORK/out")"
+    elif ! cat "$LLM_WORK/out" "$LLM_WORK/err" | grep -q 'first token after'; then
+        fail 'the time to its first token is not in its output'
     elif [ "$lines" -ge 60 ]; then
         fail "$lines lines; an example has fewer than 60"
     else
