@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/anthropics/anthropic-sdk-go"
+	"github.com/anthropics/anthropic-sdk-go/option"
 )
 
 func message(model string) anthropic.MessageNewParams {
@@ -85,6 +86,20 @@ func TestRefusalsAreAnthropicsErrors(t *testing.T) {
 			if !errors.As(err, &failed) || !strings.Contains(failed.RawJSON(), kind) || failed.RequestID == "" {
 				t.Error(provider, status, err)
 			}
+		}
+	}
+}
+
+func TestRawMessagesTellWhoAnswered(t *testing.T) {
+	sdk := claude(t)
+	for _, provider := range providers {
+		var raw *http.Response
+		answer, err := sdk.Messages.New(t.Context(), message(provider+"/tokens=2"), option.WithResponseInto(&raw))
+		if err != nil || raw.StatusCode != http.StatusOK || raw.Header.Get("x-libllm-target") != provider+"/tokens=2" {
+			t.Fatal(provider, err, raw)
+		}
+		if id := raw.Header.Get("request-id"); !strings.HasPrefix(id, "req_mock") || answer.Content[0].Text != "w0 w1" {
+			t.Error(provider, id, answer.Content)
 		}
 	}
 }

@@ -119,7 +119,7 @@ func TestRefusalsAreTheSDKsErrors(t *testing.T) {
 	sdk := gpt(t)
 	seen(t, http.MethodDelete)
 	for _, provider := range providers {
-		for _, status := range []string{"400", "401", "403", "404", "429", "500"} {
+		for _, status := range []string{"400", "401", "403", "404", "409", "422", "429", "500"} {
 			_, err := sdk.Chat.Completions.New(t.Context(), ask(provider+"/status="+status))
 			var failed *openai.Error
 			if !errors.As(err, &failed) || failed.Message == "" || http.StatusText(failed.StatusCode) == "" {
@@ -130,7 +130,7 @@ func TestRefusalsAreTheSDKsErrors(t *testing.T) {
 			}
 		}
 	}
-	if found := seen(t, http.MethodGet).Requests; found != 12 {
+	if found := seen(t, http.MethodGet).Requests; found != 16 {
 		t.Error("the SDK tried again:", found)
 	}
 }
