@@ -1,6 +1,7 @@
 //! One try at one target: until its first item, and what follows it. Whether another try follows is the loop's business (`call.rs`).
 
 use std::borrow::Cow;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -95,27 +96,19 @@ pub(crate) async fn open(
     record.key = ticket.account.as_ref().and(candidate.key().cloned());
     let patience = Patience::of(&candidate.timeouts, &job.asked, job.stream);
     let first_by = patience.first_token.map(|first| record.begun + first);
-    let sending = send(job, candidate, record);
-    let exchanged = before(first_by, sending, || patience.late("the answer's head")).await??;
-    record.headed(&exchanged, candidate);
-    let (head, caller) = (exchanged.head, job.caller.as_deref());
-    record.refused_with(&head, caller, candidate);
-    let outlet = Outlet::open(caller, candidate, &head, ticket, record);
-    let mut source = Source::new(exchanged.body, patience, first_by);
-    if outlet.taps() {
-        source.tap(tap_max(job));
-    }
-    // Where it stays: it is too large to be handed on from future to future.
-    let mut live = Box::new(Live {
-        at: source.last_bytes,
-        source,
-        decoder: decoder(job, candidate, head, record.answer_tool),
-        outlet,
-        screen: Screen::of(&job.rules, ticket.joins()),
-        batch: spare::take(ticket.joins()),
-        ended: None,
-        lead: None,
-    });
+    let exchanged = {
+        // It stays here, and is not moved into what waits for it: for most of a call's time this is what a call is.
+        let sending = pin!(send(job, candidate, record));
+        before(first_by, sending, || patience.late("the answer's head")).await??
+    };
+    let mut live = begin(
+        job,
+        candidate,
+        ticket,
+        record,
+        exchanged,
+        (patience, first_by),
+    );
     loop {
         let Live {
             source,
@@ -155,6 +148,36 @@ pub(crate) async fn open(
     }
 }
 
+// The answer's head is here. No part of a future: what it takes up would stay taken up in every call that waits.
+fn begin(
+    job: &Job,
+    candidate: &Candidate,
+    ticket: &Ticket,
+    record: &mut Record,
+    exchanged: Exchanged,
+    (patience, first_by): (Patience, Option<Instant>),
+) -> Box<Live> {
+    record.headed(&exchanged, candidate);
+    let (head, caller) = (exchanged.head, job.caller.as_deref());
+    record.refused_with(&head, caller, candidate);
+    let outlet = Outlet::open(caller, candidate, &head, ticket, record);
+    let mut source = Source::new(exchanged.body, patience, first_by);
+    if outlet.taps() {
+        source.tap(tap_max(job));
+    }
+    // Where it stays: it is too large to be handed on from future to future.
+    Box::new(Live {
+        at: source.last_bytes,
+        source,
+        decoder: decoder(job, candidate, head, record.answer_tool),
+        outlet,
+        screen: Screen::of(&job.rules, ticket.joins()),
+        batch: spare::take(ticket.joins()),
+        ended: None,
+        lead: None,
+    })
+}
+
 // What is passed on at once is kept only until it is known to be whole.
 fn tap_max(job: &Job) -> usize {
     match job.stream {
@@ -190,7 +213,7 @@ impl Record {
             });
             (name.to_owned(), value)
         };
-        self.refusal = Some((head.status, headers.map(shown).collect()));
+        self.refusal = Some(Box::new((head.status, headers.map(shown).collect())));
     }
 
     fn items_begin(&mut self, at: Instant, started: Instant) {

@@ -499,7 +499,7 @@ async fn commit(
                 }
                 record.underway = Some(Phase::Stream);
                 job.candidates.answers(course.current);
-                return Ok((live, Box::new(candidate)));
+                return Ok((live, candidate));
             }
             Err(error) => error,
         };
@@ -520,13 +520,14 @@ async fn attempt(
     ticket: &mut Ticket,
     record: &mut Record,
     deadline: Option<Instant>,
-) -> Result<(Result<Box<Live>>, Candidate)> {
+) -> Result<(Result<Box<Live>>, Box<Candidate>)> {
     let candidate = &job.candidates[course.current];
     course.attempt += 1;
     course.here += 1;
     ticket.set_attempt(course.attempt);
     record.reason = course.reason;
     let own = hooks::attempt(job, candidate, course.attempt, ticket, deadline).await?;
+    let own = own.map(Box::new);
     if own.is_none()
         && let Some(lineup) = course.lineup(job)
     {
@@ -539,10 +540,12 @@ async fn attempt(
         };
         (course.current, course.attempt) = (score.target, attempt);
         ticket.set_attempt(attempt);
-        return Ok((score.outcome, score.candidate));
+        return Ok((score.outcome, Box::new(score.candidate)));
     }
-    let own = own.or_else(|| candidate.with_next_key(record.held.key(), clock::now()));
-    let candidate = own.unwrap_or_else(|| candidate.clone());
+    let keyed = || candidate.with_next_key(record.held.key(), clock::now());
+    let candidate = own
+        .or_else(|| keyed().map(Box::new))
+        .unwrap_or_else(|| Box::new(candidate.clone()));
     record.begin(&candidate, job.keeps_text());
     ticket.process().counters.attempted();
     let outcome = open(job, &candidate, ticket, record).await;

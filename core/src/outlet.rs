@@ -310,7 +310,8 @@ impl Answer {
         {
             self.status = status;
             self.body = body.as_bytes().to_vec();
-            if let Some((_, headers)) = record.refusal.iter().find(|told| told.0 == status) {
+            if let Some(told) = record.refusal.as_deref().filter(|told| told.0 == status) {
+                let headers = &told.1;
                 let ours = |name: &str| self.headers.iter().any(|(own, _)| own == name);
                 let more: Vec<_> = headers
                     .iter()

@@ -26,6 +26,9 @@ use crate::secret::Secret;
 use crate::target::Target;
 use crate::vitals::Turn;
 
+/// A refusal's status, and headers of it.
+pub(crate) type Refused = (u16, Vec<(String, String)>);
+
 /// Everything known about one call so far.
 #[derive(Debug)]
 pub(crate) struct Record {
@@ -69,7 +72,7 @@ pub(crate) struct Record {
     /// The provider refused, and the caller was told so by an answer.
     pub(crate) refused: Option<Error>,
     /// The head of the present attempt's refusal, where the caller speaks HTTP: its status, and what may go on of its headers.
-    pub(crate) refusal: Option<(u16, Vec<(String, String)>)>,
+    pub(crate) refusal: Option<Box<Refused>>,
     pub(crate) response: Response,
     /// What was begun before is gone on with.
     pub(crate) continued: Option<Box<Continued>>,

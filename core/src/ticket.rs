@@ -146,7 +146,8 @@ impl Ticket {
             if *done > before {
                 until = None;
             }
-            self.wait_for_room(&mut until, stall).await?;
+            // Boxed: few calls ever wait here, and each would be as large as if it did.
+            Box::pin(self.wait_for_room(&mut until, stall)).await?;
         }
     }
 
