@@ -418,3 +418,20 @@ fn what_has_no_place_is_an_error_where_one_is_wanted() {
         assert!(error.message().starts_with("seed"), "{error}");
     }
 }
+
+#[test]
+fn what_belongs_to_converse_itself_is_no_part_of_a_models_body() {
+    let request = json!({"messages": [{"role": "user", "content": "hi"}], "metadata": {"k": "v"}, "service_tier": "flex"});
+    let model = "us.amazon.nova-lite-v1:0";
+    let (body, told) = said("bedrock_invoke", model, &request);
+    let turns = json!([{"role": "user", "content": [{"text": "hi"}]}]);
+    assert_eq!(
+        body,
+        json!({"schemaVersion": "messages-v1", "messages": turns})
+    );
+    assert_eq!(told, ["metadata dropped", "service_tier dropped"]);
+    let (body, told) = said("bedrock_converse", model, &request);
+    assert_eq!(body["requestMetadata"], json!({"k": "v"}));
+    assert_eq!(body["serviceTier"], json!({"type": "flex"}));
+    assert_eq!(told, [""; 0]);
+}

@@ -97,8 +97,21 @@ fn carried(name: &'static str, model: &str) -> Result<&'static dyn Wire> {
 fn nova(request: &Request, target: &Target<'_>, url: &str) -> Result<Encoded> {
     let mut report = Report::new(target.unsupported);
     let mut asked = converse(request, target, &mut report)?;
+    for (theirs, ours) in OPERATION {
+        if asked.body.has(theirs) && !report.passes() {
+            asked.body.remove(theirs);
+            report.dropped(*ours, "it belongs to Converse, and not to the model's body")?;
+        }
+    }
     asked.body.say("schemaVersion", &"messages-v1")?;
     let http = asked.post(url, "application/json")?;
     let dropped = report.finish();
     Ok(Encoded { http, dropped })
 }
+
+/// Members of Converse's that are the operation's own (API reference, Converse and InvokeModel: there they are headers, if anything), and
+/// what the caller calls them.
+const OPERATION: &[(&str, &str)] = &[
+    ("requestMetadata", "metadata"),
+    ("serviceTier", "service_tier"),
+];
