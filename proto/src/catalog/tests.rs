@@ -7,6 +7,14 @@ fn rate(model: &Model<'_>, prompt: u64, unit: Unit) -> Option<u64> {
     model.price.rate(Service::Standard, prompt, unit)
 }
 
+/// It is a part of every program that links the library.
+#[test]
+fn the_packed_catalog_weighs_400_kilobytes_at_most() {
+    let weight = super::PACKED.len();
+    assert!(weight > 10_000, "{weight} bytes are no catalog");
+    assert!(weight <= 400 * 1024, "the catalog weighs {weight} bytes");
+}
+
 #[test]
 fn what_is_committed_is_what_is_packed_sorted_and_read_back_to_the_byte() {
     let table = Table::built_in();
