@@ -66,7 +66,7 @@ conformance: ci-build
 	tests/conformance/run.py --lib-dir $(TARGET)/ci \
 	  $(if $(CORPUS),--corpus $(CORPUS)) $(if $(JUDGE),--judge $(JUDGE)) $(if $(CHUNK),--chunk $(CHUNK)) \
 	  --out $(or $(OUT),$(TARGET)/conformance/results.jsonl)
-	tests/conformance/requests.sh $(TARGET)/conformance $(or $(SPECS),'') --lib-dir $(TARGET)/ci
+	tests/conformance/requests.sh $(TARGET)/conformance $(or $(SPECS),'') --lib-dir $(TARGET)/ci $(if $(CORPUS),--corpus $(CORPUS))
 
 bench: build
 	bench/run.py
