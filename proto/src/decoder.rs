@@ -212,7 +212,7 @@ impl Decoder {
         self.taken += bytes.len() as u64;
         if let State::Answer(answer) = &mut self.state
             && answer.unproven
-            && let Some(first) = first_byte(bytes)
+            && let Some(first) = answer.first_byte(bytes)
         {
             answer.unproven = false;
             match bytes[first] {
@@ -344,6 +344,14 @@ impl Answer {
             reader,
             unproven: matches!(framing, Framing::Sse | Framing::Ndjson | Framing::JsonArray)
                 || head.is_type(HTML),
+        }
+    }
+
+    /// Where it begins. Of binary messages no byte is blank.
+    fn first_byte(&self, bytes: &[u8]) -> Option<usize> {
+        match self.framer {
+            Framer::EventStream(_) => (!bytes.is_empty()).then_some(0),
+            _ => first_byte(bytes),
         }
     }
 
