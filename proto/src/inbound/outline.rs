@@ -26,6 +26,11 @@ impl Outline {
     /// Reads it. The text must be a JSON object.
     pub fn read(body: &[u8]) -> Result<Outline> {
         let bad = |why: Cow<'_, str>| Error::new(ErrorKind::InvalidArgument, why);
+        // serde_json does not look into strings that nobody reads.
+        if let Err(error) = simdutf8::compat::from_utf8(body) {
+            let at = error.valid_up_to();
+            return Err(bad(format!("the request is not UTF-8 at byte {at}").into()));
+        }
         // The judge of what is JSON: what passes on unread must not be anything else.
         serde_json::from_slice::<IgnoredAny>(body)
             .map_err(|error| bad(format!("the request is malformed JSON: {error}").into()))?;
@@ -101,6 +106,7 @@ mod tests {
             (br#"{"model":5}"#, "model: expected a string"),
             (br#"{"stream":"yes"}"#, "stream: expected true or false"),
             (br#"{"a":NaN}"#, "malformed JSON"),
+            (b"{\"a\":\"\xff\"}", "not UTF-8 at byte 6"),
         ] {
             let error = Outline::read(body).unwrap_err();
             assert!(error.message().contains(why), "{error}");
