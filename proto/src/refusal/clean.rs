@@ -6,13 +6,9 @@ use super::{BODY_MAX, MESSAGE_MAX};
 /// The text of a message: [`MESSAGE_MAX`] bytes of the provider's own, blanks around it included, and no fewer than [`CHARS`]
 /// characters, which are more bytes in most scripts.
 pub(super) fn message(text: &str) -> String {
-    let chars = text.char_indices().nth(CHARS).map(|(at, _)| at);
-    let cut = chars
-        .unwrap_or(text.len())
-        .max(text.floor_char_boundary(MESSAGE_MAX));
     // Line feeds and tabs stay: they are part of what the provider said. A carriage return alone writes over what stands before it.
-    let mut plain = String::with_capacity(cut);
-    let mut rest = text[..cut].chars().peekable();
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
     while let Some(char) = rest.next() {
         let stays = match char {
             '\n' | '\t' => true,
@@ -23,11 +19,17 @@ pub(super) fn message(text: &str) -> String {
             plain.push(char);
         }
     }
+    // Before it is cut: of half a key nobody could tell what it is.
     let mut message = redact(&plain);
     if message.trim().is_empty() {
         return "the provider's words hold no readable character".to_owned();
     }
-    if cut < text.len() {
+    let chars = message.char_indices().nth(CHARS).map(|(at, _)| at);
+    let cut = chars
+        .unwrap_or(message.len())
+        .max(message.floor_char_boundary(MESSAGE_MAX));
+    if cut < message.len() {
+        message.truncate(cut);
         message.push_str("...");
     }
     message
@@ -112,25 +114,33 @@ fn redact(text: &str) -> String {
 }
 
 /// The length of the key that `text` begins with, if it begins with one. What the provider masked itself says no more than it
-/// wants to, and words with hyphens (`pplx-embed-context-v1`) are names.
+/// wants to.
 fn key_len(text: &str, start: &'static str, least: usize) -> Option<(&'static str, usize)> {
     let tail = text.strip_prefix(start)?;
     let part = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_' | '*');
     let len = tail.find(|char| !part(char)).unwrap_or(tail.len());
     let (key, behind) = tail.split_at(len);
-    let shown = key.bytes().filter(|byte| *byte != b'*').count();
-    let masked = shown < key.len() || behind.starts_with("...") || behind.starts_with('…');
-    let longest = key.split(['-', '_']).map(str::len).max().unwrap_or(0);
-    let is_key = len >= least
-        && (!(WORDY..KEY_SURELY).contains(&len) || longest >= KEY_RUN)
-        && !(masked && shown <= SHOWN_MAX);
+    let is_key = len >= least && !is_masked(key, behind) && !is_name(start, key);
     is_key.then_some((start, start.len() + len))
 }
 
-/// From so many characters on a key shows in its longest run without a hyphen: words are shorter.
-const WORDY: usize = 12;
+// Stars in the place of most of it, or dots behind its beginning. Two stars around a whole one are emphasis.
+fn is_masked(key: &str, behind: &str) -> bool {
+    let shown = key.bytes().filter(|byte| *byte != b'*').count();
+    let dots = behind.starts_with("...") || behind.starts_with('…');
+    key.contains("***") && shown <= SHOWN_MAX || dots && shown <= SHOWN_BEFORE_DOTS
+}
+
+// These services' models are named as their keys are (`pplx-embed-context-v1`): in words, of which none is as long as what a key has
+// between two hyphens.
+fn is_name(start: &str, key: &str) -> bool {
+    let longest = key.split(['-', '_']).map(str::len).max().unwrap_or(0);
+    matches!(start, "pplx-" | "xai-") && key.len() < KEY_SURELY && longest < KEY_RUN
+}
+
 const KEY_RUN: usize = 12;
 /// Of so many characters anything is a key, wherever its hyphens are.
 const KEY_SURELY: usize = 32;
-/// So much of a key a provider shows at most where it masks the rest.
-const SHOWN_MAX: usize = 24;
+/// So much of a key a provider shows at most where it masks the rest with stars, and before dots.
+const SHOWN_MAX: usize = 16;
+const SHOWN_BEFORE_DOTS: usize = 12;

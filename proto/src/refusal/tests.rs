@@ -135,6 +135,26 @@ fn keys_and_control_characters_stay_out_of_messages() {
     assert_eq!(said("gsk_0123456789abcdef is bad"), "gsk_*** is bad");
     let half = "sk-proj-0123456789abcdef0123456789abcdef****";
     assert_eq!(said(half), "sk-***", "most of it is shown");
+    for key in [
+        "sk-litellm-master-key",
+        "sk-team-blue-prod-01",
+        "sk-Ab3_x9-Kd02mQp_Lw7z-Yt",
+        "sk-0123456789abcdefghij01...",
+        "AKIA0123456789ABCDEF...",
+        "**sk-0123456789abcdefghij01**",
+    ] {
+        let said = said(key);
+        assert!(
+            said.contains("***") && !said.contains("ster") && !said.contains("89"),
+            "{said}"
+        );
+    }
+    // Where the message is cut there is no half of a key.
+    for before in 480..512 {
+        let key = "sk-ant-api03-aB_cD-eF_gH-iJ_kL-mN_oP-qR_sT-uV_wX-yZ";
+        let said = said(&format!("{} {key}", "x".repeat(before)));
+        assert!(!said.contains("api03"), "{before}: {said}");
+    }
     assert_eq!(
         said("a risk-free task-based desk-top, sk-1"),
         "a risk-free task-based desk-top, sk-1"
