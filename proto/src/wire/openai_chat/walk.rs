@@ -23,6 +23,8 @@ struct Seen<'a> {
     error: bool,
     /// Words that are an error where no answer is, unless something says what else they are.
     words: bool,
+    /// Its `code` says that nothing is wrong.
+    fine: bool,
     typed: bool,
     /// A status beside the answer says that there is none.
     failed: bool,
@@ -60,7 +62,7 @@ impl Chat {
                 return Err(error);
             }
         }
-        let words = seen.words && !seen.choices && !seen.typed && !seen.usage;
+        let words = seen.words && !seen.fine && !seen.choices && !seen.typed && !seen.usage;
         if (words || (seen.failed && !seen.answered))
             && let Some(error) = refusal::from_value(data, true)
         {
@@ -115,7 +117,8 @@ impl Chat {
             _ => {
                 let kind = cursor.kind()?;
                 match key {
-                    b"message" | b"detail" | b"msg" => seen.words |= kind != Kind::Null,
+                    b"message" | b"detail" | b"msg" => seen.words |= says_something(kind, cursor),
+                    b"code" => seen.fine |= is_fine(cursor),
                     b"type" => seen.typed = true,
                     _ => {}
                 }
@@ -262,6 +265,24 @@ fn has_status(cursor: &mut Cursor<'_>) -> Result<bool> {
         Ok(())
     })?;
     Ok(failed)
+}
+
+// What an error says of itself: a sentence, or a list of what is wrong with the request. The cursor stays.
+fn says_something(kind: Kind, cursor: &Cursor<'_>) -> bool {
+    let mut ahead = cursor.clone();
+    match kind {
+        Kind::String => ahead
+            .string()
+            .is_ok_and(|text| !text.raw().trim_ascii().is_empty()),
+        Kind::Object | Kind::Array => true,
+        _ => false,
+    }
+}
+
+// The code of what went well, where an answer has one.
+fn is_fine(cursor: &Cursor<'_>) -> bool {
+    let raw = cursor.clone().raw().unwrap_or_default();
+    matches!(raw.trim_ascii(), b"0" | b"200" | b"\"0\"" | b"\"200\"")
 }
 
 /// The state of choice `number`.
