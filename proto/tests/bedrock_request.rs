@@ -430,6 +430,17 @@ fn what_belongs_to_converse_itself_is_no_part_of_a_models_body() {
         json!({"schemaVersion": "messages-v1", "messages": turns})
     );
     assert_eq!(told, ["metadata dropped", "service_tier dropped"]);
+    let request = json!({"messages": [{"role": "user", "content": "hi"}], "max_tokens": 9, "reasoning_effort": "low",
+        "guardrailConfig": {"guardrailIdentifier": "g"}});
+    let (reasons, told) = said("bedrock_invoke", "amazon.nova-2-lite-v1:0", &request);
+    let reasoning = json!({"type": "enabled", "maxReasoningEffort": "low"});
+    assert_eq!(
+        reasons["inferenceConfig"],
+        json!({"maxTokens": 9, "reasoningConfig": reasoning})
+    );
+    assert_eq!(told, ["guardrailConfig dropped"]);
+    assert_eq!(reasons.as_object().unwrap().len(), 3, "{reasons}");
+    let request = json!({"messages": [{"role": "user", "content": "hi"}], "metadata": {"k": "v"}, "service_tier": "flex"});
     let (body, told) = said("bedrock_converse", model, &request);
     assert_eq!(body["requestMetadata"], json!({"k": "v"}));
     assert_eq!(body["serviceTier"], json!({"type": "flex"}));

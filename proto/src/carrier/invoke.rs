@@ -4,8 +4,11 @@
 
 use std::time::SystemTime;
 
+use serde_json::value::RawValue;
+
 use super::readdress;
 use crate::chat::Report;
+use crate::chat::body::{Body, Members};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::frame::Framing;
 use crate::operation::{Operation, Unary};
@@ -103,10 +106,36 @@ fn nova(request: &Request, target: &Target<'_>, url: &str) -> Result<Encoded> {
             report.dropped(*ours, "it belongs to Converse, and not to the model's body")?;
         }
     }
+    if let Some(more) = asked.body.get(MORE) {
+        asked.body.remove(MORE);
+        own_members(&mut asked.body, &more)?;
+    }
     asked.body.say("schemaVersion", &"messages-v1")?;
     let http = asked.post(url, "application/json")?;
     let dropped = report.finish();
     Ok(Encoded { http, dropped })
+}
+
+// What only the model knows: here the body is its own. How it reasons stands beside how long the answer may be (Nova 2 guide, "Request
+// and response schema").
+fn own_members(body: &mut Body, more: &RawValue) -> Result<()> {
+    let mut inference = Body::default();
+    if let Some(said) = body.get(INFERENCE) {
+        inference.merge(said.get().as_bytes())?;
+    }
+    let members: Members = serde_json::from_str(more.get())
+        .map_err(|error| Error::new(ErrorKind::InvalidArgument, format!("{MORE}: {error}")))?;
+    for (name, value) in members.0 {
+        match name.as_str() {
+            "reasoningConfig" => inference.set(&name, value),
+            INFERENCE => inference.merge(value.get().as_bytes())?,
+            _ => body.set(&name, value),
+        }
+    }
+    match inference.is_empty() {
+        true => Ok(()),
+        false => body.say(INFERENCE, &inference),
+    }
 }
 
 /// Members of Converse's that are the operation's own (API reference, Converse and InvokeModel: there they are headers, if anything), and
@@ -114,4 +143,14 @@ fn nova(request: &Request, target: &Target<'_>, url: &str) -> Result<Encoded> {
 const OPERATION: &[(&str, &str)] = &[
     ("requestMetadata", "metadata"),
     ("serviceTier", "service_tier"),
+    (
+        "additionalModelResponseFieldPaths",
+        "additionalModelResponseFieldPaths",
+    ),
+    ("guardrailConfig", "guardrailConfig"),
+    ("outputConfig", "outputConfig"),
+    ("performanceConfig", "performanceConfig"),
+    ("promptVariables", "promptVariables"),
 ];
+const MORE: &str = "additionalModelRequestFields";
+const INFERENCE: &str = "inferenceConfig";
