@@ -364,7 +364,8 @@ class Response(_Account):
         """A chat.completion object, as OpenAI's API would have answered, or an operation's own; our own words are in
         "libllm"."""
         if self.contents is not None:
-            return {**(self.result or self._bytes(self.contents)), "libllm": self._parsed}
+            told = self._bytes(self.contents) if self.result is None else self.result
+            return {**told, "libllm": self._parsed}
         usage = self._of("usage") or {}
         return {
             "id": self.id,
