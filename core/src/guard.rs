@@ -160,12 +160,21 @@ fn texts(value: &mut Value, said: bool, see: &mut dyn FnMut(&mut String)) {
         Value::String(text) if said => see(text),
         Value::Array(items) => items.iter_mut().for_each(|item| texts(item, said, see)),
         Value::Object(object) => {
+            let is_text = |key, word| object.get(key).and_then(Value::as_str) == Some(word);
             let call = object.get("name").is_some_and(Value::is_string);
+            // A document of plain text, in Messages; data of other types is no text.
+            let plain = is_text("type", "text") || is_text("media_type", "text/plain");
+            let document = is_text("type", "document");
             for (key, value) in object {
                 let key = key.as_str();
-                match GIVEN.contains(&key) && call && value.is_object() || key == "documents" {
+                let whole = matches!(key, "documents" | "variables")
+                    || GIVEN.contains(&key) && call && value.is_object();
+                let said = SAID.contains(&key)
+                    || key == "data" && plain
+                    || matches!(key, "title" | "context") && document;
+                match whole {
                     true => all_texts(value, see),
-                    false => texts(value, SAID.contains(&key), see),
+                    false => texts(value, said, see),
                 }
             }
         }

@@ -207,9 +207,11 @@ def _():
     client = guarded(server, {"secrets": True}, provider={"wire": "anthropic", "base_url": server.url})
     queue, says = Queue(), {"role": "user", "content": "go on"}
     use = {"type": "tool_use", "id": "t", "name": "f", "input": {"deep": [{"er": KEY}]}}
-    body = {"model": "house/m", "max_tokens": 5, "messages": [says, {"role": "assistant", "content": [use]}, says]}
-    submit_http(client, queue, "POST", "/v1/messages", body)
-    queue.answer()
+    paper = {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": f"the key {KEY}"}}
+    named = {"type": "document", "title": KEY, "source": {"type": "url", "url": "https://h.example/a.pdf"}}
+    for messages in [says, {"role": "assistant", "content": [use]}, says], [{"role": "user", "content": [paper]}], [{"role": "user", "content": [named]}]:
+        submit_http(client, queue, "POST", "/v1/messages", {"model": "house/m", "max_tokens": 5, "messages": messages})
+        queue.answer()
     for part in ({"functionCall": {"name": "f", "args": {"a": KEY}}}, {"functionResponse": {"name": "f", "response": {"said": [KEY]}}}):
         body = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}, {"role": "user", "parts": [part]}]}
         submit_http(client, queue, "POST", "/v1beta/models/house%2Fm:generateContent", body)
