@@ -61,7 +61,7 @@ pub(super) async fn take(
         }));
     }
     let meter = usize::try_from(at - 1).ok().and_then(|at| meters.get(at));
-    let meter = meter.ok_or(Lost)?;
+    let meter = meter.ok_or(Lost::Unanswered)?;
     Ok(Err(Denied {
         hold: meter.hold,
         by: meter.by,
@@ -95,6 +95,7 @@ impl Taken {
             script: &SETTLE,
             keys,
             arguments,
+            refusals: 0,
         });
     }
 

@@ -36,7 +36,8 @@ pub(crate) async fn get(redis: &Arc<Redis>, key: &str) -> Result<Option<Found>, 
     let none: &[&str] = &[];
     let keys = &[key, &forgotten];
     let told = redis.run_for(&GET, keys, &none, patience).await?;
-    let found: Option<(u64, u64, Vec<u8>)> = ::redis::from_redis_value(told).map_err(|_| Lost)?;
+    let found: Option<(u64, u64, Vec<u8>)> =
+        ::redis::from_redis_value(told).map_err(|_| Lost::Unanswered)?;
     Ok(found.map(|(left, age, body)| Found {
         left: Duration::from_millis(left),
         age: Duration::from_millis(age),
@@ -74,7 +75,7 @@ pub(crate) async fn forget(redis: &Arc<Redis>, mark: &str, all: &str) -> Result<
     let told = redis
         .run_for(&FORGET, &[&list], &arguments, patience)
         .await?;
-    ::redis::from_redis_value(told).map_err(|_| Lost)
+    ::redis::from_redis_value(told).map_err(|_| Lost::Unanswered)
 }
 
 /// What was said since a moment of Redis's clock.
@@ -92,7 +93,7 @@ pub(crate) async fn news(redis: &Arc<Redis>, since: u64) -> Result<News, Lost> {
     let (patience, list) = (behind(redis), redis.key(FORGOTTEN));
     let told = redis.run_for(&NEWS, &[&list], &arguments, patience).await?;
     let (now, marks): (u64, Vec<(String, u64)>) =
-        ::redis::from_redis_value(told).map_err(|_| Lost)?;
+        ::redis::from_redis_value(told).map_err(|_| Lost::Unanswered)?;
     Ok(News { now, marks })
 }
 

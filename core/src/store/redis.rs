@@ -59,11 +59,20 @@ pub(crate) struct Owed {
     pub(crate) script: &'static Script,
     pub(crate) keys: Vec<String>,
     pub(crate) arguments: Vec<i64>,
+    /// How often Redis would not run it.
+    pub(crate) refusals: u32,
 }
 
-/// Nobody answers: Redis is gone, slow, or does not understand.
+/// Nobody answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Lost;
+pub(crate) enum Lost {
+    /// Redis is gone, and was not asked.
+    Unsent,
+    /// It does not understand, or does nothing for anybody now: it is loading, full, or no primary.
+    Refused,
+    /// It is slow, or the connection broke: what it was asked may have been done.
+    Unanswered,
+}
 
 /// A connection that stands, and which one it is.
 #[derive(Clone)]
@@ -179,7 +188,7 @@ impl Redis {
         let value = self.run(script, keys, arguments).await?;
         ::redis::from_redis_value::<(i64, i64)>(value)
             .map(|(first, second)| [first, second])
-            .map_err(|_| Lost)
+            .map_err(|_| Lost::Unanswered)
     }
 
     /// Whether it is worth asking: it answered last, or nobody knows yet, or it was left alone for long enough.
@@ -214,21 +223,29 @@ impl Redis {
         Box::pin(self.settle())
     }
 
-    // One after the other. What was sent and is not answered may have been done, and is not sent again.
+    // One after the other. What was sent and is not answered may have been done, and is not sent again; what was not done waits for
+    // the next turn, unless it is refused again and again.
     async fn settle(self: Arc<Redis>) {
         let patience = Patience {
             bound: self.bound.max(SETTLING),
             grace: Duration::ZERO,
         };
         while self.is_up() {
-            let Some(owed) = crate::lock(&self.owed).pop_front() else {
+            let Some(mut owed) = crate::lock(&self.owed).pop_front() else {
                 return;
             };
             let keys: Vec<&str> = owed.keys.iter().map(String::as_str).collect();
             let told = self.run_for(owed.script, &keys, &owed.arguments, patience);
-            if told.await.is_err() {
-                return;
+            match told.await {
+                Ok(_) => continue,
+                Err(Lost::Unanswered) => return,
+                Err(Lost::Refused) => owed.refusals += 1,
+                Err(Lost::Unsent) => {}
             }
+            if owed.refusals < REFUSALS_MAX {
+                crate::lock(&self.owed).push_front(owed);
+            }
+            return;
         }
     }
 
@@ -245,7 +262,7 @@ impl Redis {
         let until = clock::now() + patience.bound;
         let Some(Connection { mut link, number }) = self.link(until).await else {
             self.count().skipped.fetch_add(1, Ordering::Relaxed);
-            return Err(Lost);
+            return Err(Lost::Unsent);
         };
         self.count().asked.fetch_add(1, Ordering::Relaxed);
         let answer = Box::pin(link.req_packed_command(command));
@@ -258,7 +275,7 @@ impl Redis {
                 let grace = Box::pin(clock::sleep(patience.grace));
                 return match select(answer, grace).await {
                     Either::Left((Ok(value), _)) => Ok(value.extract_error()),
-                    _ => Err(Lost),
+                    _ => Err(Lost::Unanswered),
                 };
             }
         };
@@ -269,7 +286,7 @@ impl Redis {
             Err(error) => {
                 self.count().failed.fetch_add(1, Ordering::Relaxed);
                 self.broke(number, &error.to_string());
-                Err(Lost)
+                Err(Lost::Unanswered)
             }
         }
     }
@@ -277,7 +294,7 @@ impl Redis {
     fn misunderstood(&self, error: &::redis::RedisError) -> Result<Value, Lost> {
         self.count().failed.fetch_add(1, Ordering::Relaxed);
         tracing::warn!(target: "libllm", "shared redis refused a command: {error}");
-        Err(Lost)
+        Err(Lost::Refused)
     }
 
     // The connection, if it stands by then.
@@ -426,6 +443,8 @@ impl Script {
 const PAUSE: Duration = Duration::from_secs(1);
 // As many as end while it is away for a minute, of a process that is busy.
 const OWED_MAX: usize = 10_000;
+// What nothing will ever run must not keep others from it. A turn comes with each request that ends.
+const REFUSALS_MAX: u32 = 1_000;
 // Nobody waits for it.
 const SETTLING: Duration = Duration::from_secs(1);
 // Name, TCP, TLS, AUTH and SELECT.
