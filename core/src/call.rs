@@ -429,6 +429,8 @@ pub(crate) struct Course {
     here: u32,
     /// A bit for each candidate that was asked, or cannot be.
     pub(crate) tried: u64,
+    /// A bit for each in whose place another was asked.
+    passed: u64,
     reason: Reason,
     /// Something was delivered: what is done about that.
     pub(crate) cut: Option<Reason>,
@@ -446,6 +448,7 @@ impl Course {
             attempt: attempts as u32,
             here: 0,
             tried: 1 << current,
+            passed: 0,
             reason: Reason::First,
             cut: None,
         }
@@ -484,7 +487,7 @@ async fn commit(
         {
             course.turn(other);
         }
-        if let Some(other) = job.candidates.instead(course.current, course.tried) {
+        if let Some(other) = course.instead(job) {
             record.held.withdraw();
             course.turn(other);
             continue;
@@ -601,6 +604,19 @@ async fn follow(
 }
 
 impl Course {
+    /// Who is asked in place of a target that fell ill since it was chosen. It was not asked, and may be later; where it was, what
+    /// follows has been decided.
+    fn instead(&mut self, job: &Job) -> Option<usize> {
+        if self.here > 0 {
+            return None;
+        }
+        let seen = self.tried | self.passed;
+        let other = job.candidates.instead(self.current, seen)?;
+        self.passed |= 1 << self.current;
+        self.tried &= !(1 << self.current);
+        Some(other)
+    }
+
     /// Another is asked in place of the current target, which was not.
     fn turn(&mut self, other: usize) {
         (self.current, self.here) = (other, 0);

@@ -271,13 +271,6 @@ impl Turn {
         let until = |wait| now.checked_add(wait).map_or(0, |until| vitals.stamp(until));
         vitals.seen.requests.set(told.requests, until);
         vitals.seen.tokens.set(told.tokens, until);
-        // Nothing is left: who asks before that is refused.
-        let used_up = [told.requests, told.tokens].into_iter().flatten();
-        let used_up = used_up.filter(|left| left.remaining == 0);
-        let resets = used_up.filter_map(|left| left.reset.filter(|reset| !reset.is_zero()));
-        if let Some(wait) = resets.max().filter(|wait| *wait <= TOLD_MAX) {
-            vitals.leave_until(now + wait, now);
-        }
     }
 
     /// The first item has come.
@@ -627,9 +620,10 @@ mod tests {
         }
         let start = Instant::now();
         let vitals = vitals(start);
+        // Of one key, and a reset is when all is there again: no reason to leave the target.
         vitals.begin(start).told(told(0, Some(ms(7_000))), start);
-        assert_eq!(vitals.fit(start + ms(6_999)), Fit::Away);
-        assert_eq!(vitals.fit(start + ms(7_000)), Fit::Well);
+        assert_eq!(vitals.left(start), 0.0);
+        assert_eq!(vitals.fit(start), Fit::Well);
     }
 
     #[test]

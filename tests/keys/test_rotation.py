@@ -99,3 +99,14 @@ def _():
         client.ask("house/m").succeeds("ok")
         client.ask("house/m").succeeds("ok")
         assert used(server)[-1] == "key-newer", used(server)
+        # Nor does it go to another target, that is there too.
+        other = Server()
+        models = {"a": {"targets": [{"model": "house/m"}, {"model": "other/m"}]}}
+        both = config(server, provider={how: value}, retry={"max_attempts": 2}, models=models)
+        both["providers"]["other"] = {"wire": "openai_chat", "base_url": other.url, "api_key": "k"}
+        client = Client(both)
+        client.ask("a").succeeds("ok")
+        path.write_text("key-newest\n")
+        good[0] = "key-newest"
+        client.ask("a").succeeds("ok")
+        assert not other.requests, other.requests
