@@ -26,7 +26,7 @@ def _():
     assert [(one["param"], one["action"]) for one in done["dropped"]] == [("response_format", "converted")], done
     assert "tool_calls" not in (done["message"] or {}), done
     sent = server.only.json
-    assert sent["tools"][0]["input_schema"] == SCHEMA and sent["tool_choice"] == {"type": "any"}, sent
+    assert sent["tools"][0]["input_schema"] == SCHEMA and sent["tool_choice"] == {"type": "any", "disable_parallel_tool_use": True}, sent
 
 
 @test("response_format", says="is the model's own affair where it has structured outputs, whatever its tools are called")
