@@ -3,6 +3,7 @@
 use libllm_proto::ErrorKind;
 use libllm_proto::provider::Quirks;
 use libllm_proto::wire::Operation::Embeddings;
+use libllm_proto::wire::{Encoded, Target, Unsupported, find};
 use serde_json::{Value, json};
 
 use super::{Asked, encode, said};
@@ -69,20 +70,7 @@ fn others_are_asked_in_their_own_words() {
 #[test]
 fn bedrock_asks_each_vendors_model_as_it_wants() {
     let asked = |model: &str, request: Value| -> (String, Value, Vec<String>) {
-        let request = libllm_proto::Request::parse(request.to_string()).unwrap();
-        let quirks = Quirks::default();
-        let target = libllm_proto::wire::Target {
-            provider: "p",
-            model,
-            base_url: "https://h",
-            stream: false,
-            operation: Embeddings,
-            quirks: &quirks,
-            unsupported: libllm_proto::wire::Unsupported::Drop,
-            extra_body: None,
-        };
-        let wire = libllm_proto::wire::find("bedrock_invoke").unwrap();
-        let encoded = libllm_proto::operation::encode(wire, &request, &target);
+        let encoded = encoded_of("bedrock_invoke", model, &request);
         let encoded = match encoded {
             Ok(encoded) => encoded,
             Err(error) => return (error.message().to_owned(), Value::Null, Vec::new()),
@@ -331,22 +319,26 @@ fn an_answer_without_a_vector_for_each_text_is_none() {
     }
 }
 
-/// The body for this model.
-fn body_of(wire: &str, model: &str, request: &Value) -> Value {
-    let request = libllm_proto::Request::parse_any(request.to_string()).unwrap();
+/// What is sent to this model.
+fn encoded_of(wire: &str, model: &str, request: &Value) -> libllm_proto::Result<Encoded> {
+    let request = libllm_proto::Request::parse_any(request.to_string())?;
     let quirks = Quirks::default();
-    let target = libllm_proto::wire::Target {
+    let target = Target {
         provider: "p",
         model,
         base_url: "https://h",
         stream: false,
         operation: Embeddings,
         quirks: &quirks,
-        unsupported: libllm_proto::wire::Unsupported::Drop,
+        unsupported: Unsupported::Drop,
         extra_body: None,
     };
-    let wire = libllm_proto::wire::find(wire).unwrap();
-    let encoded = libllm_proto::operation::encode(wire, &request, &target).unwrap();
+    libllm_proto::operation::encode(find(wire).unwrap(), &request, &target)
+}
+
+/// The body for this model.
+fn body_of(wire: &str, model: &str, request: &Value) -> Value {
+    let encoded = encoded_of(wire, model, request).unwrap();
     serde_json::from_slice(encoded.http.body()).unwrap()
 }
 

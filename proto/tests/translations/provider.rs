@@ -1,5 +1,6 @@
 //! Providers' scripted answers, each in its wire's own dialect: those of `libllm mock` where it speaks it, else written here.
 
+use super::support::aws;
 use http::HeaderName;
 use libllm_proto::base64;
 use libllm_proto::mock::{self, Ask, Dialect, Kind, Scripts, Step, Turn};
@@ -175,7 +176,7 @@ fn carried(said: Said) -> Said {
     let events = text.lines().filter_map(|line| line.strip_prefix("data: "));
     let carried = events.map(|event| {
         let payload = json!({"bytes": base64::encode(event.as_bytes())});
-        message(":event-type", "chunk", &payload)
+        aws::event("chunk", &payload.to_string())
     });
     Said {
         head: head_of(EVENTS),
@@ -185,44 +186,14 @@ fn carried(said: Said) -> Said {
 
 fn exception() -> Vec<u8> {
     let payload = json!({"message": "probe: no"});
-    message(":exception-type", "serviceUnavailableException", &payload)
-}
-
-/// One message of AWS's framing.
-fn message(kind: &str, name: &str, payload: &Value) -> Vec<u8> {
-    let payload = payload.to_string();
-    let mut head = Vec::new();
-    let what = if kind == ":event-type" {
-        "event"
-    } else {
-        "exception"
-    };
-    for (name, value) in [
-        (kind, name),
-        (":message-type", what),
-        (":content-type", "application/json"),
-    ] {
-        head.push(name.len() as u8);
-        head.extend_from_slice(name.as_bytes());
-        head.push(7);
-        head.extend_from_slice(&(value.len() as u16).to_be_bytes());
-        head.extend_from_slice(value.as_bytes());
-    }
-    let total = 16 + head.len() + payload.len();
-    let mut bytes = (total as u32).to_be_bytes().to_vec();
-    bytes.extend_from_slice(&(head.len() as u32).to_be_bytes());
-    bytes.extend_from_slice(&crc32fast::hash(&bytes).to_be_bytes());
-    bytes.extend_from_slice(&head);
-    bytes.extend_from_slice(payload.as_bytes());
-    bytes.extend_from_slice(&crc32fast::hash(&bytes).to_be_bytes());
-    bytes
+    aws::exception("serviceUnavailableException", &payload.to_string())
 }
 
 /// What the provider signed. Its text is escaped in a way of its own, which must not change.
 pub(crate) const SIGNATURE: &str = "c2lnbmVk/+8=";
 
 fn converse_stream(holds: Holds, error: Option<Vec<u8>>) -> Said {
-    let event = |name, payload: Value| message(":event-type", name, &payload);
+    let event = |name, payload: Value| aws::event(name, &payload.to_string());
     let delta = |index: u32, delta: Value| {
         event(
             "contentBlockDelta",
