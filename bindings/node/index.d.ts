@@ -1,4 +1,5 @@
 // Types of libllm. What the library tells is in snake_case, as providers write it; what this package adds is in camelCase.
+// Long: a package has one page of types, which editors show and readers search as one.
 
 import type { Dropped, ErrorKind, FinishReason, Open, PartKind, RouteReason, Usage } from './generated';
 
