@@ -54,6 +54,8 @@ pub(crate) struct Entry {
     pub(super) name: Option<String>,
     /// When it was asked for: what was forgotten since is void.
     pub(super) begun: Instant,
+    /// The same by Redis's clock, in ms, if it comes from there.
+    pub(super) there: Option<u64>,
     pub(super) until: Instant,
 }
 

@@ -447,6 +447,7 @@ impl Lead {
             tags: how.tags.clone(),
             name: how.key.clone(),
             begun: self.begun,
+            there: None,
             until: clock::now() + *ttl,
         }
     }

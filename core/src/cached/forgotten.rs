@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::entry::Entry;
 use super::mark::Mark;
+use crate::clock;
 
 /// The words about what is void, of this process and of others.
 #[derive(Default)]
@@ -14,8 +15,7 @@ pub(super) struct Forgotten(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    /// Each with the moment up to which it holds.
-    recent: VecDeque<(Mark, Instant)>,
+    recent: VecDeque<Said>,
     /// Everything that was asked for until then is void: more was forgotten than is remembered.
     floor: Option<Instant>,
     /// Still to be told.
@@ -26,26 +26,63 @@ struct State {
     read: u64,
 }
 
+/// What is void, and up to when.
+#[derive(Clone)]
+pub(super) struct Said {
+    pub(super) mark: Mark,
+    /// What was asked for until then. Where others said it, it may be later than that, by as long as their word was under way.
+    pub(super) at: Instant,
+    /// The same by Redis's clock, in ms, as soon as it was said there.
+    pub(super) there: Option<u64>,
+}
+
+impl Said {
+    /// Said by this process, now.
+    pub(super) fn here(mark: Mark) -> Said {
+        Said {
+            mark,
+            at: clock::now(),
+            there: None,
+        }
+    }
+
+    /// Whether it makes this answer void. What Redis knows of both is exact; an answer that began after a word that came late is
+    /// not lost for that.
+    pub(super) fn voids(&self, entry: &Entry) -> bool {
+        let before = match (entry.there, self.there) {
+            (Some(begun), Some(at)) => begun <= at,
+            _ => entry.begun <= self.at,
+        };
+        before && self.mark.is_of(entry)
+    }
+}
+
 impl Forgotten {
     /// Notes what is void from now on.
-    pub(super) fn note(&self, mark: &Mark, at: Instant) {
-        let mut state = crate::lock(&self.0);
+    pub(super) fn note(&self, said: &Said) {
+        let (mut state, mut said) = (crate::lock(&self.0), said.clone());
         // Others may tell later of what they forgot earlier.
-        let known = state.recent.iter().find(|(other, _)| other == mark);
-        let at = known.map_or(at, |(_, known)| at.max(*known));
-        state.recent.retain(|(other, _)| other != mark);
-        state.recent.push_back((mark.clone(), at));
+        if let Some(known) = state.recent.iter().find(|known| known.mark == said.mark) {
+            said.there = match (known.there, said.there) {
+                (Some(known), Some(there)) => Some(known.max(there)),
+                // What Redis has not heard yet is known by this process's clock alone.
+                _ => None,
+            };
+            said.at = said.at.max(known.at);
+        }
+        state.recent.retain(|known| known.mark != said.mark);
+        state.recent.push_back(said);
         if state.recent.len() > RECENT_MAX {
             let first = state.recent.pop_front();
-            state.floor = state.floor.max(first.map(|(_, at)| at));
+            state.floor = state.floor.max(first.map(|said| said.at));
         }
     }
 
     /// Whether an answer is void.
     pub(super) fn covers(&self, entry: &Entry) -> bool {
         let state = crate::lock(&self.0);
-        let void = |(mark, at): &(Mark, Instant)| entry.begun <= *at && mark.is_of(entry);
-        state.floor.is_some_and(|floor| entry.begun <= floor) || state.recent.iter().any(void)
+        state.floor.is_some_and(|floor| entry.begun <= floor)
+            || state.recent.iter().any(|said| said.voids(entry))
     }
 
     /// Others are to be told.
@@ -74,6 +111,9 @@ impl Forgotten {
     pub(super) fn sent(&self, mark: &Mark, at: u64) {
         let mut state = crate::lock(&self.0);
         state.unsent.retain(|other| other != mark);
+        if let Some(said) = state.recent.iter_mut().find(|said| said.mark == *mark) {
+            said.there = said.there.max(Some(at));
+        }
         state.own.push_back((mark.text(), at));
         if state.own.len() > RECENT_MAX {
             state.own.pop_front();
@@ -112,6 +152,14 @@ mod tests {
         Mark::asked(format!(r#"{{"tag":"{name}"}}"#).as_bytes(), None).unwrap()
     }
 
+    fn said(name: &str, at: Instant) -> Said {
+        Said {
+            mark: tag(name),
+            at,
+            there: None,
+        }
+    }
+
     #[test]
     fn what_was_asked_for_before_is_void_and_what_comes_after_is_not() {
         let forgotten = Forgotten::default();
@@ -121,11 +169,36 @@ mod tests {
             entry.begun - Duration::from_millis(1),
             entry.begun + Duration::from_millis(1),
         );
-        forgotten.note(&tag("other"), after);
-        forgotten.note(&tag("prices"), before);
+        forgotten.note(&said("other", after));
+        forgotten.note(&said("prices", before));
         assert!(!forgotten.covers(&entry));
-        forgotten.note(&tag("prices"), after);
+        forgotten.note(&said("prices", after));
         assert!(forgotten.covers(&entry));
+    }
+
+    #[test]
+    fn what_redis_knows_of_both_is_exact_however_late_the_word_came() {
+        let forgotten = Forgotten::default();
+        let mut entry = answer();
+        entry.tags = vec!["prices".into()];
+        let late = entry.begun + Duration::from_secs(1);
+        forgotten.note(&Said {
+            there: Some(9),
+            ..said("prices", late)
+        });
+        assert!(forgotten.covers(&entry));
+        entry.there = Some(10);
+        assert!(!forgotten.covers(&entry));
+        entry.there = Some(9);
+        assert!(forgotten.covers(&entry));
+        // Said here once more: until Redis has heard it, this process's clock says.
+        entry.there = Some(10);
+        forgotten.note(&said("prices", late));
+        assert!(forgotten.covers(&entry));
+        forgotten.sent(&tag("prices"), 11);
+        assert!(forgotten.covers(&entry));
+        entry.there = Some(12);
+        assert!(!forgotten.covers(&entry));
     }
 
     #[test]
@@ -136,7 +209,7 @@ mod tests {
         let other = answer();
         for number in 0..=RECENT_MAX {
             let at = other.begun + Duration::from_millis(1);
-            forgotten.note(&tag(&format!("n{number}")), at);
+            forgotten.note(&said(&format!("n{number}"), at));
         }
         assert!(forgotten.covers(&entry) && forgotten.covers(&other));
         entry.begun += Duration::from_millis(2);

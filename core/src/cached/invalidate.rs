@@ -1,9 +1,9 @@
 //! Forgetting what is kept, by a name, a model or a tag, here and in other processes: the operation `cache.invalidate`.
 
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 use super::entry::Entry;
+use super::forgotten::Said;
 use super::mark::Mark;
 use super::{Cache, second};
 use crate::call::Answered;
@@ -23,25 +23,24 @@ pub(crate) fn is_asked(options: &Options) -> bool {
 
 impl Cache {
     /// Makes void what bears this mark and was asked for until then; how many of those were kept here.
-    pub(super) fn forget(&self, mark: &Mark, at: Instant) -> usize {
+    pub(super) fn forget(&self, said: &Said) -> usize {
         // First: what comes in between is not kept.
-        self.forgotten.note(mark, at);
+        self.forgotten.note(said);
         // Who comes from now on does not read along with what began before. Whoever reads already does to the end.
         self.flights.clear();
-        let meant = |entry: &Entry| entry.begun <= at && mark.is_of(entry);
-        self.memory
-            .get()
-            .map_or(0, |memory: &Memory<Entry>| memory.remove(meant))
+        self.memory.get().map_or(0, |memory: &Memory<Entry>| {
+            memory.remove(|entry| said.voids(entry))
+        })
     }
 
     /// The same of several marks, in one walk through what is kept: thousands of them may come at once.
-    pub(super) fn forget_all(&self, marks: Vec<(Mark, Instant)>) {
-        if let [(mark, at)] = &marks[..] {
-            self.forget(mark, *at);
+    pub(super) fn forget_all(&self, marks: Vec<Said>) {
+        if let [said] = &marks[..] {
+            self.forget(said);
             return;
         }
-        for (mark, at) in &marks {
-            self.forgotten.note(mark, *at);
+        for said in &marks {
+            self.forgotten.note(said);
         }
         if !marks.is_empty() {
             self.flights.clear();
@@ -67,7 +66,7 @@ impl Client {
         let mark = Mark::asked(request, options.tenant.as_deref())?;
         let (cache, store) = (self.cache(), self.store());
         self.begin(queue, user_data, seen, move |mut ticket, _| async move {
-            let removed = cache.forget(&mark, clock::now());
+            let removed = cache.forget(&Said::here(mark.clone()));
             let told = match store {
                 None => None,
                 Some(store) => {

@@ -85,6 +85,7 @@ pub(super) fn read(letter: &[u8], begun: Instant, until: Instant) -> Option<Entr
         tags: head.tags.into_owned(),
         name: head.name.map(Cow::into_owned),
         begun,
+        there: None,
         until,
     })
 }

@@ -73,6 +73,7 @@ pub(super) fn answer() -> Entry {
         tags: Vec::new(),
         name: None,
         begun: clock::now(),
+        there: None,
         until: clock::now() + Duration::from_secs(3600),
     }
 }

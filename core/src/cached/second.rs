@@ -9,6 +9,7 @@ use futures::future::{Either, select};
 
 use super::counters::{Counters, count};
 use super::entry::Entry;
+use super::forgotten::Said;
 use super::letter;
 use super::mark::Mark;
 use super::question::Digest;
@@ -84,7 +85,11 @@ impl Fetch {
         };
         let entry = found.and_then(|found| {
             let begun = asked.checked_sub(found.age).unwrap_or(asked);
-            letter::read(&found.body, begun, asked + self.ttl.min(found.left))
+            let entry = letter::read(&found.body, begun, asked + self.ttl.min(found.left))?;
+            Some(Entry {
+                there: Some(found.at),
+                ..entry
+            })
         });
         let entry =
             entry.filter(|entry| entry.until > clock::now() && !self.cache.forgotten.covers(entry));
@@ -116,8 +121,8 @@ pub(super) fn keep(question: &Question, digest: Option<&Digest>, entry: &Arc<Ent
         let Some(body) = letter::write(&entry) else {
             return;
         };
-        let answer = answers::Found {
-            left: ttl,
+        let answer = answers::Answer {
+            ttl,
             age: clock::now() - entry.begun,
             body,
         };
@@ -129,8 +134,10 @@ pub(super) fn keep(question: &Question, digest: Option<&Digest>, entry: &Arc<Ent
 /// Tells others what is void; whether Redis has heard it.
 pub(super) async fn tell(cache: &Cache, store: &Arc<Redis>, mark: &Mark) -> bool {
     let told = answers::forget(store, &mark.text(), &Mark::ALL.text()).await;
-    if let Ok(at) = told {
-        cache.forgotten.sent(mark, at);
+    match told {
+        Ok(at) => cache.forgotten.sent(mark, at),
+        // It may have been taken for told by then, by who said the same before.
+        Err(_) => cache.forgotten.send(mark),
     }
     told.is_ok()
 }
@@ -157,7 +164,11 @@ pub(crate) async fn heed(store: Weak<Redis>, place: Weak<Mutex<Arc<Cache>>>) {
                 let theirs = news.marks.iter().filter_map(|(text, at)| {
                     let age = Duration::from_millis(news.now.saturating_sub(*at));
                     let mark = Mark::parse(text).filter(|_| !cache.forgotten.is_own(text, *at));
-                    Some((mark?, now.checked_sub(age).unwrap_or(now)))
+                    Some(Said {
+                        mark: mark?,
+                        at: now.checked_sub(age).unwrap_or(now),
+                        there: Some(*at),
+                    })
                 });
                 cache.forget_all(theirs.collect());
                 cache.forgotten.read(news.now);

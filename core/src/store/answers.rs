@@ -25,6 +25,17 @@ pub(crate) struct Found {
     pub(crate) left: Duration,
     /// How long ago it was asked for.
     pub(crate) age: Duration,
+    /// When that was by Redis's clock, in ms.
+    pub(crate) at: u64,
+    pub(crate) body: Vec<u8>,
+}
+
+/// An answer to keep.
+pub(crate) struct Answer {
+    /// For how long.
+    pub(crate) ttl: Duration,
+    /// How long ago it was asked for.
+    pub(crate) age: Duration,
     pub(crate) body: Vec<u8>,
 }
 
@@ -36,27 +47,28 @@ pub(crate) async fn get(redis: &Arc<Redis>, key: &str) -> Result<Option<Found>, 
     let none: &[&str] = &[];
     let keys = &[key, &forgotten];
     let told = redis.run_for(&GET, keys, &none, patience).await?;
-    let found: Option<(u64, u64, Vec<u8>)> =
+    let found: Option<(u64, u64, u64, Vec<u8>)> =
         ::redis::from_redis_value(told).map_err(|_| Lost::Unanswered)?;
-    Ok(found.map(|(left, age, body)| Found {
+    Ok(found.map(|(left, age, at, body)| Found {
         left: Duration::from_millis(left),
         age: Duration::from_millis(age),
+        at,
         body,
     }))
 }
 
-/// Keeps an answer that was asked for `age` ago, unless one of its marks was forgotten since.
+/// Keeps an answer, unless one of its marks was forgotten since.
 pub(crate) async fn put(
     redis: &Arc<Redis>,
     key: &str,
-    answer: &Found,
+    answer: &Answer,
     marks: &[String],
 ) -> Result<(), Lost> {
     let forgotten = redis.key(FORGOTTEN);
-    let (left, age) = (ms(answer.left).to_string(), ms(answer.age).to_string());
+    let (ttl, age) = (ms(answer.ttl).to_string(), ms(answer.age).to_string());
     let marks = marks.join("\n");
     let arguments: &[&[u8]] = &[
-        left.as_bytes(),
+        ttl.as_bytes(),
         age.as_bytes(),
         marks.as_bytes(),
         &answer.body,
@@ -137,7 +149,7 @@ if void then
 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-return {math.max(redis.call('PTTL', KEYS[1]), 0), math.max(now - kept[1], 0), kept[4]}
+return {math.max(redis.call('PTTL', KEYS[1]), 0), math.max(now - kept[1], 0), tonumber(kept[1]), kept[4]}
 ",
 );
 
