@@ -3,7 +3,7 @@
 import threading
 import time
 
-from llm import CONFIG, Client, refused
+from llm import CONFIG, EVENT, Client, Queue, chat, refused
 from redis import until
 from server import Server, turns
 from suite import house, test
@@ -100,6 +100,30 @@ def _():
         assert client.ask("a").succeeds("ok").targets == ["first/x", "second/y"]
         time.sleep(OPEN * 1.5)
         assert client.ask("a").succeeds("ok").targets == ["first/x", "second/y"]
+
+
+@test("health.breaker.open", says="many who come at once when it is over send one to see; the others go elsewhere")
+def _():
+    hold = threading.Event()
+
+    def hang(exchange):
+        hold.wait(20)
+        exchange.say("back")
+
+    client, servers = pair(turns(failing, *[hang] * 40), **breaker(failures=1, open=0.2, probe_timeout=20))
+    client.ask("a").succeeds("ok")
+    time.sleep(0.4)
+    queue = Queue()
+    for _ in range(40):
+        client.submit(queue, chat("a", {}))
+    over = []
+    while len(over) < 39:
+        over += [event for event in queue.until(lambda event: event.type >= EVENT["DONE"]) if event.type >= EVENT["DONE"]]
+    assert all(event.type == EVENT["DONE"] for event in over), over
+    assert asked(servers) == [2, 40], asked(servers)
+    hold.set()
+    queue.until(lambda event: event.type >= EVENT["DONE"])
+    assert asked(servers) == [2, 40], asked(servers)
 
 
 @test("health.breaker.probe_timeout", says="one probe at a time, and one that hangs makes room for another")
