@@ -302,12 +302,12 @@ def _():
 
 @test("timeouts.consumer_stall", says="is for a consumer that reads nothing: one that reads others' events is slow, not stalled")
 def _():
-    stall, streams, queue = 0.5, 8, Queue(512 << 10)
+    stall, streams, queue = 2, 8, Queue(512 << 10)
     client = Client({"timeouts": {"consumer_stall": stall}})
-    numbers = {client.submit(queue, chat("mock/tokens=30000", {})) for _ in range(streams)}
+    numbers = {client.submit(queue, chat("mock/tokens=6000", {})) for _ in range(streams)}
     events = []
-    # An event each half of the limit, for several limits: some requests have none of it for longer than the limit.
-    for _ in range(6 * streams // 2):
+    # An event each quarter of the limit, for three limits: some requests have none of it for longer than the limit.
+    for _ in range(3 * 4):
         events += queue.poll(at_most=1)
         time.sleep(stall / 4)
     while sum(event.type >= EVENT["DONE"] for event in events) < streams:
