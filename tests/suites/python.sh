@@ -60,6 +60,9 @@ if ! "$venv/bin/pip" install -q -r "$package/tests/requirements.txt"; then
     printf 'not ok python: the packages of tests/requirements.txt\n'
     exit 1
 fi
+# LiteLLM is read, not installed: what it needs is none of ours.
+check 'python: the wheel of LiteLLM' "$venv/bin/pip" download -q --no-deps --only-binary :all: -d "$LLM_WORK/litellm" -r "$package/tests/litellm.txt"
+export LITELLM_WHEEL=$LLM_WORK/litellm
 cd "$package" || exit 1
 check 'python: ruff check' "$venv/bin/ruff" check --no-cache .
 check 'python: ruff format' "$venv/bin/ruff" format --no-cache --check .

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import pickle
 from typing import Any
 
+import httpx
 import pytest
 from conftest import Mock
 
-from libllm import litellm
+from libllm import UnsupportedError, litellm
 
 HELLO = [{"role": "user", "content": "hello there"}]
 
@@ -84,6 +87,74 @@ def test_errors_have_litellm_s_names() -> None:
         litellm.completion("openai/status=400;error=content_filter", HELLO)
     with pytest.raises(litellm.Timeout):
         litellm.completion("openai/ttft=60s;tokens=1", HELLO, timeout="0.05")
+
+
+def test_httpx_timeouts_bound_each_wait() -> None:
+    with pytest.raises(litellm.Timeout):
+        litellm.completion("openai/ttft=60s;tokens=1", HELLO, timeout=httpx.Timeout(30, read=0.05), num_retries=0)
+    answer: Any = litellm.completion("openai/echo", HELLO, timeout=httpx.Timeout(None))
+    assert answer.choices[0].message.content == "hello there"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"timeout": "soon"},
+        {"timeout": (5, 30)},
+        {"model_list": [{"model_name": "a"}]},
+        {"mock_response": ValueError("x")},
+    ],
+)
+def test_what_is_not_taken_says_what_to_pass(given: dict[str, Any]) -> None:
+    with pytest.raises(UnsupportedError, match=r"pass|name the targets") as caught:
+        litellm.completion("openai/echo", HELLO, **given)
+    assert caught.value.param == next(iter(given))
+
+
+def test_what_steers_litellm_reaches_no_provider(mock: Mock) -> None:
+    said: Any = litellm.completion(
+        "openai/echo",
+        HELLO,
+        metadata={"team": "red", "span": {"id": 1}},
+        tags=["batch"],
+        api_version="2024-10-21",
+        drop_params=True,
+        shared_session=object(),
+        enable_json_schema_validation=True,
+        litellm_call_id="c-1",
+        logger_fn=print,
+    )
+    assert said.choices[0].message.content == "hello there"
+    mock.sees("requests", 1)
+
+
+def test_a_mock_response_asks_nobody(mock: Mock) -> None:
+    answer: Any = litellm.completion(
+        "openai/gpt-5", HELLO, mock_response="50% of it; n=2", api_base="http://127.0.0.1:1"
+    )
+    assert answer.choices[0].message.content == "50% of it; n=2"
+    stream: Any = litellm.completion("openai/gpt-5", HELLO, mock_response="as a stream", stream=True)
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in stream) == "as a stream"
+    assert mock.stats()["requests"] == 0
+
+
+def test_a_deployment_is_asked_of_azure(mock: Mock) -> None:
+    answer: Any = litellm.completion(
+        "azure/gpt-5", HELLO, deployment_id="echo", api_base=f"{mock.origin}/v1", api_key="k"
+    )
+    assert answer._hidden_params["libllm"]["target"] == "azure/echo"
+
+
+def test_unsupported_parameters_are_dropped_or_refused() -> None:
+    with pytest.raises(UnsupportedError):
+        litellm.completion("anthropic/echo", HELLO, api_key="k", logit_bias={"1": 1}, drop_params=False)
+
+
+def test_answers_can_be_copied() -> None:
+    answer: Any = litellm.completion("openai/echo", HELLO)
+    for twin in (copy.deepcopy(answer), pickle.loads(pickle.dumps(answer))):
+        assert twin.choices[0].message.content == "hello there"
+        assert twin.choices[0].message.tool_calls is None
 
 
 def test_another_place_may_be_named(mock: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
