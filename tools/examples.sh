@@ -154,15 +154,15 @@ go_examples() {
             CGO_LDFLAGS="-L$LLM_LIB_DIR -lllm -Wl,-rpath,$LLM_LIB_DIR" go build -tags libllm_env -o "$out" "$source") >&2 || out=false
         printf 'go\t%s\t%s\n' "$name" "$out"
     done
-    # Programs that keep an SDK are of the module that has the SDKs, if go can bring them.
-    if ! (cd "$root/bindings/go/sdktest" && GOTOOLCHAIN=local GOFLAGS=-mod=readonly go mod download) >&2; then
+    # Programs that keep an SDK are of a module that has the SDKs, if go can bring them.
+    if ! (cd "$root/examples/go/sdk" && GOTOOLCHAIN=local GOFLAGS=-mod=readonly go mod download) >&2; then
         printf 'skipped: go modules of openai-go and anthropic-sdk-go not found\n'
         return
     fi
-    for source in "$root"/bindings/go/sdktest/keep*/main.go; do
-        name=$(basename "$(dirname "$source")") out=$LLM_WORK/bin/go-$(basename "$(dirname "$source")")
-        (cd "$root/bindings/go/sdktest" && GOTOOLCHAIN=local GOFLAGS=-mod=readonly CGO_CFLAGS="-O2 -g -I$root/include" \
-            CGO_LDFLAGS="-L$LLM_LIB_DIR -lllm -Wl,-rpath,$LLM_LIB_DIR" go build -tags libllm_env -o "$out" "./$name") >&2 || out=false
+    for source in "$root"/examples/go/sdk/*/main.go; do
+        name=sdk/$(basename "$(dirname "$source")") out=$LLM_WORK/bin/go-sdk-$(basename "$(dirname "$source")")
+        (cd "$root/examples/go/sdk" && GOTOOLCHAIN=local GOFLAGS=-mod=readonly CGO_CFLAGS="-O2 -g -I$root/include" \
+            CGO_LDFLAGS="-L$LLM_LIB_DIR -lllm -Wl,-rpath,$LLM_LIB_DIR" go build -tags libllm_env -o "$out" "./${name#sdk/}") >&2 || out=false
         printf 'go\t%s\t%s\n' "$name" "$out"
     done
 }
