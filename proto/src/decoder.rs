@@ -31,8 +31,8 @@
 
 use std::time::SystemTime;
 
+use http::HeaderValue;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Batch, Event};
@@ -77,10 +77,8 @@ pub enum End {
 /// The state of one answer.
 pub struct Decoder {
     wire: &'static dyn Wire,
-    head: Head,
-    asked: Asked,
+    status: u16,
     limits: Limits,
-    now: SystemTime,
     state: State,
     /// What undoes the compression of an answer that has one.
     inflate: Option<Box<Inflate>>,
@@ -92,9 +90,11 @@ pub struct Decoder {
     request_id: Option<Box<str>>,
 }
 
-/// An [`Exchange`] that lives as long as its answer.
-#[derive(Debug)]
-struct Asked {
+/// What is known at an answer's beginning. One that is under way does without: there may be thousands, and the headers alone would keep
+/// the buffer alive that they were read into.
+struct Early {
+    head: Head,
+    now: SystemTime,
     stream: bool,
     operation: Operation,
     quirks: Quirks,
@@ -105,16 +105,16 @@ struct Asked {
 enum State {
     Answer(Answer),
     /// What is kept of a refusal's body.
-    Refusal(Vec<u8>),
+    Refusal(Box<Early>, Vec<u8>),
     /// The same of a page of HTML where an answer should be.
-    Html(Vec<u8>),
+    Html(Box<Early>, Vec<u8>),
 }
 
 struct Answer {
     framer: Framer,
     reader: Box<dyn Reader>,
-    /// Events or lines were promised, or nothing good, and nothing has come yet that could be one.
-    unproven: bool,
+    /// There while events or lines were promised, or nothing good, and nothing has come yet that could be one.
+    unproven: Option<Box<Early>>,
 }
 
 impl Decoder {
@@ -128,36 +128,31 @@ impl Decoder {
         raw: bool,
         now: SystemTime,
     ) -> Decoder {
-        let asked = Asked {
-            stream: exchange.stream,
-            operation: exchange.operation,
-            quirks: *exchange.quirks,
-            packed: exchange.packed,
-            answer_tool: exchange.answer_tool,
-        };
-        let state = match head.status {
-            200..=299 => State::Answer(Answer::new(wire, exchange, &head, limits)),
-            _ => State::Refusal(Vec::new()),
-        };
-        let (taken, frames, done) = (0, 0, false);
         let request_id = head.request_id().map(Box::from);
         let inflate = Inflate::of(&head);
-        let mut decoder = Decoder {
+        let status = head.status;
+        let early = |head| Box::new(Early::of(exchange, head, now));
+        let state = match status {
+            200..=299 => {
+                let (mut answer, proven) = Answer::new(wire, exchange, &head, limits);
+                answer.unproven = (!proven).then(|| early(head));
+                State::Answer(answer)
+            }
+            _ => State::Refusal(early(head), Vec::new()),
+        };
+        let (taken, frames, done) = (0, 0, false);
+        Decoder {
             request_id,
             wire,
-            head,
-            asked,
+            status,
             limits,
-            now,
             state,
             inflate,
             taken,
             frames,
             raw,
             done,
-        };
-        decoder.forget_headers();
-        decoder
+        }
     }
 
     /// Takes the bytes of one read; pushes what they mean. At [`Flow::Done`] nothing more is needed: whatever follows is
@@ -171,7 +166,7 @@ impl Decoder {
             Some(inflate) => match inflate.push(bytes) {
                 Ok(bytes) => self.take(&bytes, batch),
                 // A refusal has said the most by its status.
-                Err(_) if matches!(self.state, State::Refusal(_)) => Ok(Flow::Done),
+                Err(_) if matches!(self.state, State::Refusal(..)) => Ok(Flow::Done),
                 Err(error) => Err(error),
             },
         };
@@ -201,37 +196,29 @@ impl Decoder {
         !matches!(self.state, State::Answer(_))
     }
 
-    // An answer that has begun needs its headers no more; they would keep the buffer alive that they were read into.
-    fn forget_headers(&mut self) {
-        if matches!(&self.state, State::Answer(answer) if !answer.unproven) {
-            self.head.headers = HeaderMap::new();
-        }
-    }
-
     fn take(&mut self, mut bytes: &[u8], batch: &mut Batch) -> Result<Flow> {
         self.taken += bytes.len() as u64;
         if let State::Answer(answer) = &mut self.state
-            && answer.unproven
+            && answer.unproven.is_some()
             && let Some(first) = answer.first_byte(bytes)
+            && let Some(early) = answer.unproven.take()
         {
-            answer.unproven = false;
             match bytes[first] {
                 b'{' | b'[' if matches!(answer.framer, Framer::Sse(_)) => {
                     // What went to the framer before was blank.
                     bytes = &bytes[first..];
-                    *answer = Answer::json(self.wire, &self.asked, &self.head, self.limits);
+                    *answer = Answer::json(self.wire, *early, self.limits);
                 }
-                b'<' => self.state = State::Html(Vec::new()),
+                b'<' => self.state = State::Html(early, Vec::new()),
                 // Called a page, it is an answer only if it begins like one.
-                first if self.head.is_type(HTML) && !answer.may_begin(first) => {
-                    self.state = State::Html(Vec::new());
+                first if early.head.is_type(HTML) && !answer.may_begin(first) => {
+                    self.state = State::Html(early, Vec::new());
                 }
                 _ => {}
             }
-            self.forget_headers();
         }
         match &mut self.state {
-            State::Refusal(body) | State::Html(body) => {
+            State::Refusal(_, body) | State::Html(_, body) => {
                 let room = self.limits.error_body.saturating_sub(body.len());
                 body.extend_from_slice(&bytes[..bytes.len().min(room)]);
                 Ok(if bytes.len() < room {
@@ -257,16 +244,16 @@ impl Decoder {
 
     fn ending(&mut self, end: End, batch: &mut Batch) -> Result<Ending> {
         match &mut self.state {
-            State::Refusal(body) => {
-                Err(self
-                    .wire
-                    .error(&self.asked.exchange(), &self.head, body, self.now))
+            State::Refusal(early, body) => {
+                let wire = self.wire;
+                Err(wire.error(&early.exchange(), &early.head, body, early.now))
             }
-            State::Html(body) => Err(refusal::bad_content_type(&self.head, body)),
+            State::Html(early, body) => Err(refusal::bad_content_type(&early.head, body)),
             // Called a page and empty: it never began.
-            State::Answer(answer) if answer.unproven && self.head.is_type(HTML) => {
-                Err(refusal::bad_content_type(&self.head, b""))
-            }
+            State::Answer(Answer {
+                unproven: Some(early),
+                ..
+            }) if early.head.is_type(HTML) => Err(refusal::bad_content_type(&early.head, b"")),
             State::Answer(answer) if self.done => answer.reader.finish(batch),
             State::Answer(Answer { framer, reader, .. }) => {
                 if let End::Lost(how) = end {
@@ -299,7 +286,7 @@ impl Decoder {
     /// Says which answer it was.
     fn described(&self, mut error: Error) -> Error {
         if error.http_status().is_none() {
-            error = error.with_http_status(self.head.status);
+            error = error.with_http_status(self.status);
         }
         if error.request_id().is_none() {
             error = error.with_request_id(self.request_id.as_deref().map(str::to_owned));
@@ -312,14 +299,26 @@ impl std::fmt::Debug for Decoder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Decoder")
             .field("wire", &self.wire.name())
-            .field("status", &self.head.status)
+            .field("status", &self.status)
             .field("taken", &self.taken)
             .field("done", &self.done)
             .finish_non_exhaustive()
     }
 }
 
-impl Asked {
+impl Early {
+    fn of(exchange: &Exchange<'_>, head: Head, now: SystemTime) -> Early {
+        Early {
+            head,
+            now,
+            stream: exchange.stream,
+            operation: exchange.operation,
+            quirks: *exchange.quirks,
+            packed: exchange.packed,
+            answer_tool: exchange.answer_tool,
+        }
+    }
+
     fn exchange(&self) -> Exchange<'_> {
         Exchange {
             stream: self.stream,
@@ -332,19 +331,25 @@ impl Asked {
 }
 
 impl Answer {
-    fn new(wire: &dyn Wire, exchange: &Exchange<'_>, head: &Head, limits: Limits) -> Answer {
+    // And whether its head proves that it is one.
+    fn new(
+        wire: &dyn Wire,
+        exchange: &Exchange<'_>,
+        head: &Head,
+        limits: Limits,
+    ) -> (Answer, bool) {
         let (framing, reader) = operation::reader(wire, exchange, head);
         let frame_max = match framing {
             Framing::Body => usize::try_from(limits.answer).unwrap_or(usize::MAX),
             _ => limits.event,
         };
-        let framer = Framer::new(framing, frame_max);
-        Answer {
-            framer,
+        let proves = matches!(framing, Framing::Body | Framing::EventStream);
+        let answer = Answer {
+            framer: Framer::new(framing, frame_max),
             reader,
-            unproven: matches!(framing, Framing::Sse | Framing::Ndjson | Framing::JsonArray)
-                || head.is_type(HTML),
-        }
+            unproven: None,
+        };
+        (answer, proves && !head.is_type(HTML))
     }
 
     /// Where it begins. Of binary messages no byte is blank.
@@ -364,14 +369,10 @@ impl Answer {
     }
 
     /// For an answer that is JSON although its head promised events: servers say so of their errors.
-    fn json(wire: &dyn Wire, asked: &Asked, head: &Head, limits: Limits) -> Answer {
-        let mut head = head.clone();
-        head.headers
-            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        Answer {
-            unproven: false,
-            ..Answer::new(wire, &asked.exchange(), &head, limits)
-        }
+    fn json(wire: &dyn Wire, mut early: Early, limits: Limits) -> Answer {
+        let json = HeaderValue::from_static("application/json");
+        early.head.headers.insert(CONTENT_TYPE, json);
+        Answer::new(wire, &early.exchange(), &early.head, limits).0
     }
 }
 
