@@ -218,33 +218,40 @@ def table(name, scenario, runs, args):
 BARS = {"own_p50": "overhead, median, us", "own_p99": "overhead, 99th percentile, us", "h2": "CPU per request over that of HTTP/1.1", "cpu": "CPU per request over hyper's", "rss": "KiB per stream", "threads": "threads beside the workers"}
 
 
-def overhead(name, scenario, runs, args):
-    """The library's own histogram of its part of each request, all runs together, those that warmed it up included."""
+def spread_of(lines, key):
+    """One of the library's own histograms: requests by bound, in us; all runs together, those that warmed it up included."""
     buckets = {}
-    for line in runs["libllm"]:
+    for line in lines:
         below = 0
-        for bound, count in sorted(((float(bound), count) for one in line["overhead"] for bound, count in one["buckets"].items())):
+        for bound, count in sorted(((float(bound), count) for one in line[key] for bound, count in one["buckets"].items())):
             buckets[bound] = buckets.get(bound, 0) + count - below
             below = count
-    total = sum(buckets.values())
-    out = [f"### {name}: {scenario.title}", "",
-           f"{total} requests of {len(runs['libllm'])} runs; from the call until the request is handed to its connection, and from the answer's last byte "
-           "until its last event", "", "| up to us | requests | share | |", "|---|---|---|---|"]
-    at_most, so_far, found = {"own_p50": 0.5, "own_p99": 0.99}, 0, {}
-    for bound, count in sorted(buckets.items()):
-        so_far += count
-        for key, share in at_most.items():
-            if so_far >= share * total:
-                found.setdefault(key, bound * 1e6)
-        if count:
-            out.append(f"| {bound * 1e6:.0f} | {count} | {count / total:.2%} | {'#' * round(40 * count / total)} |")
+    return {bound * 1e6: count for bound, count in sorted(buckets.items())}
+
+
+def overhead(name, scenario, runs, args):
+    """The library's own histograms of its part of each request and of what that waited for the engine's thread."""
+    lines, out, found = runs["libllm"], [f"### {name}: {scenario.title}", ""], {}
+    for key, says in (("overhead", "time in our own code, from the call until the request is handed to its connection, and from the answer's last byte until its last event"),
+                      ("dispatch", "from the host's thread to the engine's, which sleeps or serves other requests")):
+        buckets, so_far = spread_of(lines, key), 0
+        total = sum(buckets.values())
+        out += [f"{key}: {total} requests of {len(lines)} runs; {says}", "", "| up to us | requests | share | |", "|---|---|---|---|"]
+        for bound, count in buckets.items():
+            so_far += count
+            for at_most, share in (("p50", 0.5), ("p99", 0.99)):
+                if so_far >= share * total:
+                    found.setdefault((key, at_most), bound)
+            if count:
+                out.append(f"| {bound:.0f} | {count} | {count / total:.2%} | {'#' * round(40 * count / total)} |")
+        out.append("")
     verdicts, missed = [], []
     for key, bar in scenario.bars.items():
-        good = found[key] <= bar
-        verdicts.append(f"{BARS[key]}: at most {found[key]:.0f}, bar {bar}: {'met' if good else 'MISSED'}  ")
-        if not good and not args.quick:
-            missed.append(f"{name}: {BARS[key]} {found[key]:.0f} > {bar}")
-    return "\n".join(out + [""] + verdicts) + "\n", missed
+        it = found["overhead", key.removeprefix("own_")]
+        verdicts.append(f"{BARS[key]}: at most {it:.0f}, bar {bar}: {'met' if it <= bar else 'MISSED'}  ")
+        if it > bar and not args.quick:
+            missed.append(f"{name}: {BARS[key]} {it:.0f} > {bar}")
+    return "\n".join(out + verdicts) + "\n", missed
 
 
 def about(args, mock):

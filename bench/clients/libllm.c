@@ -177,16 +177,16 @@ static struct tally tally_new(size_t count)
     return tally;
 }
 
-/* What the library says of its own part of each request so far: a histogram, JSON. */
-static void print_overhead(const char *name)
+/* What the library says of its own part of each request so far, or of its way between threads: a histogram, JSON. */
+static void print_spread(const char *name)
 {
-    static const char key[] = "\"overhead_seconds\":";
-    size_t len = 0;
+    char key[64];
+    size_t len = 0, skip = (size_t)snprintf(key, sizeof key, "\"%s_seconds\":", name);
     char *told = llm_client_metrics(client, LLM_METRICS_JSON, &len);
     const char *from = told != NULL ? strstr(told, key) : NULL;
     const char *to = from != NULL ? strchr(from, ']') : NULL;
     if (to != NULL)
-        printf(",\"%s\":%.*s", name, (int)(to + 1 - from - (sizeof key - 1)), from + sizeof key - 1);
+        printf(",\"%s\":%.*s", name, (int)(to + 1 - from - (long)skip), from + skip);
     llm_string_free(told);
 }
 
@@ -264,7 +264,8 @@ int main(int argc, char **argv)
     print_added("total", tally.totals, tally.done, stream && write == 'w' ? ttft + gap * (tokens - 1) : ttft);
     printf(",\"rss_start_kb\":%ld,\"rss_peak_kb\":%ld,\"rss_kb_per_stream\":%.2f,\"threads\":%ld", rss_start, peak,
            (double)(peak - rss_start) / (double)(conc > 0 ? conc : 1), status("Threads:"));
-    print_overhead("overhead");
+    print_spread("overhead");
+    print_spread("dispatch");
     printf("}\n");
 
     llm_queue_free(queue);

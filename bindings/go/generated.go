@@ -183,8 +183,10 @@ const (
 	MetricTimeToFirstTokenSeconds = "time_to_first_token_seconds"
 	// Between two pieces of one streamed answer, as they came.
 	MetricInterTokenSeconds = "inter_token_seconds"
-	// Our own part of a request: before the provider was asked, and after its last byte.
+	// Our own part of a request: the time in our code before the provider was asked, and after its last byte.
 	MetricOverheadSeconds = "overhead_seconds"
+	// From the host's thread to the engine's, turns of other requests before it included.
+	MetricDispatchSeconds = "dispatch_seconds"
 	// What requests waited for a limit of our own, of those that did.
 	MetricQueueWaitSeconds = "queue_wait_seconds"
 	// Second attempts beside a slow first one.

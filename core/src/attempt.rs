@@ -20,6 +20,7 @@ use crate::error::{Error, Phase, Result, without};
 use crate::guard::Screen;
 use crate::inbound::{Caller, end_to_end};
 use crate::outlet::Outlet;
+use crate::own;
 use crate::pace::Flowing;
 use crate::partial;
 use crate::plan::Candidate;
@@ -273,6 +274,8 @@ async fn flow(
 ) -> Result<Pumped> {
     let mut flowing = None;
     loop {
+        // What comes from here on is behind the last bytes that were read.
+        ticket.waited = Duration::ZERO;
         if let Some(screen) = &mut live.screen {
             screen.pass(&mut live.batch, live.ended.is_some(), record)?;
         }
@@ -442,7 +445,7 @@ async fn send(job: &Job, candidate: &Candidate, record: &mut Record) -> Result<E
         if let Some(credential) = &credential {
             auth::prove(&mut http, credential, &candidate.provider)?;
         }
-        record.sent.get_or_insert_with(clock::now);
+        own::sends();
         record.held.sends();
         match transport.send(http, &route).await {
             Err(failed) if failed.free && failed.sent == Sent::No && !route.fresh => {

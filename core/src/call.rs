@@ -31,6 +31,7 @@ use crate::keys;
 use crate::observe::{self, Ended};
 use crate::options::Options;
 use crate::outlet::{self, Answer};
+use crate::own::Own;
 use crate::partial;
 use crate::plan::Candidate;
 use crate::policy::retry;
@@ -48,6 +49,8 @@ pub(crate) struct Job {
     pub(crate) request: Request,
     /// When the host asked.
     pub(crate) began: Instant,
+    /// When it left the host's thread.
+    pub(crate) handed: Instant,
     /// Figures are kept by target.
     pub(crate) counted: bool,
     /// The answer is told to whoever listens.
@@ -175,6 +178,7 @@ pub(crate) struct Answered {
 pub(crate) fn run(job: Box<Job>, mut ticket: Ticket) -> impl Future<Output = ()> {
     async move {
         let mut record = Record::new(job.began);
+        let mut own = Own::new(job.began, job.handed, clock::now());
         // A connection that was opened is no answer of a model.
         record.streams = job.stream;
         record.counted = (job.counted && !job.asked.warms).then(|| job.asked.operation.name());
@@ -194,7 +198,7 @@ pub(crate) fn run(job: Box<Job>, mut ticket: Ticket) -> impl Future<Output = ()>
                 if live.listen(cx) {
                     return Poll::Ready(Err(Error::new(ErrorKind::Canceled, "canceled")));
                 }
-                match work.as_mut().poll(cx) {
+                match own.during(|| work.as_mut().poll(cx)) {
                     Poll::Pending => alarm.poll(cx, deadline).map(|()| Err(out_of_time(total))),
                     ready => ready,
                 }
@@ -207,7 +211,8 @@ pub(crate) fn run(job: Box<Job>, mut ticket: Ticket) -> impl Future<Output = ()>
         record.held.over(outcome.as_ref().err(), spent);
         record.cost = record.costs(&meter);
         record.add_up();
-        let ended = Ended::of(&record, outcome.as_ref().err(), ticket.hosted, clock::now());
+        let (error, now) = (outcome.as_ref().err(), clock::now());
+        let ended = Ended::of(&record, error, Some((own, ticket.waited)), now);
         ended.count(ticket.process());
         let took = ended.at - ticket.started();
         match &outcome {

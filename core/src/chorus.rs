@@ -3,7 +3,7 @@
 
 use std::future::poll_fn;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use libllm_proto::event::{Batch, Event};
 use libllm_proto::wire::Operation;
@@ -167,9 +167,9 @@ async fn tell(
         candidate,
         outcome,
     } = sung;
+    ticket.waited = Duration::ZERO;
     record.attempts.append(&mut own.attempts);
     record.flags.append(&mut own.flags);
-    record.sent = record.sent.or(own.sent);
     let usage = own.response.take_usage();
     let before = record.voices.as_ref().map(|voices| voices.cost);
     let heard = match outcome {
@@ -190,7 +190,7 @@ async fn tell(
         (record.connect, record.first_item) = (own.connect, own.first_item);
         record.dropped = std::mem::take(&mut own.dropped);
     }
-    record.last_bytes = own.last_bytes;
+    record.last_bytes = record.last_bytes.max(own.last_bytes);
     record.incomplete |= own.incomplete;
     let cost = before.map_or(cost, |before| before.and(cost));
     record.voices.get_or_insert_default().cost = cost;

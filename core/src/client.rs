@@ -462,6 +462,7 @@ impl Client {
         let pass = Pass::of(&self.inner.gates, config, &shared, &request, options);
         let job = Box::new(Job {
             began,
+            handed: began,
             counted: config.telemetry.counts_targets(),
             captures: account.as_ref().is_some_and(|account| account.capture),
             request: candidates.settle(request),
@@ -495,9 +496,10 @@ impl Client {
         Ok(id)
     }
 
-    fn spawn(&self, config: &Config, job: Box<Job>, ticket: Ticket) {
+    fn spawn(&self, config: &Config, mut job: Box<Job>, ticket: Ticket) {
         let span = tracing::info_span!(target: "libllm", "request", id = ticket.id());
-        let refresh = config.catalog.refresh(clock::now());
+        job.handed = clock::now();
+        let refresh = config.catalog.refresh(job.handed);
         self.inner.engine.run(move || {
             refresh.into_iter().for_each(runtime::spawn_here);
             runtime::spawn_here(contained(call::run(job, ticket).instrument(span)));

@@ -400,7 +400,7 @@ async fn ask(
         None => alarm.poll(cx, until).map(|()| None),
     })
     .await;
-    ticket.hosted += clock::now() - now;
+    ticket.waited += clock::now() - now;
     said.unwrap_or_else(|| {
         let seconds = timeout.as_secs_f64();
         let message = format!("the host did not answer within {seconds} s");

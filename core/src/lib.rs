@@ -53,6 +53,7 @@ mod metrics;
 mod observe;
 mod options;
 mod outlet;
+mod own;
 mod pace;
 mod partial;
 mod plan;

@@ -9,6 +9,7 @@ use crate::clock;
 use crate::config::Telemetry;
 use crate::error::{Error, Result, Status};
 use crate::options::Options;
+use crate::own::Own;
 use crate::process::Process;
 use crate::report::Record;
 use crate::request::Request;
@@ -195,12 +196,7 @@ impl Account {
     /// Tells of a call that ended without a word of its own: a panic, or a shutdown.
     pub(crate) fn lost(&self, error: &Error) {
         let record = Record::new(self.began);
-        self.tell(&Ended::of(
-            &record,
-            Some(error),
-            Duration::ZERO,
-            clock::now(),
-        ));
+        self.tell(&Ended::of(&record, Some(error), None, clock::now()));
     }
 }
 
@@ -225,8 +221,8 @@ pub(crate) struct Ended<'c> {
     pub(crate) record: &'c Record,
     /// A refusal that was an answer to a caller who speaks HTTP is one all the same.
     pub(crate) error: Option<&'c Error>,
-    /// For how long its host was waited for.
-    hosted: Duration,
+    /// The time in our own code, and for how long its host was waited for at its end.
+    own: Option<(Own, Duration)>,
     /// When its last event left.
     pub(crate) at: Instant,
 }
@@ -235,14 +231,14 @@ impl<'c> Ended<'c> {
     pub(crate) fn of(
         record: &'c Record,
         error: Option<&'c Error>,
-        hosted: Duration,
+        own: Option<(Own, Duration)>,
         at: Instant,
     ) -> Ended<'c> {
         let error = error.or(record.refused.as_ref());
         Ended {
             record,
             error,
-            hosted,
+            own,
             at,
         }
     }
@@ -265,7 +261,7 @@ impl<'c> Ended<'c> {
         let targets = &process.counters.targets;
         let series = targets.of(&record.target, operation);
         series.ended(error, at - record.began);
-        series.own_time(self.overhead(), record.queued);
+        series.own_time(self.overhead(), self.dispatch(), record.queued);
         if let Some(first) = record.first_item {
             series.first_token.add(first.as_nanos() as u64);
             if record.streams {
@@ -287,13 +283,17 @@ impl<'c> Ended<'c> {
         }
     }
 
-    /// Our own part of it: until the first attempt's request was handed to its connection, without what it waited for a limit or its host, and
-    /// from the answer's last bytes to its last event. Of a call that failed, nothing: what was waited for there was not our work.
+    /// Our own part of it: the time that our code ran for it until the first attempt's request was handed to its connection, and from the
+    /// answer's last bytes to its last event. Of a call that failed, nothing: what it took there was not our work.
     pub(crate) fn overhead(&self) -> Option<Duration> {
-        let record = self.record;
-        let (sent, last) = (record.sent?, record.last_bytes?);
-        let own = (sent - record.began) + self.at.saturating_duration_since(last);
-        let aside = self.hosted + record.queued.unwrap_or_default();
-        Some(own.saturating_sub(aside))
+        let (own, waited) = self.own?;
+        let (before, last) = (own.until_sent()?, self.record.last_bytes?);
+        let after = self.at.saturating_duration_since(last);
+        Some(before + after.saturating_sub(waited))
+    }
+
+    /// What it waited for the engine's thread, if it has been given a turn there.
+    pub(crate) fn dispatch(&self) -> Option<Duration> {
+        self.own.map(|(own, _)| own.dispatch())
     }
 }

@@ -38,8 +38,6 @@ pub(crate) struct Record {
     pub(crate) counted: Option<&'static str>,
     /// What it waited for a limit of our own, if it did.
     pub(crate) queued: Option<Duration>,
-    /// When the first attempt's request was handed to its connection.
-    pub(crate) sent: Option<Instant>,
     /// When the last bytes of an answer that came whole were read.
     pub(crate) last_bytes: Option<Instant>,
     /// When pieces came.
@@ -139,7 +137,6 @@ impl Record {
             began: now,
             counted: None,
             queued: None,
-            sent: None,
             last_bytes: None,
             pieces: Pieces::default(),
             reason: Reason::First,
@@ -190,7 +187,6 @@ impl Record {
         let mut flags = std::mem::take(&mut call.flags);
         flags.append(&mut self.flags);
         self.flags = flags;
-        self.sent = call.sent.or(self.sent);
         self.held.inherit(&mut call.held);
         self.take_paid(call);
     }

@@ -26,8 +26,8 @@ pub(crate) struct Ticket {
     opened: Option<(String, Instant)>,
     /// Who is told of the call when it has ended, and what must be kept for that.
     pub(crate) account: Option<Box<Account>>,
-    /// For how long the host was waited for, where it was asked.
-    pub(crate) hosted: Duration,
+    /// For how long the host was waited for since its answer's last bytes came: for a word of it, or for room in its queue.
+    pub(crate) waited: Duration,
     finished: bool,
 }
 
@@ -63,7 +63,7 @@ impl Ticket {
             lane,
             opened: None,
             account: None,
-            hosted: Duration::ZERO,
+            waited: Duration::ZERO,
             finished: false,
         })
     }
@@ -80,7 +80,7 @@ impl Ticket {
             },
             opened: None,
             account: None,
-            hosted: Duration::ZERO,
+            waited: Duration::ZERO,
             finished: true,
         }
     }
@@ -270,9 +270,10 @@ impl Ticket {
 
     // A consumer that takes other requests' events meanwhile is none that reads nothing: it is given as long again.
     async fn wait_for_room(&mut self, until: &mut Option<Instant>, stall: Duration) -> Result<()> {
-        let taken = self.queue.taken();
-        let end = *until.get_or_insert_with(|| clock::now() + stall);
+        let (taken, now) = (self.queue.taken(), clock::now());
+        let end = *until.get_or_insert_with(|| now + stall);
         let waited = self.wait_for_consumer(end, stall).await;
+        self.waited += clock::now() - now;
         if waited.is_err() && self.queue.taken() != taken {
             *until = None;
             return Ok(());

@@ -66,6 +66,7 @@ def _():
     tried = [(one["target"], one["reason"], one["status"], one["http_status"]) for one in line["attempts"]]
     assert tried == [("down/m", "first", "LLM_ERR_OVERLOADED", 503), ("house/m", "fallback", "LLM_OK", None)], tried
     assert line["timing"]["total_ms"] >= line["timing"]["ttft_ms"] > 0 and line["timing"]["overhead_ms"] > 0
+    assert line["timing"]["dispatch_ms"] >= 0
     text = pathlib.Path(path).read_text()
     assert "canary" not in text and "the answer" not in text and '"hi"' not in text, text
     assert os.stat(path).st_mode & 0o777 == 0o600

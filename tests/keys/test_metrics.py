@@ -4,11 +4,13 @@ import json
 import os
 import pathlib
 import re
+import time
 
 import exposition
 from llm import CONFIG, Client, Queue, chat, refused
 from server import Server, turns
 from suite import config, house, test
+from test_hooks import Host
 
 USAGE = {"prompt_tokens": 11, "completion_tokens": 4, "total_tokens": 15, "prompt_tokens_details": {"cached_tokens": 3}}
 
@@ -48,7 +50,7 @@ def _():
     assert value("target_errors_total", **down_m, kind="unavailable") == 1
     tokens = {kind: value("tokens_total", **house_m, kind=kind) for kind in ("prompt", "completion", "cached")}
     assert tokens == {"prompt": 11, "completion": 4, "cached": 3}, tokens
-    for name in ("request_duration_seconds", "time_to_first_token_seconds", "inter_token_seconds", "overhead_seconds"):
+    for name in ("request_duration_seconds", "time_to_first_token_seconds", "inter_token_seconds", "overhead_seconds", "dispatch_seconds"):
         assert value(name, "_count", **house_m) == 1, name
     first, whole = (value(name, "_sum", **house_m) for name in ("time_to_first_token_seconds", "request_duration_seconds"))
     gap, own = (value(name, "_sum", **house_m) for name in ("inter_token_seconds", "overhead_seconds"))
@@ -65,6 +67,40 @@ def _():
     assert told["libllm_target_requests_total"].value(provider="house", status="LLM_ERR_BAD_REQUEST") == 1
     kinds = {labels["kind"]: value for _, labels, value in told["libllm_target_errors_total"].samples}
     assert kinds == {"unavailable": 1, "invalid_request": 1}, kinds
+
+
+HOLD = 0.2
+
+
+def slow(exchange):
+    """An answer that comes in pieces, each of them late."""
+    exchange.hold(HOLD)
+    exchange.head()
+    for piece in "ok":
+        exchange.hold(HOLD)
+        exchange.delta(piece)
+    exchange.hold(HOLD)
+    exchange.finish()
+    exchange.end()
+
+
+@test("telemetry.prometheus", says="our own time is that of our code: no provider and no host that takes its time is in it")
+def _():
+    late = lambda _: time.sleep(HOLD) or {}
+    hooks = {"before": late, "attempt": late, "after": late}
+    client = Client(config(Server(slow), hooks={name: True for name in hooks}))
+    # The least of three: a machine may be so busy that our code is stopped in its midst.
+    own = []
+    for model in ("m1", "m2", "m3"):
+        host = Host(client, hooks)
+        host.ask(f"house/{model}").succeeds("ok")
+        assert host.kinds == list(hooks)
+        told = exposition.parse(client.metrics("prometheus"))
+        value = lambda name, suffix: told[f"libllm_{name}_seconds"].value(suffix, provider="house", model=model)
+        assert value("overhead", "_count") == value("dispatch", "_count") == 1
+        assert value("request_duration", "_sum") >= 7 * HOLD * 0.99
+        own.append(value("overhead", "_sum"))
+    assert 0 < min(own) < HOLD, own
 
 
 @test("telemetry.prometheus", says="off: requests are counted as a whole, and not by target")

@@ -54,7 +54,7 @@ def _():
     }
     assert wanted.items() <= says.items(), {name: (value, says.get(name)) for name, value in wanted.items() if says.get(name) != value}
     first = says["gen_ai.response.time_to_first_chunk"]
-    assert 0 < first * 1e9 <= span.end - span.start and says["libllm.overhead_us"] >= 0
+    assert 0 < first * 1e9 <= span.end - span.start and says["libllm.overhead_us"] >= 0 and says["libllm.dispatch_us"] >= 0
     assert not any(name in says for name in ("gen_ai.system", "error.type", "gen_ai.request.choice.count")), says
     attempt, = collector.below(span)
     assert (attempt.name, attempt.kind, attempt.trace, attempt.failed) == ("attempt house/m", 3, span.trace, False)

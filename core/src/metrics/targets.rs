@@ -103,6 +103,7 @@ pub(crate) struct Series {
     pub(crate) first_chunk: Spread,
     pub(crate) gap: Spread,
     overhead: Spread,
+    dispatch: Spread,
     queue_wait: Spread,
     pub(crate) prompt: Spread,
     pub(crate) completion: Spread,
@@ -143,6 +144,7 @@ impl Series {
             first_chunk: Spread::new(LONG),
             gap: Spread::new(LONG),
             overhead: Spread::new(SHORT),
+            dispatch: Spread::new(SHORT),
             queue_wait: Spread::new(SHORT),
             prompt: Spread::new(TOKENS),
             completion: Spread::new(TOKENS),
@@ -182,12 +184,21 @@ impl Series {
     }
 
     /// Our own time.
-    pub(crate) fn own_time(&self, overhead: Option<Duration>, queued: Option<Duration>) {
-        if let Some(overhead) = overhead {
-            self.overhead.add(ns(overhead));
-        }
-        if let Some(queued) = queued {
-            self.queue_wait.add(ns(queued));
+    pub(crate) fn own_time(
+        &self,
+        overhead: Option<Duration>,
+        dispatch: Option<Duration>,
+        queued: Option<Duration>,
+    ) {
+        let times = [
+            (&self.overhead, overhead),
+            (&self.dispatch, dispatch),
+            (&self.queue_wait, queued),
+        ];
+        for (spread, time) in times {
+            if let Some(time) = time {
+                spread.add(ns(time));
+            }
         }
     }
 
@@ -261,6 +272,7 @@ pub(super) fn families(targets: &Targets, out: &mut Vec<Family>) {
             first_token,
             gap,
             overhead,
+            dispatch,
             queue,
         ] = &mut out[first..]
         {
@@ -274,13 +286,14 @@ pub(super) fn families(targets: &Targets, out: &mut Vec<Family>) {
             series.times(first_token, &series.first_token);
             series.times(gap, &series.gap);
             series.times(overhead, &series.overhead);
+            series.times(dispatch, &series.dispatch);
             series.times(queue, &series.queue_wait);
         }
     }
 }
 
 #[rustfmt::skip]
-fn empty() -> [Family; 10] {
+fn empty() -> [Family; 11] {
     [
         Family::counter("target_requests_total", "Requests ended, by the target that was asked last.", BY_STATUS),
         Family::counter("target_errors_total", "Attempts that failed, by kind of error.", BY_KIND),
@@ -290,7 +303,8 @@ fn empty() -> [Family; 10] {
         Family::histogram("request_duration_seconds", "From the host's call to the last event.", BY_STATUS),
         Family::histogram("time_to_first_token_seconds", "From the host's call to the first item.", BY),
         Family::histogram("inter_token_seconds", "Between two pieces of one streamed answer, as they came.", BY),
-        Family::histogram("overhead_seconds", "Our own part of a request: before the provider was asked, and after its last byte.", BY),
+        Family::histogram("overhead_seconds", "Our own part of a request: the time in our code before the provider was asked, and after its last byte.", BY),
+        Family::histogram("dispatch_seconds", "From the host's thread to the engine's, turns of other requests before it included.", BY),
         Family::histogram("queue_wait_seconds", "What requests waited for a limit of our own, of those that did.", BY),
     ]
 }

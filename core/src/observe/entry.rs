@@ -116,6 +116,7 @@ fn times(object: &mut Object<'_>, ended: &Ended<'_>) {
         timing
             .thousandths("queue_ms", record.queued.map(us))
             .thousandths("overhead_ms", ended.overhead().map(us))
+            .thousandths("dispatch_ms", ended.dispatch().map(us))
             .thousandths("connect_ms", record.connect.map(us))
             .thousandths("ttft_ms", record.first_item.map(us))
             .thousandths("max_gap_ms", gap)

@@ -144,6 +144,7 @@ METRICS = frozenset(
         "time_to_first_token_seconds",
         "inter_token_seconds",
         "overhead_seconds",
+        "dispatch_seconds",
         "queue_wait_seconds",
         "hedges_total",
         "hedges_won_total",

@@ -193,6 +193,7 @@ impl Whole<'_> {
             .count("libllm.attempts", Some(record.attempts.len() as u64))
             .count("libllm.cost.microusd", record.cost.microusd)
             .count("libllm.overhead_us", self.ended.overhead().map(us))
+            .count("libllm.dispatch_us", self.ended.dispatch().map(us))
             .count("libllm.queue_us", record.queued.map(us))
             .flag("libllm.cached", record.cached)
             .flag("libllm.incomplete", record.incomplete);
