@@ -40,7 +40,8 @@ pub(crate) struct Live {
     outlet: Outlet,
     /// What looks at the answer before it leaves.
     screen: Option<Box<Screen>>,
-    batch: Batch,
+    /// What was read and not handed over yet; nothing while more is waited for.
+    batch: Option<Box<Batch>>,
     /// When the bytes of the batch came.
     pub(crate) at: Instant,
     /// How the answer ended, if it has; an error is told after the batch.
@@ -72,7 +73,7 @@ impl Live {
     /// Another request reads on from here; what was read so far it has got already.
     pub(crate) fn inherit(&mut self, outlet: Outlet) {
         self.outlet = outlet;
-        self.batch.clear();
+        self.batch = None;
         self.source.inherit();
     }
 }
@@ -117,6 +118,7 @@ pub(crate) async fn open(
             batch,
             ..
         } = &mut *live;
+        let batch = &mut **batch.get_or_insert_with(|| spare::take(ticket.joins()));
         if ticket.live().is_paused() {
             ticket
                 .wait_while_paused(candidate.timeouts.consumer_stall)
@@ -173,7 +175,7 @@ fn begin(
         decoder: decoder(job, candidate, head, record.answer_tool),
         outlet,
         screen: Screen::of(&job.rules, ticket.joins()),
-        batch: spare::take(ticket.joins()),
+        batch: None,
         ended: None,
         lead: None,
     })
@@ -276,15 +278,17 @@ async fn flow(
     loop {
         // What comes from here on is behind the last bytes that were read.
         ticket.waited = Duration::ZERO;
-        if let Some(screen) = &mut live.screen {
-            screen.pass(&mut live.batch, live.ended.is_some(), record)?;
+        if let Some(mut batch) = live.batch.take() {
+            if let Some(screen) = &mut live.screen {
+                screen.pass(&mut batch, live.ended.is_some(), record)?;
+            }
+            record.response.absorb(&batch);
+            let handing = live.hand_over(&mut batch, provider, stall, ticket);
+            if let Some(done) = handing.await? {
+                return Ok(Pumped::Behind(batch, done));
+            }
+            spare::give(batch);
         }
-        record.response.absorb(&live.batch);
-        if let Some(done) = live.hand_over(provider, stall, ticket).await? {
-            let rest = Box::new(std::mem::take(&mut live.batch));
-            return Ok(Pumped::Behind(rest, done));
-        }
-        spare::give(std::mem::take(&mut live.batch));
         if let Some(ended) = live.ended.take() {
             let ending = ended.map_err(|error| error.with_phase(Phase::Stream))?;
             Box::pin(live.end(ending, provider, stall, ticket, record)).await?;
@@ -295,18 +299,16 @@ async fn flow(
         let Some(read) = live.read(stall, ticket).await? else {
             return Ok(Pumped::Behind(Box::default(), 0));
         };
+        let mut batch = spare::take(ticket.joins());
         let Live {
-            source,
-            decoder,
-            batch,
-            ..
+            source, decoder, ..
         } = live;
-        *batch = spare::take(ticket.joins());
-        live.ended = source.decode(read, decoder, batch).await.transpose();
+        live.ended = source.decode(read, decoder, &mut batch).await.transpose();
         live.at = live.source.last_bytes;
-        if live.batch.has_item() {
+        if batch.has_item() {
             record.piece(live.at);
         }
+        live.batch = Some(batch);
     }
 }
 
@@ -314,23 +316,23 @@ impl Live {
     // Gives the batch to who follows and to whom it is for; a number if they wait for what this one does not take from there on.
     async fn hand_over(
         &mut self,
+        batch: &mut Batch,
         provider: &str,
         stall: Duration,
         ticket: &mut Ticket,
     ) -> Result<Option<usize>> {
         let holds = self.screen.as_ref().is_some_and(|screen| screen.holds());
         if let Some(lead) = self.lead.as_mut().filter(|_| !holds) {
-            lead.publish(&self.batch);
+            lead.publish(batch);
             if self.outlet.is_events() {
                 // Rare, and larger than all the rest: streams that nobody follows need not have room for it.
-                return Box::pin(self.hand_over_followed(provider, stall, ticket)).await;
+                return Box::pin(self.hand_over_followed(batch, provider, stall, ticket)).await;
             }
         }
         let Live {
             source,
             outlet,
             screen,
-            batch,
             at,
             ..
         } = self;
@@ -346,6 +348,7 @@ impl Live {
 
     async fn hand_over_followed(
         &mut self,
+        batch: &Batch,
         provider: &str,
         stall: Duration,
         ticket: &mut Ticket,
@@ -354,7 +357,7 @@ impl Live {
             return Ok(None);
         };
         let waited = {
-            let delivering = ticket.deliver_from(&self.batch, &mut done, provider, self.at, stall);
+            let delivering = ticket.deliver_from(batch, &mut done, provider, self.at, stall);
             let delivering = std::pin::pin!(delivering);
             let waiting = std::pin::pin!(lead.unless_followed(delivering));
             self.source.meanwhile(waiting).await

@@ -142,8 +142,16 @@ impl Outlet {
         stall: Duration,
     ) -> Result<()> {
         let Outlet::Http(http) = self else {
-            let delivering = ticket.deliver(batch, provider, at, stall);
-            return source.meanwhile(std::pin::pin!(delivering)).await;
+            let mut done = 0;
+            if ticket.offer(batch, &mut done, provider, at) {
+                return Ok(());
+            }
+            // Boxed: few calls ever wait here, and each would be as large as if it did.
+            let waiting = Box::pin(async move {
+                let delivering = ticket.deliver_from(batch, &mut done, provider, at, stall);
+                source.meanwhile(std::pin::pin!(delivering)).await
+            });
+            return waiting.await;
         };
         match &mut http.voice {
             Voice::Passing(Some(events)) => events.push(source.tapped(), &mut http.out),

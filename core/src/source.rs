@@ -74,14 +74,15 @@ pub(crate) mod spare {
     use libllm_proto::event::Batch;
 
     thread_local! {
-        static SPARE: RefCell<Vec<Batch>> = const { RefCell::new(Vec::new()) };
+        #[expect(clippy::vec_box, reason = "each is handed on as it is, by the pointer")]
+        static SPARE: RefCell<Vec<Box<Batch>>> = const { RefCell::new(Vec::new()) };
     }
 
     const MAX: usize = 4;
     const MEMORY_MAX: usize = 64 << 10;
 
     /// An empty batch, which joins deltas or does not.
-    pub(crate) fn take(joins: bool) -> Batch {
+    pub(crate) fn take(joins: bool) -> Box<Batch> {
         let mut batch = SPARE
             .with(|spare| spare.borrow_mut().pop())
             .unwrap_or_default();
@@ -90,7 +91,7 @@ pub(crate) mod spare {
     }
 
     /// Keeps a batch's memory for the next read on this thread.
-    pub(crate) fn give(mut batch: Batch) {
+    pub(crate) fn give(mut batch: Box<Batch>) {
         batch.clear();
         SPARE.with(|spare| {
             let mut spare = spare.borrow_mut();
@@ -113,7 +114,7 @@ pub(crate) struct Source {
     last_frame: Instant,
     frames: u64,
     /// The bytes as they came, for whom they are passed on to.
-    tap: Option<Tap>,
+    tap: Option<Box<Tap>>,
     /// There was nothing to read, its coming wakes this task, and the task has not slept since.
     dry: bool,
 }
@@ -165,10 +166,10 @@ impl Source {
 
     /// From now on the bytes are kept as they came, at most `max` of them at a time.
     pub(crate) fn tap(&mut self, max: usize) {
-        self.tap = Some(Tap {
+        self.tap = Some(Box::new(Tap {
             bytes: Vec::new(),
             max,
-        });
+        }));
     }
 
     /// What was kept.

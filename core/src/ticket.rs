@@ -138,9 +138,7 @@ impl Ticket {
         let mut until = None;
         loop {
             let before = *done;
-            self.push_from(batch, provider, done, at);
-            bell::mark(&self.queue, batch.bytes(), at);
-            if *done == batch.len() {
+            if self.offer(batch, done, provider, at) {
                 return Ok(());
             }
             if *done > before {
@@ -149,6 +147,19 @@ impl Ticket {
             // Boxed: few calls ever wait here, and each would be as large as if it did.
             Box::pin(self.wait_for_room(&mut until, stall)).await?;
         }
+    }
+
+    /// Hands over as much as there is room for, and says whether that was all.
+    pub(crate) fn offer(
+        &mut self,
+        batch: &Batch,
+        done: &mut usize,
+        provider: &str,
+        at: Instant,
+    ) -> bool {
+        self.push_from(batch, provider, done, at);
+        bell::mark(&self.queue, batch.bytes(), at);
+        *done == batch.len()
     }
 
     /// Hands over one event of an HTTP answer; waits while there is no room, at most `stall`.

@@ -20,11 +20,13 @@ impl Live {
     ) -> Result<Vec<Batch>> {
         let mut heard = Vec::new();
         loop {
-            if let Some(screen) = &mut self.screen {
-                screen.pass(&mut self.batch, self.ended.is_some(), record)?;
+            if let Some(mut batch) = self.batch.take() {
+                if let Some(screen) = &mut self.screen {
+                    screen.pass(&mut batch, self.ended.is_some(), record)?;
+                }
+                record.response.absorb(&batch);
+                heard.push(*batch);
             }
-            record.response.absorb(&self.batch);
-            heard.push(std::mem::take(&mut self.batch));
             if let Some(ended) = self.ended.take() {
                 let ending = ended.map_err(|error| error.with_phase(Phase::Stream))?;
                 record.incomplete = ending.incomplete;
@@ -46,18 +48,16 @@ impl Live {
                     break read;
                 }
             };
+            let mut batch = spare::take(ticket.joins());
             let Live {
-                source,
-                decoder,
-                batch,
-                ..
+                source, decoder, ..
             } = self;
-            *batch = spare::take(ticket.joins());
-            self.ended = source.decode(read, decoder, batch).await.transpose();
+            self.ended = source.decode(read, decoder, &mut batch).await.transpose();
             self.at = self.source.last_bytes;
-            if self.batch.has_item() {
+            if batch.has_item() {
                 record.piece(self.at);
             }
+            self.batch = Some(batch);
         }
     }
 }
