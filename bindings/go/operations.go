@@ -95,7 +95,7 @@ func (c *Client) Models(ctx context.Context, provider, page string, wishes ...Op
 	return list, nil
 }
 
-// TokenCount is how many tokens a request has, and who counted: "provider" or "estimated".
+// TokenCount is how many tokens a request has, and who counted: "tokenizer", "provider" or "estimated".
 type TokenCount struct {
 	PromptTokens int64  `json:"prompt_tokens"`
 	Source       string `json:"source"`

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use libllm_proto::catalog::{self, Price, Table};
+use libllm_proto::operation::tokens::Spoken;
+use libllm_proto::tokenizer::Tokenizer;
 
 use crate::clock;
 use crate::lock;
@@ -22,12 +24,41 @@ pub(crate) struct Known {
     pub(crate) price: Price,
 }
 
+/// A vocabulary that is at hand, and whose it is.
+#[derive(Debug)]
+pub(crate) struct Vocabulary {
+    /// Names of models, alone or after their provider's; `*` at the end stands for anything.
+    pub(crate) models: Vec<String>,
+    pub(crate) tokenizer: Tokenizer,
+    /// Tokens around a message and before the answer.
+    pub(crate) per_message: u64,
+    pub(crate) per_answer: u64,
+}
+
+impl Vocabulary {
+    fn is_of(&self, target: &Target) -> bool {
+        let fits = |pattern: &String, name: &str| match pattern.strip_suffix('*') {
+            Some(start) => name.starts_with(start),
+            None => name == pattern,
+        };
+        self.models
+            .iter()
+            .any(|pattern| fits(pattern, target.text()) || fits(pattern, target.model()))
+    }
+
+    /// Tokens of what is around the texts. A name has one more.
+    pub(crate) fn around(&self, spoken: &Spoken) -> u64 {
+        spoken.messages * self.per_message + spoken.names + self.per_answer
+    }
+}
+
 /// The catalog as one client sees it. Cheap to ask: what was found once is kept.
 #[derive(Debug, Default)]
 pub(crate) struct Catalog {
     /// Laid over all else.
     file: Option<Table>,
     remote: Option<Remote>,
+    vocabularies: Vec<Vocabulary>,
     state: Mutex<State>,
 }
 
@@ -50,12 +81,22 @@ struct State {
 }
 
 impl Catalog {
-    pub(crate) fn new(file: Option<Table>, remote: Option<Remote>) -> Catalog {
+    pub(crate) fn new(
+        file: Option<Table>,
+        remote: Option<Remote>,
+        vocabularies: Vec<Vocabulary>,
+    ) -> Catalog {
         Catalog {
             file,
             remote,
+            vocabularies,
             state: Mutex::default(),
         }
+    }
+
+    /// The vocabulary of a target, the first that is said to be its.
+    pub(crate) fn vocabulary(&self, target: &Target) -> Option<&Vocabulary> {
+        self.vocabularies.iter().find(|known| known.is_of(target))
     }
 
     /// What is known of a target.
@@ -138,7 +179,7 @@ mod tests {
     #[test]
     fn what_is_laid_over_goes_first_and_unknown_names_are_bounded() {
         let table = Table::from_text("house\tm\tchat\t77\t\t\t\tin=1").unwrap();
-        let catalog = Catalog::new(Some(table), None);
+        let catalog = Catalog::new(Some(table), None, Vec::new());
         let rate = |provider: &str, model: &str| {
             let known = catalog.model(&Target::new(provider, model))?;
             known.price.rate(Service::Standard, 1, Unit::Input)
@@ -162,12 +203,12 @@ mod tests {
             fetcher: Fetcher::new(Trust::default()),
         };
         let hour = Duration::from_secs(3600);
-        let catalog = Arc::new(Catalog::new(None, Some(remote(Some(hour)))));
+        let catalog = Arc::new(Catalog::new(None, Some(remote(Some(hour))), Vec::new()));
         assert!(catalog.refresh(now).is_some());
         assert!(catalog.refresh(now).is_none());
         assert!(catalog.refresh(now + hour / 2).is_none());
         assert!(catalog.refresh(now + hour).is_some());
-        let once = Arc::new(Catalog::new(None, Some(remote(None))));
+        let once = Arc::new(Catalog::new(None, Some(remote(None)), Vec::new()));
         assert!(once.refresh(now).is_some());
         assert!(once.refresh(now + 1000 * hour).is_none());
     }

@@ -27,6 +27,7 @@ pub mod request;
 pub mod response;
 pub mod retry_after;
 pub mod template;
+pub mod tokenizer;
 pub mod wire;
 
 pub use error::{Error, ErrorKind, Phase, Result, Retry, Status};

@@ -43,7 +43,7 @@ def around(path, value):
 
 
 # Tables whose keys are the user's own.
-USERS = {"providers": "P", "models": "A", "tenants": "T"}
+USERS = {"providers": "P", "models": "A", "tenants": "T", "catalog.tokenizers": "T"}
 
 
 def walk(path=""):

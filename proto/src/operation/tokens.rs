@@ -1,4 +1,4 @@
-//! Answers to `count_tokens`: what the provider counts, or what is estimated where nobody can be asked.
+//! Answers to `count_tokens`: what a vocabulary that is at hand or the provider counts, or what is estimated where nobody can be asked.
 //!
 //! ```
 //! use libllm_proto::{Request, operation::tokens};
@@ -16,6 +16,8 @@ use crate::request::Request;
 /// What is known of the number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
+    /// Counted here, by the model's own vocabulary.
+    Tokenizer,
     /// The provider counted.
     Provider,
     /// Nobody counted.
@@ -25,6 +27,7 @@ pub enum Source {
 /// The operation's JSON.
 pub fn result(tokens: u64, source: Source) -> Vec<u8> {
     let source = match source {
+        Source::Tokenizer => "tokenizer",
         Source::Provider => "provider",
         Source::Estimated => "estimated",
     };
@@ -49,6 +52,87 @@ pub(crate) fn hear(answer: &Answer<'_>, name: &[u8]) -> Result<Said> {
         result: result(count, Source::Provider),
         ..Said::default()
     })
+}
+
+/// What is said in a conversation of texts alone.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Spoken {
+    /// Messages.
+    pub messages: u64,
+    /// Those with a `name`.
+    pub names: u64,
+    /// Roles, contents and names.
+    pub texts: Vec<String>,
+}
+
+/// What a vocabulary can count of a conversation: texts. `None` if anything else is sent: how a model is told of tools, calls, schemas,
+/// pictures and sound is no provider's public word.
+pub fn spoken(request: &Request) -> Result<Option<Spoken>> {
+    let more = ["tools", "functions", "response_format"];
+    let empty = |json: &[u8]| matches!(json, b"null" | b"[]");
+    if more
+        .iter()
+        .any(|name| request.field(name).is_some_and(|json| !empty(json)))
+    {
+        return Ok(None);
+    }
+    let (mut spoken, mut all) = (Spoken::default(), true);
+    let Some(json) = request.field("messages") else {
+        return Ok(None);
+    };
+    let mut cursor = Cursor::new(json);
+    if cursor.kind()? != Kind::Array {
+        return Ok(None);
+    }
+    cursor.array(|cursor| {
+        spoken.messages += 1;
+        if cursor.kind()? != Kind::Object {
+            all = false;
+            return cursor.skip();
+        }
+        cursor.object(|key, cursor| {
+            match (key, cursor.kind()?) {
+                (b"role" | b"content" | b"name", Kind::String) => {
+                    spoken.names += u64::from(key == b"name");
+                    spoken.texts.push(cursor.string()?.owned());
+                }
+                (b"content", Kind::Array) => cursor.array(|cursor| {
+                    all &= text_part(cursor, &mut spoken.texts)?;
+                    Ok(())
+                })?,
+                (_, Kind::Null) => cursor.skip()?,
+                _ => {
+                    all = false;
+                    cursor.skip()?;
+                }
+            }
+            Ok(())
+        })
+    })?;
+    Ok(all.then_some(spoken))
+}
+
+/// The text of a part; whether it is one.
+fn text_part(cursor: &mut Cursor<'_>, texts: &mut Vec<String>) -> Result<bool> {
+    if cursor.kind()? != Kind::Object {
+        cursor.skip()?;
+        return Ok(false);
+    }
+    let (mut text, mut other) = (None, false);
+    cursor.object(|key, cursor| {
+        match (key, cursor.kind()?) {
+            (b"text", Kind::String) => text = Some(cursor.string()?.owned()),
+            (b"type", Kind::String) => other |= cursor.string()?.owned() != "text",
+            _ => {
+                other = true;
+                cursor.skip()?;
+            }
+        }
+        Ok(())
+    })?;
+    let is_text = text.is_some() && !other;
+    texts.extend(text);
+    Ok(is_text)
 }
 
 /// About how many tokens the conversation and its tools are: a token for every four bytes of ASCII and for every other character,
@@ -139,6 +223,36 @@ const THING: u64 = 765;
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_are_all_that_a_vocabulary_counts() {
+        let of = |json: &str| spoken(&Request::parse(json.to_owned()).unwrap()).unwrap();
+        let said = of(
+            r#"{"messages":[{"role":"system","content":"a","name":"n"},{"role":"user","content":[{"type":"text","text":"b"},{"type":"text","text":"c"}],"tool_calls":null}],"tools":[]}"#,
+        );
+        let texts = ["system", "a", "n", "user", "b", "c"]
+            .map(str::to_owned)
+            .to_vec();
+        let (messages, names) = (2, 1);
+        assert_eq!(
+            said,
+            Some(Spoken {
+                messages,
+                names,
+                texts
+            })
+        );
+        for other in [
+            r#"{"messages":[{"role":"user","content":"a"}],"tools":[{"type":"function"}]}"#,
+            r#"{"messages":[{"role":"user","content":"a"}],"response_format":{"type":"json_object"}}"#,
+            r#"{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"u"}}]}]}"#,
+            r#"{"messages":[{"role":"user","content":[{"type":"text","text":"a","cache_control":{"type":"ephemeral"}}]}]}"#,
+            r#"{"messages":[{"role":"assistant","content":"a","tool_calls":[{"id":"c","function":{"name":"f","arguments":"{}"}}]}]}"#,
+            r#"{"messages":[{"role":"tool","content":"a","tool_call_id":"c"}]}"#,
+        ] {
+            assert_eq!(of(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn an_estimate_grows_with_what_is_said() {

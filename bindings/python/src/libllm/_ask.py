@@ -58,7 +58,10 @@ class Asks:
     def count_tokens(
         self, request: RequestLike, messages: MessagesLike = None, /, **options: Unpack[RequestOptions]
     ) -> dict[str, Any]:
-        """Tokens of a chat request: `["prompt_tokens"]`, and by `["source"]` who counted: "provider" or "estimated"."""
+        """Tokens of a chat request: `["prompt_tokens"]`, and by `["source"]` who counted.
+
+        That is "tokenizer" (here, by the model's vocabulary), "provider" or "estimated".
+        """
         return self.ask("count_tokens", request_body(request, messages), **options)
 
     def explain(
@@ -112,7 +115,10 @@ class AsyncAsks:
     async def count_tokens(
         self, request: RequestLike, messages: MessagesLike = None, /, **options: Unpack[RequestOptions]
     ) -> dict[str, Any]:
-        """Tokens of a chat request: `["prompt_tokens"]`, and by `["source"]` who counted: "provider" or "estimated"."""
+        """Tokens of a chat request: `["prompt_tokens"]`, and by `["source"]` who counted.
+
+        That is "tokenizer" (here, by the model's vocabulary), "provider" or "estimated".
+        """
         return await self.ask("count_tokens", request_body(request, messages), **options)
 
     async def explain(
