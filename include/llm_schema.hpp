@@ -97,6 +97,18 @@ inline constexpr std::string_view clamped = "clamped";
 inline constexpr std::string_view converted = "converted";
 } // namespace words::dropped_action
 
+/// Which list of fallbacks a target is from. Words that are known; others may come.
+namespace words::fallback_cause {
+/// Whatever may be tried elsewhere.
+inline constexpr std::string_view any = "any";
+/// The request is longer than the model's window.
+inline constexpr std::string_view context_window = "context_window";
+/// The provider's filter refused it.
+inline constexpr std::string_view content_policy = "content_policy";
+/// It holds what the model cannot see or hear.
+inline constexpr std::string_view modality = "modality";
+} // namespace words::fallback_cause
+
 /// Why an answer ended, in OpenAI's words. Words that are known; others may come.
 namespace words::finish_reason {
 /// The model had said all.
@@ -176,38 +188,6 @@ inline constexpr std::string_view cache = "cache";
 /// Nobody.
 inline constexpr std::string_view unknown = "unknown";
 } // namespace words::source
-
-/// One try at one target.
-struct Attempt {
-    /// Who was asked.
-    std::string provider;
-    /// For which model.
-    std::string model;
-    /// How it ended: LLM_OK, or a constant such as LLM_ERR_TIMEOUT.
-    std::string status;
-    /// The kind of its error.
-    std::optional<std::string> kind;
-    /// Its HTTP status.
-    std::optional<std::int64_t> http_status;
-    /// Milliseconds it took.
-    double ms = 0;
-    /// Its error in words.
-    std::optional<std::string> message;
-
-    /// Reads JSON.
-    static Attempt parse(std::string_view text)
-    {
-        Attempt made;
-        detail::read(json::member(text, "provider"), made.provider);
-        detail::read(json::member(text, "model"), made.model);
-        detail::read(json::member(text, "status"), made.status);
-        detail::read(json::member(text, "kind"), made.kind);
-        detail::read(json::member(text, "http_status"), made.http_status);
-        detail::read(json::member(text, "ms"), made.ms);
-        detail::read(json::member(text, "message"), made.message);
-        return made;
-    }
-};
 
 /// Where an answer was kept that nobody was asked for.
 struct CacheHit {
@@ -352,35 +332,6 @@ struct Part {
     }
 };
 
-/// ROUTE: which target is asked now, and why.
-struct Route {
-    /// Who is asked.
-    std::string provider;
-    /// For which model.
-    std::string model;
-    /// 1 for the first try.
-    std::int64_t attempt = 0;
-    /// Why.
-    std::string reason;
-    /// Whether what was delivered before is void.
-    bool voids = false;
-    /// What was tried before.
-    std::vector<Attempt> tried;
-
-    /// Reads JSON.
-    static Route parse(std::string_view text)
-    {
-        Route made;
-        detail::read(json::member(text, "provider"), made.provider);
-        detail::read(json::member(text, "model"), made.model);
-        detail::read(json::member(text, "attempt"), made.attempt);
-        detail::read(json::member(text, "reason"), made.reason);
-        detail::read(json::member(text, "voids"), made.voids);
-        detail::read(json::member(text, "tried"), made.tried);
-        return made;
-    }
-};
-
 /// How long it took, in milliseconds; null where it does not apply.
 struct Timing {
     /// To a connection, if a new one was made.
@@ -397,6 +348,108 @@ struct Timing {
         detail::read(json::member(text, "connect_ms"), made.connect_ms);
         detail::read(json::member(text, "ttft_ms"), made.ttft_ms);
         detail::read(json::member(text, "total_ms"), made.total_ms);
+        return made;
+    }
+};
+
+/// Tokens that an attempt used; null is unknown.
+struct Tokens {
+    /// Of what was asked, cached ones included.
+    std::optional<std::int64_t> prompt;
+    /// Of the answer, reasoning included.
+    std::optional<std::int64_t> completion;
+    /// Of the prompt, read from the provider's cache.
+    std::optional<std::int64_t> cached;
+    /// Of the prompt, written to the provider's cache.
+    std::optional<std::int64_t> cache_write;
+    /// Of the answer, reasoning.
+    std::optional<std::int64_t> reasoning;
+
+    /// Reads JSON.
+    static Tokens parse(std::string_view text)
+    {
+        Tokens made;
+        detail::read(json::member(text, "prompt"), made.prompt);
+        detail::read(json::member(text, "completion"), made.completion);
+        detail::read(json::member(text, "cached"), made.cached);
+        detail::read(json::member(text, "cache_write"), made.cache_write);
+        detail::read(json::member(text, "reasoning"), made.reasoning);
+        return made;
+    }
+};
+
+/// One try at one target.
+struct Attempt {
+    /// Who was asked.
+    std::string provider;
+    /// For which model.
+    std::string model;
+    /// Why it was made.
+    std::string reason;
+    /// The list of fallbacks that its target is from; only if it is from one.
+    std::optional<std::string> cause;
+    /// How it ended: LLM_OK, or a constant such as LLM_ERR_TIMEOUT.
+    std::string status;
+    /// The kind of its error.
+    std::optional<std::string> kind;
+    /// Its HTTP status.
+    std::optional<std::int64_t> http_status;
+    /// Milliseconds it took.
+    double ms = 0;
+    /// Its error in words.
+    std::optional<std::string> message;
+    /// What its target said that it used; only if it did.
+    std::optional<Tokens> tokens;
+    /// What that cost; only with `tokens`.
+    std::optional<Cost> cost;
+
+    /// Reads JSON.
+    static Attempt parse(std::string_view text)
+    {
+        Attempt made;
+        detail::read(json::member(text, "provider"), made.provider);
+        detail::read(json::member(text, "model"), made.model);
+        detail::read(json::member(text, "reason"), made.reason);
+        detail::read(json::member(text, "cause"), made.cause);
+        detail::read(json::member(text, "status"), made.status);
+        detail::read(json::member(text, "kind"), made.kind);
+        detail::read(json::member(text, "http_status"), made.http_status);
+        detail::read(json::member(text, "ms"), made.ms);
+        detail::read(json::member(text, "message"), made.message);
+        detail::read(json::member(text, "tokens"), made.tokens);
+        detail::read(json::member(text, "cost"), made.cost);
+        return made;
+    }
+};
+
+/// ROUTE: which target is asked now, and why.
+struct Route {
+    /// Who is asked.
+    std::string provider;
+    /// For which model.
+    std::string model;
+    /// 1 for the first try.
+    std::int64_t attempt = 0;
+    /// Why.
+    std::string reason;
+    /// The list of fallbacks that it is from; only if it is from one.
+    std::optional<std::string> cause;
+    /// Whether what was delivered before is void.
+    bool voids = false;
+    /// What was tried before.
+    std::vector<Attempt> tried;
+
+    /// Reads JSON.
+    static Route parse(std::string_view text)
+    {
+        Route made;
+        detail::read(json::member(text, "provider"), made.provider);
+        detail::read(json::member(text, "model"), made.model);
+        detail::read(json::member(text, "attempt"), made.attempt);
+        detail::read(json::member(text, "reason"), made.reason);
+        detail::read(json::member(text, "cause"), made.cause);
+        detail::read(json::member(text, "voids"), made.voids);
+        detail::read(json::member(text, "tried"), made.tried);
         return made;
     }
 };

@@ -9,6 +9,10 @@ export interface Attempt {
   provider: string;
   /** For which model. */
   model: string;
+  /** Why it was made. */
+  reason: RouteReason;
+  /** The list of fallbacks that its target is from; only if it is from one. */
+  cause?: FallbackCause | null;
   /** How it ended: LLM_OK, or a constant such as LLM_ERR_TIMEOUT. */
   status: string;
   /** The kind of its error. */
@@ -19,6 +23,10 @@ export interface Attempt {
   ms: number;
   /** Its error in words. */
   message: string | null;
+  /** What its target said that it used; only if it did. */
+  tokens?: Tokens | null;
+  /** What that cost; only with `tokens`. */
+  cost?: Cost | null;
 }
 
 /** Sound. */
@@ -258,6 +266,9 @@ export interface Failure {
   body: string | null;
 }
 
+/** Which list of fallbacks a target is from. */
+export type FallbackCause = Open<'any' | 'context_window' | 'content_policy' | 'modality'>;
+
 /** A file. */
 export interface FilePart {
   /** `file_id`, or `filename` and `file_data`. */
@@ -440,6 +451,8 @@ export interface Route {
   attempt: number;
   /** Why. */
   reason: RouteReason;
+  /** The list of fallbacks that it is from; only if it is from one. */
+  cause?: FallbackCause | null;
   /** Whether what was delivered before is void. */
   voids: boolean;
   /** What was tried before. */
@@ -469,6 +482,20 @@ export interface Timing {
   ttft_ms: number | null;
   /** To the end. */
   total_ms: number;
+}
+
+/** Tokens that an attempt used; null is unknown. */
+export interface Tokens {
+  /** Of what was asked, cached ones included. */
+  prompt: number | null;
+  /** Of the answer, reasoning included. */
+  completion: number | null;
+  /** Of the prompt, read from the provider's cache. */
+  cached: number | null;
+  /** Of the prompt, written to the provider's cache. */
+  cache_write: number | null;
+  /** Of the answer, reasoning. */
+  reasoning: number | null;
 }
 
 /** A call of an earlier turn. */

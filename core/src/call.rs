@@ -190,6 +190,7 @@ pub(crate) fn run(job: Box<Job>, mut ticket: Ticket) -> impl Future<Output = ()>
         let deadline = total.and_then(|total| ticket.started().checked_add(total));
         let live = ticket.live().clone();
         let meter = Meter::new(&job.catalog, &job.request);
+        record.meter = Some(meter.clone());
         let outcome = {
             // Boxed, so that the call is small while it is moved to its shard.
             let mut work = Box::pin(attended(job, &mut ticket, &mut record, deadline));

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use libllm_proto::event::{Batch, Event};
 use libllm_proto::wire::Operation;
 
-use crate::admit::Held;
 use crate::attempt::{discreet, open};
 use crate::call::{Job, admitted};
 use crate::clock;
@@ -71,17 +70,19 @@ pub(crate) async fn run(
     let first = job.candidates.start();
     let other = admitted(job, (first, 0), record, deadline).await?;
     let racers = job.candidates.racers(other.unwrap_or(first));
+    let meter = Meter::new(&job.catalog, &job.request);
     let mut first = Some(record.held.split());
     let mut running: Vec<BoxFuture<'_, Sung>> = Vec::with_capacity(racers.len());
     for (place, target) in racers.iter().enumerate() {
         let aside = ticket.aside();
         // The first one was let in before.
         let held = first.take().unwrap_or_else(|| record.held.beside());
-        let run = ask(job, *target, place as u32, held, aside, deadline);
+        let mut own = Box::new(Record::new(aside.started()));
+        (own.held, own.meter) = (held, Some(meter.clone()));
+        let run = ask(job, *target, place as u32, own, aside, deadline);
         running.push(Box::pin(run));
     }
     record.renew(job.keeps_text());
-    let meter = Meter::new(&job.catalog, &job.request);
     let mut failed = None;
     while !running.is_empty() {
         let sung = poll_fn(|cx| {
@@ -110,13 +111,11 @@ async fn ask(
     job: &Job,
     target: usize,
     place: u32,
-    held: Held,
+    mut record: Box<Record>,
     ticket: Ticket,
     deadline: Option<Instant>,
 ) -> Sung {
     let candidate = &job.candidates[target];
-    let mut record = Box::new(Record::new(ticket.started()));
-    record.held = held;
     if place > 0
         && let Some(pass) = &job.pass
     {

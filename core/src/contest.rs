@@ -10,6 +10,7 @@ use crate::admit::Held;
 use crate::attempt::{Live, discreet, open};
 use crate::call::Job;
 use crate::clock::{self, Alarm};
+use crate::cost::Meter;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::guard;
 use crate::plan::Candidate;
@@ -95,6 +96,7 @@ pub(crate) async fn run(
         asked: 0,
         deadline,
         beside: record.held.beside(),
+        meter: record.meter.clone(),
     };
     let mut held = Some(record.held.split());
     for one in &lineup.first {
@@ -152,6 +154,7 @@ struct Field<'j> {
     deadline: Option<Instant>,
     /// What is held for those that are not let in yet.
     beside: Held,
+    meter: Option<Meter>,
 }
 
 impl<'j> Field<'j> {
@@ -161,6 +164,7 @@ impl<'j> Field<'j> {
         let candidate = &job.candidates[target];
         let mut record = Box::new(Record::new(ticket.started()));
         record.reason = reason(hedge);
+        record.meter.clone_from(&self.meter);
         // What is screened may not pass as it came, whoever of them says it.
         record.screened = guard::screens(&job.rules);
         let span = trace::span_id();

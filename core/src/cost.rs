@@ -63,6 +63,7 @@ impl Cost {
 }
 
 /// What is known before a call is made, to say at its end what it cost.
+#[derive(Clone, Debug)]
 pub(crate) struct Meter {
     catalog: Arc<Catalog>,
     service: Service,

@@ -75,6 +75,7 @@ mod sync;
 mod target;
 mod ticket;
 mod trace;
+mod trail;
 mod transport;
 mod vitals;
 mod wish;

@@ -16,14 +16,15 @@ use serde::Deserialize;
 use crate::admit::Held;
 use crate::chorus::Voices;
 use crate::config::{Price, Provider};
-use crate::cost::Cost;
-use crate::error::{Error, ErrorKind, Phase, Retry, Status};
+use crate::cost::{Cost, Meter};
+use crate::error::{Error, ErrorKind, Phase, Retry};
 use crate::guard::Flag;
 use crate::metrics::Pieces;
 use crate::partial::{Continued, Paid};
 use crate::policy::cause::Cause;
 use crate::secret::Secret;
 use crate::target::Target;
+use crate::trail::{self, Attempt};
 use crate::vitals::Turn;
 
 /// A refusal's status, and headers of it.
@@ -80,6 +81,8 @@ pub(crate) struct Record {
     pub(crate) voices: Option<Box<Voices>>,
     /// What is paid for the target, where that is not what the catalog says.
     pub(crate) price: Option<Price>,
+    /// How it is known what anything cost.
+    pub(crate) meter: Option<Meter>,
     /// What it all cost; known at its end.
     pub(crate) cost: Cost,
     /// The present attempt, as its target counts it.
@@ -163,6 +166,7 @@ impl Record {
             paid: None,
             voices: None,
             price: None,
+            meter: None,
             cost: Cost::default(),
             turn: None,
             patience: Duration::ZERO,
@@ -195,27 +199,6 @@ impl Record {
     pub(crate) fn piece(&mut self, at: Instant) {
         self.pieces.came(at);
     }
-}
-
-/// One try at one target.
-#[derive(Clone, Debug)]
-pub(crate) struct Attempt {
-    pub(crate) target: Target,
-    pub(crate) reason: Reason,
-    /// The list of fallbacks that the target is from.
-    pub(crate) cause: Option<Cause>,
-    pub(crate) status: Status,
-    pub(crate) kind: Option<&'static str>,
-    pub(crate) http_status: Option<u16>,
-    #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "told with spans"))]
-    pub(crate) began: Instant,
-    pub(crate) took: Duration,
-    pub(crate) message: Option<String>,
-    /// Its number in its trace, and who was asked.
-    #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "told with spans"))]
-    pub(crate) span: u64,
-    #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "told with spans"))]
-    pub(crate) asked: Option<Arc<Provider>>,
 }
 
 /// A terminal event is never held back, so it must be small: `llm.h` says 64 KiB.
@@ -303,7 +286,7 @@ pub(crate) fn route(record: &Record, attempt: u32) -> String {
         route.flag("voids", record.reason == Reason::Restart).list(
             "tried",
             &record.attempts,
-            tried,
+            trail::tell,
         );
     })
 }
@@ -361,11 +344,7 @@ fn done_with(
         }
         done.flag("incomplete", record.incomplete)
             .object("usage", |object| usage(response.usage(), true, object))
-            .object("cost", |object| {
-                object
-                    .count("microusd", record.cost.microusd)
-                    .text("source", record.cost.source.name());
-            })
+            .object("cost", |object| trail::cost(record.cost, object))
             .list("dropped", &record.dropped, |object, dropped| {
                 object
                     .text("param", &dropped.param)
@@ -373,7 +352,7 @@ fn done_with(
                     .text("why", &dropped.why);
             })
             .maybe("request_id", record.request_id.as_deref())
-            .list("attempts", &record.attempts, tried)
+            .list("attempts", &record.attempts, trail::tell)
             .object("timing", |timing| {
                 timing
                     .thousandths("connect_ms", record.connect.map(us))
@@ -517,7 +496,7 @@ fn failure_within(error: &Error, record: Option<&Record>, bounds: Option<Bounds>
             .flag("retryable", error.retry() != Retry::Never)
             .text("phase", error.phase().name());
         let attempts = record.map(|record| &record.attempts[..]);
-        failure.list("attempts", attempts.unwrap_or_default(), tried);
+        failure.list("attempts", attempts.unwrap_or_default(), trail::tell);
         match record {
             None => failure.raw("partial", "null"),
             Some(record) => failure.object("partial", |partial| {
@@ -541,40 +520,6 @@ fn failure_within(error: &Error, record: Option<&Record>, bounds: Option<Bounds>
 
 fn head(text: &str, max: usize) -> &str {
     &text[..text.floor_char_boundary(max)]
-}
-
-impl Record {
-    /// The present attempt, which is over.
-    pub(crate) fn attempt(&self, error: Option<&Error>, took: Duration) -> Attempt {
-        Attempt {
-            target: self.target.clone(),
-            reason: self.reason,
-            cause: self.cause,
-            status: error.map_or(Status::Ok, Error::status),
-            kind: error.map(|error| error.kind().name()),
-            http_status: error.and_then(Error::http_status),
-            began: self.begun,
-            took,
-            message: error.map(|error| error.message().to_owned()),
-            span: self.span,
-            asked: self.asked.clone(),
-        }
-    }
-}
-
-fn tried(object: &mut Object<'_>, attempt: &Attempt) {
-    object
-        .text("provider", attempt.target.provider())
-        .text("model", attempt.target.model());
-    if let Some(cause) = attempt.cause {
-        object.text("cause", cause.name());
-    }
-    object
-        .text("status", attempt.status.name())
-        .maybe("kind", attempt.kind)
-        .count("http_status", attempt.http_status.map(u64::from))
-        .thousandths("ms", Some(us(attempt.took)))
-        .maybe("message", attempt.message.as_deref());
 }
 
 fn finish(choice: Option<&Choice>, object: &mut Object<'_>) {

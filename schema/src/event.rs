@@ -30,6 +30,9 @@ pub struct Route {
     pub attempt: u32,
     /// Why.
     pub reason: RouteReason,
+    /// The list of fallbacks that it is from; only if it is from one.
+    #[cfg_attr(feature = "schemars", schemars(extend("x-absent" = true)))]
+    pub cause: Option<FallbackCause>,
     /// Whether what was delivered before is void.
     pub voids: bool,
     /// What was tried before.
@@ -53,6 +56,20 @@ words! {
         Continue = "continue",
         /// Nobody is asked: the answer is from the cache, or another request's that is on its way.
         Cache = "cache",
+    }
+}
+
+words! {
+    /// Which list of fallbacks a target is from.
+    FallbackCause {
+        /// Whatever may be tried elsewhere.
+        Any = "any",
+        /// The request is longer than the model's window.
+        ContextWindow = "context_window",
+        /// The provider's filter refused it.
+        ContentPolicy = "content_policy",
+        /// It holds what the model cannot see or hear.
+        Modality = "modality",
     }
 }
 
@@ -308,6 +325,11 @@ pub struct Attempt {
     pub provider: String,
     /// For which model.
     pub model: String,
+    /// Why it was made.
+    pub reason: RouteReason,
+    /// The list of fallbacks that its target is from; only if it is from one.
+    #[cfg_attr(feature = "schemars", schemars(extend("x-absent" = true)))]
+    pub cause: Option<FallbackCause>,
     /// How it ended: LLM_OK, or a constant such as LLM_ERR_TIMEOUT.
     pub status: String,
     /// The kind of its error.
@@ -318,6 +340,29 @@ pub struct Attempt {
     pub ms: f64,
     /// Its error in words.
     pub message: Option<String>,
+    /// What its target said that it used; only if it did.
+    #[cfg_attr(feature = "schemars", schemars(extend("x-absent" = true)))]
+    pub tokens: Option<Tokens>,
+    /// What that cost; only with `tokens`.
+    #[cfg_attr(feature = "schemars", schemars(extend("x-absent" = true)))]
+    pub cost: Option<Cost>,
+}
+
+/// Tokens that an attempt used; null is unknown.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct Tokens {
+    /// Of what was asked, cached ones included.
+    pub prompt: Option<u64>,
+    /// Of the answer, reasoning included.
+    pub completion: Option<u64>,
+    /// Of the prompt, read from the provider's cache.
+    pub cached: Option<u64>,
+    /// Of the prompt, written to the provider's cache.
+    pub cache_write: Option<u64>,
+    /// Of the answer, reasoning.
+    pub reasoning: Option<u64>,
 }
 
 /// How long it took, in milliseconds; null where it does not apply.

@@ -28,8 +28,9 @@ mod words;
 pub use answer::{ChatCompletion, Completed, CompletionUsage};
 pub use conditions::{CLASSES, CONDITIONS, Class, Condition};
 pub use event::{
-    Attempt, CacheHit, CachePlace, ChoiceEnd, Cost, Done, Dropped, DroppedAction, FinishReason,
-    Message, Part, PartKind, Route, RouteReason, Source, Timing, ToolCallStart, Usage,
+    Attempt, CacheHit, CachePlace, ChoiceEnd, Cost, Done, Dropped, DroppedAction, FallbackCause,
+    FinishReason, Message, Part, PartKind, Route, RouteReason, Source, Timing, Tokens,
+    ToolCallStart, Usage,
 };
 pub use failure::{Failure, Partial, Phase};
 pub use options::{OnPartial, Options, Unsupported};

@@ -267,3 +267,33 @@ def _():
     (month,) = redis.ask("HKEYS", key)
     assert int(redis.ask("HGET", key, month)) >= 1000
     redis.close()
+
+
+@test("models.A.targets[].price.input", says="each attempt says its tokens and what they cost at its own target's price, void ones too")
+def _():
+    servers = Server(streams("half", tokens=100, cut=True)), Server(streams("whole", tokens=30))
+    places = {f"p{number}": house(server) for number, server in enumerate(servers)}
+    dear = {"input": 10 * PRICE["input"], "output": 10 * PRICE["output"]}
+    targets = [{"model": "p0/m", "price": dear}, {"model": "p1/m", "price": PRICE}]
+    client = Client({"providers": places, "models": {"a": {"targets": targets}}, "retry": {"on_partial": "restart"}})
+    done = client.ask("a").succeeds("halfwhole").last
+    void, last = done["attempts"]
+    assert (void["reason"], last["reason"]) == ("first", "restart"), done["attempts"]
+    assert [(one["tokens"]["prompt"], one["tokens"]["completion"]) for one in (void, last)] == [(99, 1), (29, 1)], done["attempts"]
+    assert [one["cost"] for one in (void, last)] == [{"microusd": 1000, "source": "catalog"}, {"microusd": 30, "source": "catalog"}], done["attempts"]
+    assert done["cost"]["microusd"] == void["cost"]["microusd"] + last["cost"]["microusd"], done
+    # Who refuses says nothing of tokens, and that is not 0.
+    servers[0].answer = lambda exchange: exchange.unavailable()
+    refused = client.ask("a").succeeds("whole").last["attempts"][0]
+    assert refused["status"] == "LLM_ERR_OVERLOADED" and not {"tokens", "cost"} & set(refused), refused
+
+
+@test("models.A.race_return", says="all: each attempt of a race says its own tokens and cost")
+def _():
+    servers = [Server(streams("a", tokens=20)), Server(streams("b", tokens=50))]
+    places = {f"p{number}": house(server) for number, server in enumerate(servers)}
+    targets = [{"model": f"{name}/m", "price": PRICE} for name in places]
+    client = Client({"providers": places, "models": {"a": {"targets": targets, "strategy": "race", "race_return": "all"}}})
+    done = client.ask("a").succeeds().last
+    spent = {one["provider"]: one["cost"]["microusd"] for one in done["attempts"]}
+    assert spent == {"p0": 20, "p1": 50} and done["cost"]["microusd"] == 70, done

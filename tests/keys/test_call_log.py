@@ -63,6 +63,8 @@ def _():
     assert (line["target"], line["provider"], line["answered_by"], line["response"]) == ("house/m", "house", "m", "c")
     assert (line["status"], line["kind"], line["finish_reason"]) == ("LLM_OK", None, "stop")
     assert (line["tokens"]["prompt"], line["tokens"]["completion"]) == (11, 4) and line["cost"]["source"] in ("provider", "unknown")
+    first, last = line["attempts"]
+    assert (last["tokens"], last["cost"]) == (line["tokens"], line["cost"]) and not {"tokens", "cost"} & set(first), line
     tried = [(one["target"], one["reason"], one["status"], one["http_status"]) for one in line["attempts"]]
     assert tried == [("down/m", "first", "LLM_ERR_OVERLOADED", 503), ("house/m", "fallback", "LLM_OK", None)], tried
     assert line["timing"]["total_ms"] >= line["timing"]["ttft_ms"] > 0 and line["timing"]["overhead_ms"] > 0

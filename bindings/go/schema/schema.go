@@ -14,6 +14,10 @@ type Attempt struct {
 	Provider string `json:"provider"`
 	// For which model.
 	Model string `json:"model"`
+	// Why it was made.
+	Reason RouteReason `json:"reason"`
+	// The list of fallbacks that its target is from; only if it is from one.
+	Cause FallbackCause `json:"cause,omitempty"`
 	// How it ended: LLM_OK, or a constant such as LLM_ERR_TIMEOUT.
 	Status string `json:"status"`
 	// The kind of its error.
@@ -24,6 +28,10 @@ type Attempt struct {
 	Ms float64 `json:"ms"`
 	// Its error in words.
 	Message *string `json:"message,omitempty"`
+	// What its target said that it used; only if it did.
+	Tokens *Tokens `json:"tokens,omitempty"`
+	// What that cost; only with `tokens`.
+	Cost *Cost `json:"cost,omitempty"`
 }
 
 // AudioPart: Sound.
@@ -407,6 +415,21 @@ type Failure struct {
 	Body *string `json:"body,omitempty"`
 }
 
+// FallbackCause: Which list of fallbacks a target is from.
+type FallbackCause string
+
+// Words that are known.
+const (
+	// Whatever may be tried elsewhere.
+	FallbackCauseAny FallbackCause = "any"
+	// The request is longer than the model's window.
+	FallbackCauseContextWindow FallbackCause = "context_window"
+	// The provider's filter refused it.
+	FallbackCauseContentPolicy FallbackCause = "content_policy"
+	// It holds what the model cannot see or hear.
+	FallbackCauseModality FallbackCause = "modality"
+)
+
 // FilePart: A file.
 type FilePart struct {
 	// `file_id`, or `filename` and `file_data`.
@@ -660,6 +683,8 @@ type Route struct {
 	Attempt int64 `json:"attempt"`
 	// Why.
 	Reason RouteReason `json:"reason"`
+	// The list of fallbacks that it is from; only if it is from one.
+	Cause FallbackCause `json:"cause,omitempty"`
 	// Whether what was delivered before is void.
 	Voids bool `json:"voids"`
 	// What was tried before.
@@ -751,6 +776,20 @@ type Timing struct {
 	TTFTMs *float64 `json:"ttft_ms,omitempty"`
 	// To the end.
 	TotalMs float64 `json:"total_ms"`
+}
+
+// Tokens: Tokens that an attempt used; null is unknown.
+type Tokens struct {
+	// Of what was asked, cached ones included.
+	Prompt *int64 `json:"prompt,omitempty"`
+	// Of the answer, reasoning included.
+	Completion *int64 `json:"completion,omitempty"`
+	// Of the prompt, read from the provider's cache.
+	Cached *int64 `json:"cached,omitempty"`
+	// Of the prompt, written to the provider's cache.
+	CacheWrite *int64 `json:"cache_write,omitempty"`
+	// Of the answer, reasoning.
+	Reasoning *int64 `json:"reasoning,omitempty"`
 }
 
 // ToolCallParam: A call of an earlier turn.

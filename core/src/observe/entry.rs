@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use libllm_proto::json::write::Object;
 
 use super::{Account, Ended, key_id};
-use crate::report::{self, Attempt};
+use crate::report;
 use crate::secret::Secret;
+use crate::trail::{self, Attempt};
 
 /// Shorter keys are words, which lines are full of.
 const KEY_MIN: usize = 8;
@@ -79,19 +80,8 @@ fn outcome(object: &mut Object<'_>, ended: &Ended<'_>) {
             first.and_then(|choice| choice.finish.map(|finish| finish.name())),
         )
         .flag("incomplete", record.incomplete);
-    object.object("tokens", |tokens| {
-        let get = |count: fn(&libllm_proto::Usage) -> Option<u64>| usage.and_then(count);
-        tokens
-            .count("prompt", get(|usage| usage.prompt_tokens))
-            .count("completion", get(|usage| usage.completion_tokens))
-            .count("cached", get(|usage| usage.cached_tokens))
-            .count("cache_write", get(|usage| usage.cache_write_tokens))
-            .count("reasoning", get(|usage| usage.reasoning_tokens));
-    });
-    object.object("cost", |cost| {
-        cost.count("microusd", record.cost.microusd)
-            .text("source", record.cost.source.name());
-    });
+    object.object("tokens", |tokens| trail::tokens(usage, tokens));
+    object.object("cost", |cost| trail::cost(record.cost, cost));
     match record.cached {
         true => object.object("cache", |cache| report::kept(record, cache)),
         false => object.raw("cache", "null"),
@@ -101,12 +91,8 @@ fn outcome(object: &mut Object<'_>, ended: &Ended<'_>) {
 fn attempt(object: &mut Object<'_>, tried: &Attempt) {
     object
         .text("target", tried.target.text())
-        .text("reason", tried.reason.name())
-        .text("status", tried.status.name())
-        .maybe("kind", tried.kind)
-        .count("http_status", tried.http_status.map(u64::from))
-        .thousandths("ms", Some(us(tried.took)))
-        .maybe("message", tried.message.as_deref());
+        .text("reason", tried.reason.name());
+    trail::outcome(object, tried);
 }
 
 fn times(object: &mut Object<'_>, ended: &Ended<'_>) {

@@ -26,6 +26,7 @@ pub(crate) fn document() -> Value {
     define::<source::Cost>(&mut generator, &mut orders);
     define::<source::Dropped>(&mut generator, &mut orders);
     define::<source::Attempt>(&mut generator, &mut orders);
+    define::<source::Tokens>(&mut generator, &mut orders);
     define::<source::Timing>(&mut generator, &mut orders);
     define::<source::Failure>(&mut generator, &mut orders);
     define::<source::Partial>(&mut generator, &mut orders);

@@ -16,6 +16,9 @@ CachePlace: TypeAlias = Literal["memory", "redis", "flight", "semantic"] | str
 #: What was done about a parameter that a provider cannot take.
 DroppedAction: TypeAlias = Literal["dropped", "clamped", "converted"] | str
 
+#: Which list of fallbacks a target is from.
+FallbackCause: TypeAlias = Literal["any", "context_window", "content_policy", "modality"] | str
+
 #: Why an answer ended, in OpenAI's words.
 FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter"] | str
 
@@ -41,6 +44,10 @@ class AttemptDict(TypedDict, total=False):
     provider: str
     #: For which model.
     model: str
+    #: Why it was made.
+    reason: RouteReason
+    #: The list of fallbacks that its target is from; only if it is from one.
+    cause: FallbackCauseDict | None
     #: How it ended: LLM_OK, or a constant such as LLM_ERR_TIMEOUT.
     status: str
     #: The kind of its error.
@@ -51,6 +58,10 @@ class AttemptDict(TypedDict, total=False):
     ms: float
     #: Its error in words.
     message: str | None
+    #: What its target said that it used; only if it did.
+    tokens: TokensDict | None
+    #: What that cost; only with `tokens`.
+    cost: CostDict | None
 
 
 class CacheHitDict(TypedDict, total=False):
@@ -285,6 +296,8 @@ class RouteDict(TypedDict, total=False):
     attempt: int
     #: Why.
     reason: RouteReason
+    #: The list of fallbacks that it is from; only if it is from one.
+    cause: FallbackCauseDict | None
     #: Whether what was delivered before is void.
     voids: bool
     #: What was tried before.
@@ -300,6 +313,21 @@ class TimingDict(TypedDict, total=False):
     ttft_ms: float | None
     #: To the end.
     total_ms: float
+
+
+class TokensDict(TypedDict, total=False):
+    """Tokens that an attempt used; null is unknown."""
+
+    #: Of what was asked, cached ones included.
+    prompt: int | None
+    #: Of the answer, reasoning included.
+    completion: int | None
+    #: Of the prompt, read from the provider's cache.
+    cached: int | None
+    #: Of the prompt, written to the provider's cache.
+    cache_write: int | None
+    #: Of the answer, reasoning.
+    reasoning: int | None
 
 
 class ToolCallParamDict(TypedDict, total=False):
@@ -355,6 +383,10 @@ class Attempt:
     provider: str = ""
     #: For which model.
     model: str = ""
+    #: Why it was made.
+    reason: RouteReason = ""
+    #: The list of fallbacks that its target is from; only if it is from one.
+    cause: FallbackCause | None = None
     #: How it ended: LLM_OK, or a constant such as LLM_ERR_TIMEOUT.
     status: str = ""
     #: The kind of its error.
@@ -365,6 +397,10 @@ class Attempt:
     ms: float = 0.0
     #: Its error in words.
     message: str | None = None
+    #: What its target said that it used; only if it did.
+    tokens: Tokens | None = None
+    #: What that cost; only with `tokens`.
+    cost: Cost | None = None
 
     @classmethod
     def from_dict(cls, told: Mapping[str, Any]) -> Attempt:
@@ -372,11 +408,15 @@ class Attempt:
         return cls(
             provider=told.get("provider") or "",
             model=told.get("model") or "",
+            reason=told.get("reason") or "",
+            cause=told.get("cause"),
             status=told.get("status") or "",
             kind=told.get("kind"),
             http_status=told.get("http_status"),
             ms=told.get("ms") or 0.0,
             message=told.get("message"),
+            tokens=Tokens.from_dict(told["tokens"]) if told.get("tokens") else None,
+            cost=Cost.from_dict(told["cost"]) if told.get("cost") else None,
         )
 
 
@@ -782,6 +822,8 @@ class Route:
     attempt: int = 0
     #: Why.
     reason: RouteReason = ""
+    #: The list of fallbacks that it is from; only if it is from one.
+    cause: FallbackCause | None = None
     #: Whether what was delivered before is void.
     voids: bool = False
     #: What was tried before.
@@ -795,6 +837,7 @@ class Route:
             model=told.get("model") or "",
             attempt=told.get("attempt") or 0,
             reason=told.get("reason") or "",
+            cause=told.get("cause"),
             voids=bool(told.get("voids")),
             tried=[Attempt.from_dict(each) for each in told.get("tried") or ()],
         )
@@ -818,6 +861,33 @@ class Timing:
             connect_ms=told.get("connect_ms"),
             ttft_ms=told.get("ttft_ms"),
             total_ms=told.get("total_ms") or 0.0,
+        )
+
+
+@dataclass(slots=True)
+class Tokens:
+    """Tokens that an attempt used; null is unknown."""
+
+    #: Of what was asked, cached ones included.
+    prompt: int | None = None
+    #: Of the answer, reasoning included.
+    completion: int | None = None
+    #: Of the prompt, read from the provider's cache.
+    cached: int | None = None
+    #: Of the prompt, written to the provider's cache.
+    cache_write: int | None = None
+    #: Of the answer, reasoning.
+    reasoning: int | None = None
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> Tokens:
+        """Reads parsed JSON."""
+        return cls(
+            prompt=told.get("prompt"),
+            completion=told.get("completion"),
+            cached=told.get("cached"),
+            cache_write=told.get("cache_write"),
+            reasoning=told.get("reasoning"),
         )
 
 

@@ -11,9 +11,10 @@ use crate::clock;
 use crate::config::{Provider, Semconv};
 use crate::log;
 use crate::observe::{Account, Ended};
-use crate::report::{self, Attempt, Reason};
+use crate::report::{self, Reason};
 use crate::secret::Secret;
 use crate::trace::Trace;
+use crate::trail::Attempt;
 
 /// Shorter keys are words, which spans are full of.
 const KEY_MIN: usize = 8;
