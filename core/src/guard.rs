@@ -15,6 +15,8 @@ use crate::policy::guard::{Redactor, Shape};
 use crate::report::Record;
 use crate::request::Request;
 
+mod part;
+
 /// What a rule found and let pass.
 #[derive(Debug)]
 pub(crate) struct Flag {
@@ -278,6 +280,14 @@ impl Screen {
                 Event::ToolArgs { index, arguments } => (Kind::Args(index), arguments),
                 // The provider's own bytes hold what was looked for.
                 Event::Raw(_) => continue,
+                Event::Part { kind, index, json } => {
+                    self.close(choice, &mut made, record)?;
+                    if let Some(json) = part::screened(&self.rules, kind, json, record)? {
+                        let json = &*json;
+                        made.push(choice, Event::Part { kind, index, json });
+                    }
+                    continue;
+                }
                 event => {
                     if !matches!(event, Event::Start { .. } | Event::Usage(_)) {
                         self.close(choice, &mut made, record)?;

@@ -217,3 +217,69 @@ def _():
         submit_http(client, queue, "POST", "/v1beta/models/house%2Fm:generateContent", body)
         queue.answer()
     assert not server.requests
+
+
+def messages(*content):
+    """An answer in Messages, streamed block by block or whole, as it is asked for."""
+    message = {"id": "m", "type": "message", "role": "assistant", "model": "m", "stop_reason": "end_turn", "content": list(content),
+               "usage": {"input_tokens": 1, "output_tokens": 1}}
+    return lambda exchange: exchange.whole(200, message)
+
+
+def parts(done):
+    return [json.loads(event.data) for event in done.of("PART")]
+
+
+SEARCH = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": f"who is {MAIL}"}}
+HIT = {"type": "web_search_result", "url": "https://h.example/jo", "title": f"Jo ({MAIL})", "encrypted_content": f"x{MAIL}"}
+FOUND = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": [HIT]}
+CITED = {"type": "text", "text": "so they say", "citations": [{"type": "char_location", "cited_text": f"write to {MAIL}", "document_index": 0}]}
+
+
+@test("guardrails[].action", says="redact masks what is found in citations and in what servers' tools were asked and said, not in what is sealed")
+def _():
+    client = guarded(Server(messages(SEARCH, FOUND, CITED)), {"pii": ["email"], "action": "redact", "on": "answer"}, provider={"wire": "anthropic"})
+    done = client.ask("house/m").succeeds("so they say")
+    told = {part["kind"]: part["data"] for part in parts(done)}
+    by_type = {part["data"]["type"]: part["data"] for part in parts(done)}
+    assert by_type["server_tool_use"] == {**SEARCH, "input": {"query": "who is [EMAIL]"}}, told
+    assert by_type["web_search_tool_result"]["content"] == [{**HIT, "title": "Jo ([EMAIL])"}], told
+    assert told["citation"]["cited_text"] == "write to [EMAIL]", told
+    assert ("guardrails.g0", "redacted", "3 x email in the answer") in flags(done), flags(done)
+    sealed = json.dumps(done.last["message"]).replace(HIT["encrypted_content"], "")
+    assert MAIL not in sealed and "[EMAIL]" in sealed, sealed
+
+
+@test("guardrails[].action", says="refuse and report look at parts of every kind that has words, in every format")
+def _():
+    call = {"type": "custom_tool_call", "id": "ctc_1", "call_id": "c1", "name": "run", "input": f"mail {MAIL}", "status": "completed"}
+    said = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [{"type": "output_text", "text": "well", "annotations": []}]}
+    responses = {"id": "r", "object": "response", "model": "m", "status": "completed", "output": [said, call],
+                 "usage": {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}}
+    plan = {"role": "assistant", "tool_plan": f"I will write to {MAIL}", "tool_calls": [{"id": "t", "type": "function", "function": {"name": "f", "arguments": "{}"}}]}
+    cohere = {"id": "c", "finish_reason": "TOOL_CALL", "message": plan}
+    for wire, answer, kind in [
+        ("openai_responses", lambda exchange: exchange.whole(200, responses), "custom_tool"),
+        ("cohere", lambda exchange: exchange.whole(200, cohere), "plan"),
+        ("anthropic", messages(SEARCH, FOUND), "server_tool"),
+        ("anthropic", messages(CITED), "citation"),
+    ]:
+        server, provider = Server(answer), {"wire": wire}
+        failed = guarded(server, {"pii": ["email"]}, provider=provider).ask("house/m").fails("content_filter", "email in the answer")
+        assert MAIL not in b"".join(event.data for event in failed.events).decode(), kind
+        done = guarded(server, {"pii": ["email"], "action": "report"}, provider=provider).ask("house/m").succeeds()
+        assert [part["kind"] for part in parts(done)][-1:] == [kind], parts(done)
+        assert flags(done)[-1][:2] == ("guardrails.g0", "reported"), flags(done)
+        guarded(server, {"pii": ["card"]}, provider=provider).ask("house/m").succeeds()
+
+
+@test("guardrails[].action", says="a signed thought in which something is masked does not go: what is signed cannot be changed")
+def _():
+    thought = {"type": "thinking", "thinking": f"it is {MAIL}", "signature": "c2lnbmVk"}
+    server = Server(messages(thought, {"type": "text", "text": "ok"}))
+    rule = {"pii": ["email"], "action": "redact"}
+    done = guarded(server, rule, provider={"wire": "anthropic"}).ask("house/m").succeeds("ok")
+    assert b"".join(event.data for event in done.of("REASONING")) == b"it is [EMAIL]" and parts(done) == []
+    assert MAIL not in json.dumps(done.last)
+    kept = guarded(server, {**rule, "pii": ["card"]}, provider={"wire": "anthropic"}).ask("house/m").succeeds("ok")
+    assert [part["data"]["signature"] for part in parts(kept)] == ["c2lnbmVk"], parts(kept)
