@@ -324,7 +324,11 @@ async fn drive(
         None => Ok(Found::Nothing),
         Some(question) => Box::pin(cached::look(question, &job, ticket, record)).await,
     };
-    let mut course = Box::new(Course::new(&job, record.attempts.len(), &found));
+    let mut course = Box::new(Course::new(&job, record.attempts.len()));
+    // What others have asked for is no request that may be tried again.
+    if !matches!(found, Ok(Found::Told | Found::Heir(_))) {
+        job.funds.request(clock::now());
+    }
     loop {
         let committed = match std::mem::replace(&mut found, Ok(Found::Nothing)) {
             Ok(Found::Told) => return Ok(()),
@@ -443,11 +447,8 @@ pub(crate) struct Course {
 }
 
 impl Course {
-    // Attempts that were made before count with those that follow. What others have asked for is no request that may be tried again.
-    fn new(job: &Job, attempts: usize, found: &Result<Found>) -> Course {
-        if !matches!(found, Ok(Found::Told | Found::Heir(_))) {
-            job.funds.request(clock::now());
-        }
+    // Attempts that were made before count with those that follow.
+    fn new(job: &Job, attempts: usize) -> Course {
         let current = job.candidates.start();
         Course {
             current,
