@@ -18,7 +18,7 @@ use crate::config::{Admission, Caps, Scope};
 use crate::error::{Error, ErrorKind, Phase, Result, Retry};
 use crate::policy::fair::Place;
 use crate::process::Process;
-use crate::store::Redis;
+use crate::store::{Redis, Waited};
 
 mod limiter;
 mod line;
@@ -111,10 +111,13 @@ impl Gates {
     async fn enter(
         self: &Arc<Gates>,
         ask: &Ask<'_>,
+        waited: &mut Waited,
         first: Choice,
         all: impl FnOnce(Choice) -> Vec<Choice>,
     ) -> Result<Entered> {
-        let (mut place, mut alone) = (None, false);
+        // Who has waited for Redis for as long as it may goes on without.
+        let alone = ask.store.is_some_and(|store| waited.is_over(store));
+        let (mut place, mut alone, mut in_line) = (None, alone, None);
         let mut entered = self.take(std::slice::from_ref(&first), counting(ask, alone));
         if let Some(entered) = entered.take_if(|_| ask.store.is_none()) {
             return Ok(entered.begun());
@@ -129,11 +132,18 @@ impl Gates {
             let Entered {
                 candidate,
                 key,
-                permit,
+                mut permit,
             } = entered;
             let answer = match ask.store.filter(|_| permit.asks) {
-                Some(store) => self.confirm(permit, store).await,
-                None => Answer::Yes(permit),
+                Some(store) => {
+                    // Who waits for room anyway waits for Redis meanwhile.
+                    let waited = place.map_or(&mut *waited, |_| in_line.insert(Waited::default()));
+                    self.confirm(permit, store, waited).await
+                }
+                None => {
+                    permit.alone = ask.store.cloned();
+                    Answer::Yes(permit)
+                }
             };
             match answer {
                 Answer::Yes(permit) if place.is_none() || clock::now() < ask.until => {
@@ -280,10 +290,15 @@ impl Gates {
     }
 
     // Redis counts for all processes. It may say no, and it may say nothing.
-    async fn confirm(self: &Arc<Gates>, mut permit: Permit, store: &Arc<Redis>) -> Answer {
+    async fn confirm(
+        self: &Arc<Gates>,
+        mut permit: Permit,
+        store: &Arc<Redis>,
+        waited: &mut Waited,
+    ) -> Answer {
         // In a task of its own: what it takes there is given back even if nobody waits for the answer any more.
         let (tell, told) = oneshot::channel();
-        let store = store.clone();
+        let (place, store) = (store, store.clone());
         let (holds, load) = (permit.holds.clone(), permit.load);
         let asked = crate::runtime::try_spawn_here(async move {
             let answer = shared::take(&store, &holds, load).await;
@@ -292,16 +307,16 @@ impl Gates {
             }
         });
         let answer = match asked {
-            true => told.await,
+            true => waited.wait(place, told).await,
             false => return Answer::Silence,
         };
         permit.answered();
         match answer {
-            Ok(Ok(Ok(taken))) => {
+            Some(Ok(Ok(Ok(taken)))) => {
                 permit.taken = Some(taken);
                 Answer::Yes(permit)
             }
-            Ok(Ok(Err(denied))) => {
+            Some(Ok(Ok(Err(denied)))) => {
                 let (by, wait) = match denied.by {
                     By::Budget(period) => (denied.by, period.at(clock::wall()).1),
                     _ if denied.wait.is_zero() => (By::Size, NEVER),
@@ -311,7 +326,7 @@ impl Gates {
                 limiter.shut(by, load, wait, clock::now());
                 Answer::No
             }
-            Ok(Err(_)) | Err(_) => Answer::Silence,
+            Some(Ok(Err(_)) | Err(_)) | None => Answer::Silence,
         }
     }
 }
@@ -406,6 +421,8 @@ pub(crate) struct Permit {
     load: Load,
     /// What it holds of it in Redis.
     taken: Option<shared::Taken>,
+    /// The Redis that counts for all, and did not say anything: it is told what budgets this one used.
+    alone: Option<Arc<Redis>>,
     /// Redis is still to be asked.
     asks: bool,
     /// It was handed to whoever asked for it.
@@ -420,6 +437,7 @@ impl Permit {
             holds: holds.into(),
             load,
             taken: None,
+            alone: None,
             asks: false,
             begun: false,
             over: false,
@@ -457,6 +475,9 @@ impl Permit {
                 true => taken.settle(self.load, used),
                 false => taken.undo(self.load),
             }
+        }
+        if let Some(store) = self.alone.take().filter(|_| self.begun) {
+            shared::spent_alone(&store, &self.holds, self.load, used);
         }
     }
 }

@@ -211,7 +211,7 @@ pub(crate) async fn look(
             Boarded::Leads(flight) => {
                 let digest = question.digest(job);
                 let mut lead = Lead::new(question, seen, flight, Some(course), digest);
-                let Some((entry, from)) = lead.find(job).await else {
+                let Some((entry, from)) = lead.find(job, record).await else {
                     count(&counters.misses);
                     return Ok(Found::Lead(lead));
                 };

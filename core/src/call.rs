@@ -421,7 +421,7 @@ pub(crate) async fn admitted(
         &job.candidates,
         untried,
         answers,
-        &mut record.held,
+        (&mut record.held, &mut record.waited),
         deadline,
     );
     let asked = clock::now();

@@ -78,7 +78,7 @@ pub(crate) async fn run(
         // The first one was let in before.
         let held = first.take().unwrap_or_else(|| record.held.beside());
         let mut own = Box::new(Record::new(aside.started()));
-        (own.held, own.meter) = (held, Some(meter.clone()));
+        (own.held, own.meter, own.waited) = (held, Some(meter.clone()), record.waited);
         let run = ask(job, *target, place as u32, own, aside, deadline);
         running.push(Box::pin(run));
     }
@@ -119,7 +119,8 @@ async fn ask(
     if place > 0
         && let Some(pass) = &job.pass
     {
-        let admitted = pass.admit_beside(&job.candidates, target, &mut record.held, deadline);
+        let held = (&mut record.held, &mut record.waited);
+        let admitted = pass.admit_beside(&job.candidates, target, held, deadline);
         if let Err(full) = Box::pin(admitted).await {
             let (candidate, outcome) = (candidate.clone(), Err(full));
             return Sung {

@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::guard;
 use crate::plan::Candidate;
 use crate::report::{Reason, Record};
+use crate::store::Waited;
 use crate::ticket::Ticket;
 use crate::trace;
 use crate::transport::BoxFuture;
@@ -97,6 +98,7 @@ pub(crate) async fn run(
         deadline,
         beside: record.held.beside(),
         meter: record.meter.clone(),
+        waited: record.waited,
     };
     let mut held = Some(record.held.split());
     for one in &lineup.first {
@@ -155,6 +157,8 @@ struct Field<'j> {
     /// What is held for those that are not let in yet.
     beside: Held,
     meter: Option<Meter>,
+    /// How long the call has waited for Redis.
+    waited: Waited,
 }
 
 impl<'j> Field<'j> {
@@ -165,6 +169,7 @@ impl<'j> Field<'j> {
         let mut record = Box::new(Record::new(ticket.started()));
         record.reason = reason(hedge);
         record.meter.clone_from(&self.meter);
+        record.waited = self.waited;
         // What is screened may not pass as it came, whoever of them says it.
         record.screened = guard::screens(&job.rules);
         let span = trace::span_id();
@@ -175,7 +180,7 @@ impl<'j> Field<'j> {
         let run = Box::pin(async move {
             match &job.pass {
                 Some(pass) if !let_in => {
-                    let held = &mut record.held;
+                    let held = (&mut record.held, &mut record.waited);
                     let admitted = pass.admit_beside(&job.candidates, target, held, deadline);
                     if let Err(full) = Box::pin(admitted).await {
                         return (record, candidate.clone(), Err(full));

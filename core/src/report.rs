@@ -23,6 +23,7 @@ use crate::metrics::Pieces;
 use crate::partial::{Continued, Paid};
 use crate::policy::cause::Cause;
 use crate::secret::Secret;
+use crate::store::Waited;
 use crate::target::Target;
 use crate::trail::{self, Attempt};
 use crate::vitals::Turn;
@@ -89,6 +90,8 @@ pub(crate) struct Record {
     pub(crate) turn: Option<Turn>,
     /// What it has of everything that is limited.
     pub(crate) held: Held,
+    /// How long it has waited for Redis.
+    pub(crate) waited: Waited,
     /// How long the present attempt may wait for its first item.
     pub(crate) patience: Duration,
     /// It was asked for by another request, which pays for it.
@@ -169,6 +172,7 @@ impl Record {
             meter: None,
             cost: Cost::default(),
             turn: None,
+            waited: Waited::default(),
             patience: Duration::ZERO,
             cached: false,
             from: Kept::Memory,

@@ -18,7 +18,7 @@ use crate::plan::Candidate;
 use crate::policy::adaptive::Sign;
 use crate::request::Request;
 use crate::route::Candidates;
-use crate::store::Redis;
+use crate::store::{Redis, Waited};
 use crate::target::Target;
 
 /// What a request shows at the gates. Only where anything is limited at all.
@@ -123,12 +123,13 @@ impl Pass {
     }
 
     /// Waits until one of these candidates may be asked, the first that has room; says which one. So many `answers` are wanted.
+    /// `waited` is how long the call has waited for Redis.
     pub(crate) async fn admit(
         &self,
         candidates: &Candidates,
         order: impl Iterator<Item = usize> + Clone,
         answers: usize,
-        held: &mut Held,
+        (held, waited): (&mut Held, &mut Waited),
         deadline: Option<Instant>,
     ) -> Result<Option<usize>> {
         let held = held.0.get_or_insert_default();
@@ -153,13 +154,14 @@ impl Pass {
                 };
                 held.call = Some(
                     self.gates
-                        .enter(&ask, choice, |only| vec![only])
+                        .enter(&ask, waited, choice, |only| vec![only])
                         .await?
                         .permit,
                 );
             }
         }
-        self.admit_one(&ask, candidates, order, held).await
+        self.admit_one(&ask, candidates, order, (held, waited))
+            .await
     }
 
     /// The same for an attempt beside another of its call, whose tenant and model have let the call in.
@@ -167,13 +169,14 @@ impl Pass {
         &self,
         candidates: &Candidates,
         at: usize,
-        held: &mut Held,
+        (held, waited): (&mut Held, &mut Waited),
         deadline: Option<Instant>,
     ) -> Result<()> {
         let held = held.0.get_or_insert_default();
         let only = std::iter::once(at);
         let ask = self.ask(candidates, deadline);
-        self.admit_one(&ask, candidates, only, held).await.map(drop)
+        let admitted = self.admit_one(&ask, candidates, only, (held, waited));
+        admitted.await.map(drop)
     }
 
     fn ask(&self, candidates: &Candidates, deadline: Option<Instant>) -> Ask<'_> {
@@ -192,7 +195,7 @@ impl Pass {
         ask: &Ask<'_>,
         candidates: &Candidates,
         order: impl Iterator<Item = usize>,
-        held: &mut Holding,
+        (held, waited): (&mut Holding, &mut Waited),
     ) -> Result<Option<usize>> {
         let mut choices = order.flat_map(|at| self.choices(at, &candidates[at]));
         // The first that nothing limits needs no gate, but those before it go first.
@@ -200,7 +203,7 @@ impl Pass {
         let candidate = match choices.next() {
             Some(first) if !first.wants.is_empty() => {
                 let all = |first| std::iter::once(first).chain(choices).collect();
-                let entered = self.gates.enter(ask, first, all).await?;
+                let entered = self.gates.enter(ask, waited, first, all).await?;
                 held.key = entered.key;
                 held.load = entered.permit.load;
                 held.attempt = Some(entered.permit);

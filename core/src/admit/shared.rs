@@ -96,12 +96,23 @@ impl Taken {
             keys,
             arguments,
             refusals: 0,
+            once: false,
         });
     }
 
     /// The request was not made.
     pub(super) fn undo(self, load: Load) {
         self.settle(load, &Used::NOTHING);
+    }
+}
+
+/// What a request used of budgets that was counted here alone.
+pub(super) fn spent_alone(store: &Arc<Redis>, holds: &[Hold], load: Load, used: &Used) {
+    let amount = used.microusd.unwrap_or(load.microusd);
+    for meter in meters(store, holds, load) {
+        if let Some(number) = meter.number.filter(|_| amount > 0) {
+            store.spent_alone(meter.key, number, amount, meter.seconds);
+        }
     }
 }
 

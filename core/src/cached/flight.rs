@@ -297,12 +297,17 @@ impl Lead {
     }
 
     /// Looks for the answer where it takes time: what other processes have, and what was answered to almost the same question.
-    pub(super) async fn find(&mut self, job: &Job) -> Option<(Arc<Entry>, Kept)> {
+    pub(super) async fn find(
+        &mut self,
+        job: &Job,
+        record: &mut Record,
+    ) -> Option<(Arc<Entry>, Kept)> {
         let (key, process) = (self.seen.key, self.flight.process);
         if let Some(entry) = Box::pin(second::find(
             &self.question,
             key,
             self.digest.as_ref(),
+            &mut record.waited,
             process,
         ))
         .await

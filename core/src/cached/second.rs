@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use futures::channel::oneshot;
-use futures::future::{Either, select};
 
 use super::counters::{Counters, count};
 use super::entry::Entry;
@@ -17,22 +16,23 @@ use super::{Cache, Question};
 use crate::clock;
 use crate::process::Process;
 use crate::runtime;
-use crate::store::{Redis, answers};
+use crate::store::{Redis, Waited, answers};
 
 /// What other processes have kept for this question, if it comes in time.
 pub(super) async fn find(
     question: &Question,
     key: u128,
     digest: Option<&Digest>,
+    waited: &mut Waited,
     process: &'static Process,
 ) -> Option<Arc<Entry>> {
     let (store, digest) = (question.store.as_ref()?, digest?);
     let counters = &process.counters.cache;
-    if !store.is_worth_asking(clock::now()) || !question.cache.forgotten.is_settled() {
+    let asks = store.is_worth_asking(clock::now()) && !waited.is_over(store);
+    if !asks || !question.cache.forgotten.is_settled() {
         count(&counters.shared_unavailable);
         return None;
     }
-    let bound = clock::now() + store.bound();
     let (tell, told) = oneshot::channel();
     let fetching = Fetch {
         store: store.clone(),
@@ -46,17 +46,17 @@ pub(super) async fn find(
     if !runtime::try_spawn_here(fetching.run(tell)) {
         return None;
     }
-    match select(told, Box::pin(clock::sleep_until(bound))).await {
-        Either::Left((Ok(Ok(Some(entry))), _)) => {
+    match waited.wait(store, told).await {
+        Some(Ok(Ok(Some(entry)))) => {
             count(&counters.shared_hits);
             Some(entry)
         }
-        Either::Left((Ok(Ok(None)), _)) => {
+        Some(Ok(Ok(None))) => {
             count(&counters.shared_misses);
             None
         }
         // Redis says nothing, or nothing in time.
-        Either::Left(_) | Either::Right(_) => {
+        _ => {
             count(&counters.shared_unavailable);
             None
         }

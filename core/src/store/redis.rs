@@ -22,6 +22,7 @@ use ::redis::{
 use futures::channel::oneshot;
 use futures::future::{Either, select};
 
+use super::alone::Alone;
 use crate::clock;
 use crate::config::{RedisPlace, Shared};
 use crate::metrics::SharedCounters;
@@ -42,6 +43,7 @@ pub(crate) struct Redis {
     made: AtomicU64,
     /// What is to be told when it is there again.
     owed: Mutex<VecDeque<Owed>>,
+    alone: Alone,
     process: &'static Process,
 }
 
@@ -61,6 +63,8 @@ pub(crate) struct Owed {
     pub(crate) arguments: Vec<i64>,
     /// How often Redis would not run it.
     pub(crate) refusals: u32,
+    /// It does nothing where it was run before.
+    pub(crate) once: bool,
 }
 
 /// Nobody answers.
@@ -109,6 +113,7 @@ impl Redis {
             link: Mutex::new(Link::Idle),
             made: AtomicU64::new(0),
             owed: Mutex::default(),
+            alone: Alone::default(),
             process,
         }))
     }
@@ -214,6 +219,26 @@ impl Redis {
         }
         all.push_back(owed);
         drop(all);
+        self.settle_behind();
+    }
+
+    /// So much was spent of a budget without a word to Redis, which is told when it is there.
+    pub(crate) fn spent_alone(
+        self: &Arc<Redis>,
+        key: String,
+        field: u64,
+        amount: u64,
+        seconds: u64,
+    ) {
+        if !self.alone.add(key, field, amount, seconds) {
+            self.count().skipped.fetch_add(1, Ordering::Relaxed);
+        }
+        if self.is_up() {
+            self.settle_behind();
+        }
+    }
+
+    fn settle_behind(self: &Arc<Redis>) {
         let redis = self.clone();
         self.behind(async move { redis.settle().await });
     }
@@ -223,33 +248,36 @@ impl Redis {
         Box::pin(self.settle())
     }
 
-    // One after the other. What was sent and is not answered may have been done, and is not sent again; what was not done waits for
-    // the next turn, unless it is refused again and again.
+    // One after the other. What was sent and is not answered may have been done, and is not sent again unless it is done once however
+    // often it is sent; what was not done waits for the next turn, unless it is refused again and again.
     async fn settle(self: Arc<Redis>) {
         let patience = Patience {
             bound: self.bound.max(SETTLING),
             grace: Duration::ZERO,
         };
         while self.is_up() {
-            let Some(mut owed) = crate::lock(&self.owed).pop_front() else {
+            let owed = crate::lock(&self.owed).pop_front();
+            let Some(mut owed) = owed.or_else(|| self.alone.next(|name| self.key(name))) else {
                 return;
             };
             let keys: Vec<&str> = owed.keys.iter().map(String::as_str).collect();
             let told = self.run_for(owed.script, &keys, &owed.arguments, patience);
             match told.await {
                 Ok(_) => continue,
-                Err(Lost::Unanswered) => return,
+                Err(Lost::Unanswered) if !owed.once => return,
                 Err(Lost::Refused) => owed.refusals += 1,
-                Err(Lost::Unsent) => {}
+                Err(Lost::Unsent | Lost::Unanswered) => {}
             }
-            if owed.refusals < REFUSALS_MAX {
-                crate::lock(&self.owed).push_front(owed);
+            match owed.refusals < REFUSALS_MAX {
+                true if owed.once => self.alone.again(owed),
+                true => crate::lock(&self.owed).push_front(owed),
+                false => {}
             }
             return;
         }
     }
 
-    fn count(&self) -> &SharedCounters {
+    pub(super) fn count(&self) -> &SharedCounters {
         &self.process.counters.shared
     }
 
