@@ -295,7 +295,7 @@ async fn follow(
             (News::Heir(mut heir), Some(_)) => {
                 let outlet = delivery.map_or(Outlet::Events, |delivery| delivery.outlet);
                 heir.live.inherit(outlet);
-                record.take_over(heir.pays);
+                record.take_over(&mut heir);
                 return Ok(Followed::Heir(heir));
             }
             (News::Failed { error, .. }, Some(delivery)) => {
@@ -352,17 +352,17 @@ pub(crate) async fn carry(
     ticket: &mut Ticket,
     record: &mut Record,
 ) -> Result<()> {
-    let mut held = Held::new(live, target.clone());
+    let mut held = Held::new(live, target.clone(), record);
     loop {
         let target = held.target.clone();
         let (provider, stall) = (&target.provider.id, target.timeouts.consumer_stall);
         let Some(live) = &mut held.live else {
             return Ok(());
         };
-        match pump(live, provider, stall, ticket, record).await {
+        match pump(live, provider, stall, ticket, held.record).await {
             Ok(Pumped::Over) => {
                 if let Some(mut lead) = held.end() {
-                    lead.complete(record);
+                    lead.complete(held.record);
                 }
                 return Ok(());
             }
@@ -382,7 +382,7 @@ pub(crate) async fn carry(
                 let mut failures = 1;
                 let reading = follow(seat, Some(delivery), None, ticket, record, &mut failures);
                 match reading.await? {
-                    Followed::Heir(heir) => held = Held::new(heir.live, heir.target),
+                    Followed::Heir(heir) => held = Held::new(heir.live, heir.target, record),
                     Followed::Told | Followed::Alone => return Ok(()),
                 }
             }
@@ -400,18 +400,20 @@ pub(crate) async fn carry(
 }
 
 /// What is being read, left to those who read along when it is dropped.
-struct Held {
+struct Held<'r> {
     live: Option<Box<Live>>,
     target: Candidate,
     pays: bool,
+    record: &'r mut Record,
 }
 
-impl Held {
-    fn new(live: Box<Live>, target: Candidate) -> Held {
+impl<'r> Held<'r> {
+    fn new(live: Box<Live>, target: Candidate, record: &'r mut Record) -> Held<'r> {
         Held {
             live: Some(live),
             target,
             pays: true,
+            record,
         }
     }
 
@@ -420,10 +422,10 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for Held<'_> {
     fn drop(&mut self) {
         if let Some(live) = self.live.take() {
-            Lead::hand_over(live, self.target.clone(), self.pays);
+            Lead::hand_over(live, self.target.clone(), self.pays, self.record);
         }
     }
 }
@@ -434,10 +436,13 @@ impl Record {
         self.response.usage().filter(|_| !self.cached)
     }
 
-    fn take_over(&mut self, pays: bool) {
-        self.cached &= !pays;
+    // It reads on, and has what the one before it had for that.
+    fn take_over(&mut self, heir: &mut Heir) {
+        self.cached &= !heir.pays;
+        self.price.clone_from(&heir.target.price);
         self.begun = clock::now();
         self.underway = Some(Phase::Stream);
+        std::mem::take(&mut heir.stake).go_to(self);
     }
 }
 

@@ -208,8 +208,8 @@ pub(crate) fn run(job: Box<Job>, mut ticket: Ticket) -> impl Future<Output = ()>
         };
         let outcome = outcome.map_err(|error| record.interrupted(error));
         record.tell_flags();
-        let spent = record.response.usage().filter(|_| !record.cached);
-        record.held.over(outcome.as_ref().err(), spent);
+        let used = record.response.usage();
+        record.held.over(outcome.as_ref().err(), used);
         record.cost = record.costs(&meter);
         record.add_up();
         let (error, now) = (outcome.as_ref().err(), clock::now());
@@ -672,7 +672,8 @@ impl Record {
             }
         }
         let first = self.first_item.map(|first| self.began + first);
-        let first = first.map(|first| first.saturating_duration_since(self.begun));
+        // Who reads on where another has begun saw its first item before.
+        let first = first.and_then(|first| first.checked_duration_since(self.begun));
         self.held.attempt_over(error, self.response.usage(), first);
         // Only parts say whose they are.
         if self.response.has_parts() {

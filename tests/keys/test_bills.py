@@ -1,8 +1,11 @@
 """What a budget holds after calls that ended in every way that there is: what may be billed counts, and nothing else."""
 
-from llm import Client, Queue
+import threading
+
+import exposition
+from llm import EVENT, Client, Queue, chat, library
 from redis import Redis, until
-from server import Server, turns
+from server import PATIENCE, Server, turns
 from suite import config, house, test
 from test_budgets import PRICE, spends
 from test_guardrails import SCHEMA
@@ -297,3 +300,40 @@ def _():
     done = client.ask("a").succeeds().last
     spent = {one["provider"]: one["cost"]["microusd"] for one in done["attempts"]}
     assert spent == {"p0": 20, "p1": 50} and done["cost"]["microusd"] == 70, done
+
+
+@test("cache.enabled", says="who reads on for a canceled request has what that one held: it is counted once, when the answer ends")
+def _():
+    budget, ends = 4 * THOUGHT, threading.Event()
+
+    def answer(exchange):
+        if not exchange.request.json.get("stream"):
+            return exchange.say("other")
+        exchange.head()
+        exchange.delta("half")
+        assert ends.wait(PATIENCE)
+        exchange.delta("whole")
+        exchange.event({"id": "c", "model": "m", "choices": [], "usage": {"prompt_tokens": 99, "completion_tokens": 1, "total_tokens": 100}})
+        exchange.finish()
+        exchange.end()
+
+    server = Server(answer)
+    client = alias(budget, server, cache={"enabled": True}, limits={"limits": {"in_flight": 1}})
+    first, second = Queue(), Queue()
+    begins = lambda event: event.type == EVENT["TEXT"]
+    leader = client.submit(first, chat("a", LONG))
+    first.until(begins)
+    client.submit(second, chat("a", LONG))
+    heard = second.until(begins)
+    library().llm_cancel(leader)
+    assert first.answer().kind == "canceled"
+    # The answer still comes: its place is taken, by whoever reads it now.
+    under_way = exposition.parse(client.metrics("prometheus"))["libllm_target_in_flight"]
+    assert under_way.value(provider="p0", model="m") == 1, under_way
+    other = {"user": "u", "stream": False}
+    client.ask("a", body=other).fails("rate_limited", "in_flight")
+    ends.set()
+    done = second.answer(heard).succeeds("halfwhole").last
+    assert done["usage"]["total_tokens"] == 100 and done["cost"] == {"microusd": 100, "source": "catalog"}, done
+    holds(client, 100, budget)
+    assert exposition.parse(client.metrics("prometheus"))["libllm_target_in_flight"].value(provider="p0", model="m") == 0

@@ -14,6 +14,7 @@ use super::entry::{Entry, Facts};
 use super::question::{Digest, Patience, Question, Seen};
 use super::second;
 use super::semantic::Nearby;
+use crate::admit::Held;
 use crate::attempt::Live;
 use crate::call::Job;
 use crate::clock;
@@ -24,6 +25,7 @@ use crate::process::Process;
 use crate::report::{Kept, Record};
 use crate::store::Memory;
 use crate::ticket::Ticket;
+use crate::vitals::Turn;
 
 /// The answers that are on their way.
 #[derive(Default)]
@@ -118,6 +120,28 @@ pub(crate) struct Heir {
     pub(crate) target: Candidate,
     /// Who asked for it has gone, and tells nobody what it took.
     pub(crate) pays: bool,
+    /// What goes with it to whoever reads on.
+    pub(crate) stake: Stake,
+}
+
+/// What the request that reads an answer has of everything that is limited, and its turn at the target: both last as long as the answer.
+#[derive(Default)]
+pub(crate) struct Stake {
+    held: Held,
+    turn: Option<Turn>,
+}
+
+impl Stake {
+    fn of(record: &mut Record) -> Stake {
+        Stake {
+            held: std::mem::take(&mut record.held),
+            turn: record.turn.take(),
+        }
+    }
+
+    pub(super) fn go_to(self, record: &mut Record) {
+        (record.held, record.turn) = (self.held, self.turn);
+    }
 }
 
 impl Flight {
@@ -423,7 +447,7 @@ impl Lead {
     }
 
     /// Whoever reads along goes on with what was being read; if nobody does, that is its end.
-    pub(super) fn hand_over(live: Box<Live>, target: Candidate, pays: bool) {
+    pub(super) fn hand_over(live: Box<Live>, target: Candidate, pays: bool, record: &mut Record) {
         let Some(flight) = live.lead().map(|lead| lead.flight.clone()) else {
             return;
         };
@@ -434,7 +458,12 @@ impl Lead {
             drop(live);
             return;
         }
-        state.heir = Some(Box::new(Heir { live, target, pays }));
+        state.heir = Some(Box::new(Heir {
+            live,
+            target,
+            pays,
+            stake: Stake::of(record),
+        }));
         let wakers = state.wakers();
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
