@@ -324,11 +324,8 @@ async fn drive(
         None => Ok(Found::Nothing),
         Some(question) => Box::pin(cached::look(question, &job, ticket, record)).await,
     };
+    count_request(&job, &found);
     let mut course = Box::new(Course::new(&job, record.attempts.len()));
-    // What others have asked for is no request that may be tried again.
-    if !matches!(found, Ok(Found::Told | Found::Heir(_))) {
-        job.funds.request(clock::now());
-    }
     loop {
         let committed = match std::mem::replace(&mut found, Ok(Found::Nothing)) {
             Ok(Found::Told) => return Ok(()),
@@ -367,6 +364,13 @@ async fn drive(
         let next = follow(&kept, &mut course, error.clone(), ticket, record, deadline);
         Box::pin(next).await?;
         job = kept;
+    }
+}
+
+// What others have asked for is no request that may be tried again.
+fn count_request(job: &Job, found: &Result<Found>) {
+    if !matches!(found, Ok(Found::Told | Found::Heir(_))) {
+        job.funds.request(clock::now());
     }
 }
 
