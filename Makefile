@@ -25,7 +25,7 @@ help:
 	@echo 'make build             libllm.so, libllm.a and the command libllm, as they ship, in $(TARGET)/release'
 	@echo 'make header            include/llm.h from ffi/src, and the ABI snapshot ffi/llm.abi'
 	@echo 'make generate          types and tables of every language and docs/reference.md, from schema/src; docs/translations.md, from running the code'
-	@echo 'make conformance       recorded providers through the C ABI, and what is sent against published schemas   [CORPUS=dir OUT=file JUDGE=path CHUNK=1 SPECS=dir]'
+	@echo 'make conformance       recorded providers through the C ABI, and what is sent against published schemas   [CORPUS=dir OUT=file JUDGE=path CHUNK=1|recorded|0 SPECS=dir]'
 	@echo 'make soak [TIME=20]    host safety in its long form, with TIME minutes of random faults; its table goes to docs/host-safety.md'
 	@echo 'make bench             load and micro benchmarks against bare hyper'
 	@echo 'make live              a few calls to the real providers whose keys are in the environment'
@@ -63,9 +63,11 @@ generate:
 	UPDATE=1 $(CARGO) test -q -p libllm-proto --test translations
 
 conformance: ci-build
-	tests/conformance/run.py --lib-dir $(TARGET)/ci \
-	  $(if $(CORPUS),--corpus $(CORPUS)) $(if $(JUDGE),--judge $(JUDGE)) $(if $(CHUNK),--chunk $(CHUNK)) \
-	  --out $(or $(OUT),$(TARGET)/conformance/results.jsonl)
+	for chunk in $(or $(CHUNK),1 recorded 0); do \
+	  tests/conformance/run.py --lib-dir $(TARGET)/ci --chunk $$chunk \
+	    $(if $(CORPUS),--corpus $(CORPUS)) $(if $(JUDGE),--judge $(JUDGE)) \
+	    --out $(or $(OUT),$(TARGET)/conformance/results.jsonl) || exit 1; \
+	done
 	tests/conformance/requests.sh $(TARGET)/conformance $(or $(SPECS),'') --lib-dir $(TARGET)/ci $(if $(CORPUS),--corpus $(CORPUS))
 
 bench: build

@@ -42,7 +42,7 @@ def main():
     breaches, said = verdict(every, asked, unanswered, wrong, exceptions)
     for breach in breaches:
         print("wrong:", breach)
-    print("conformance:", said)
+    print(f"conformance, in pieces of {options.chunk}: {said}" if options.chunk != "0" else f"conformance: {said}")
     sys.exit(1 if breaches else 0)
 
 
@@ -53,7 +53,7 @@ def arguments():
     parser.add_argument("--judge", help="default: judge.py beside the corpus")
     parser.add_argument("--replay", help="default: replay.py beside the corpus")
     parser.add_argument("--out", default=os.path.join(ROOT, "target", "conformance", "results.jsonl"))
-    parser.add_argument("--chunk", type=int, default=0, help="bytes per network write; 0: as few writes as possible")
+    parser.add_argument("--chunk", default="0", help="bytes per network write, 0: as few writes as possible; or `recorded`")
     parser.add_argument("--lib-dir", default=os.path.join(ROOT, "target", "ci"), help="where libllm.so is")
     options = parser.parse_args()
     options.corpus = os.path.abspath(options.corpus)
@@ -106,7 +106,8 @@ def has(driver, work, wire, what, *operation):
 
 def drive(driver, options, work, asked):
     """The driver's answers, by line of the plan."""
-    replay = [sys.executable, options.replay, "--dir", options.corpus, "--port", "0", "--chunk", str(options.chunk)]
+    pieces = ["--recorded-chunks"] if options.chunk == "recorded" else ["--chunk", options.chunk]
+    replay = [sys.executable, options.replay, "--dir", options.corpus, "--port", "0", *pieces]
     with subprocess.Popen(replay, stdout=subprocess.PIPE, text=True) as server:
         try:
             origin = server.stdout.readline().split()[-1]
