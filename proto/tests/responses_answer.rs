@@ -360,6 +360,15 @@ fn reasoning_comes_as_summary_or_as_itself_and_never_twice() {
 }
 
 #[test]
+fn a_refusal_comes_in_its_pieces() {
+    let piece = |text| json!({"type": "response.refusal.delta", "output_index": 0, "content_index": 0, "delta": text});
+    let cut = hear(EVENTS, &events(&[piece("I can"), piece("not.")]));
+    assert_eq!(items(&cut), [("refusal", 0, "I cannot.")]);
+    let error = cut.ending.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::StreamTruncated);
+}
+
+#[test]
 fn reasoning_and_text_at_one_place_are_two_items() {
     let said = json!({"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}]});
     let stream = [
