@@ -202,6 +202,7 @@ impl<'g, 'p> Groups<'g, 'p> {
         let price = || self.plan.rate(&target);
         let price = wish.has_max_price().then(price).flatten();
         if wish.rank(target.provider(), price).is_some() {
+            self.made.all.reserve_exact(1);
             self.add(&Named::plain(target))?;
         }
         self.close(start, Strategy::Order, after);
@@ -236,7 +237,8 @@ impl<'g, 'p> Groups<'g, 'p> {
             self.made.notes.first = how;
         }
         let order = members.order(strategy, &self.made.ask, first, self.now);
-        self.made.all.reserve(order.len());
+        // No room for more: it stays taken in every call that waits, and a candidate is large.
+        self.made.all.reserve_exact(order.len());
         for (index, side) in order {
             let target = &alias.targets[index];
             self.add(&Named {
