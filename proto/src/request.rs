@@ -26,6 +26,7 @@ use crate::json::{Cursor, Str};
 mod canonical;
 mod check;
 mod draft;
+mod halves;
 mod messages;
 #[cfg_attr(
     not(feature = "openai"),
@@ -104,6 +105,9 @@ impl Request {
         let mut source: Bytes = json.into();
         if source.starts_with(BOM) {
             source = source.slice(BOM.len()..);
+        }
+        if let Some(mended) = halves::replaced(&source) {
+            source = mended.into();
         }
         let mut request = index(&source).map_err(|error| match check_syntax(&source) {
             // What is no JSON is told so, before what is wrong with its members.

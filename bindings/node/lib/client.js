@@ -6,7 +6,7 @@ const hooks = require('./hooks');
 const hub = require('./hub');
 const native = require('./native');
 const { Call, aborted } = require('./call');
-const { Compiled } = require('./options');
+const { Compiled, stringify } = require('./options');
 const { Exchange, asked } = require('./fetch');
 const { Stream, asyncDispose } = require('./stream');
 const { fromJson, fromStatus } = require('./errors');
@@ -192,9 +192,7 @@ class LLM {
 }
 
 function json(request, streams) {
-  const text = JSON.stringify(streams || 'stream' in request ? request : { ...request, stream: false });
-  // Half a character, which JSON.stringify() escapes, is U+FFFD in every language of this library.
-  return text.includes('\\ud') ? text.replace(/\\(\\|ud[89a-f][0-9a-f]{2})/g, (said) => (said === '\\\\' ? said : '\ufffd')) : text;
+  return stringify(streams || 'stream' in request ? request : { ...request, stream: false });
 }
 
 // JSON of an object, a text as it is; null reads the environment. An object that says nothing is a configuration as well: to the
