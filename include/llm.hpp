@@ -832,7 +832,7 @@ public:
             }
             if constexpr (!wants_text<Item>)
                 return item_.emplace(raw), true;
-            else if (raw.type == LLM_EVENT_TEXT)
+            else if (raw.type == LLM_EVENT_TEXT && raw.choice == choice)
                 return item_.emplace(raw.data, raw.len), true;
         }
         return false;
@@ -845,6 +845,7 @@ public:
     const error *failure() const noexcept { return failure_ ? &*failure_ : nullptr; }
     std::shared_ptr<void> on_stop;
     std::shared_ptr<ask_handler> on_ask;
+    std::uint32_t choice = 0;
 
 private:
     bool fill()
@@ -936,14 +937,17 @@ public:
     /// Why the loop ended early; null if it did not.
     const error *failure() const noexcept { return state_->failure(); }
 
-    /// The rest of the text, to its end.
+    /// Whose text it is, of several answers; before the loop. Without this it is choice 0's alone. Events are everybody's in any case.
+    void choice(std::uint32_t number) noexcept { state_->choice = number; }
+
+    /// The rest of the text, to its end; of that choice.
     result<std::string> read_all()
     {
         std::string text;
         for (const Item &item : *this) {
             if constexpr (detail::wants_text<Item>)
                 text += item;
-            else if (item.type() == LLM_EVENT_TEXT)
+            else if (item.type() == LLM_EVENT_TEXT && item.choice() == state_->choice)
                 text += item.data();
         }
 #ifdef LLM_NO_EXCEPTIONS
@@ -962,7 +966,7 @@ private:
 
 /// Every event, the DONE event last.
 using event_stream = basic_stream<event>;
-/// The pieces of text, and nothing else.
+/// The pieces of one choice's text, and nothing else.
 using text_stream = basic_stream<std::string_view>;
 
 namespace detail {
@@ -996,7 +1000,7 @@ template <class F> struct call {
             if constexpr (std::is_invocable_v<F &, const event &>)
                 return go_on(self.f, event(*raw));
             else
-                return raw->type != LLM_EVENT_TEXT || go_on(self.f, std::string_view(raw->data, raw->len));
+                return raw->type != LLM_EVENT_TEXT || raw->choice != 0 || go_on(self.f, std::string_view(raw->data, raw->len));
         };
 #ifdef LLM_NO_EXCEPTIONS
         return once() ? 0 : 1;
@@ -1099,7 +1103,8 @@ public:
 
     /// A request to loop over, event by event: `for (const llm::event &event : client.stream(request))`.
     result<event_stream> stream(std::string_view request, const options &options = {}) const { return open<event>(request, options); }
-    /// A request to loop over, piece by piece of its text: `for (std::string_view piece : client.stream_text(request))`.
+    /// A request to loop over, piece by piece of the text of choice 0, or of another (basic_stream::choice):
+    /// `for (std::string_view piece : client.stream_text(request))`.
     result<text_stream> stream_text(std::string_view request, const options &options = {}) const
     {
         return open<std::string_view>(request, options);
@@ -1116,8 +1121,8 @@ public:
     }
 #endif
 
-    /// Runs `f` for each event (`const llm::event &`) or for each piece of text (`std::string_view`), on this thread, and returns
-    /// after the last. False from `f` cancels, which is LLM_ERR_CANCELED. An exception of `f` cancels and goes on from here.
+    /// Runs `f` for each event (`const llm::event &`) or for each piece of choice 0's text (`std::string_view`), on this thread, and
+    /// returns after the last. False from `f` cancels, which is LLM_ERR_CANCELED. An exception of `f` cancels and goes on from here.
     template <class F, std::enable_if_t<detail::takes_items<F>, int> = 0>
     result<void> stream(std::string_view request, F &&f, const options &options = {}) const
     {

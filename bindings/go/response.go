@@ -69,15 +69,18 @@ func (s *Stream) Final() (*Response, error) {
 	return fold.response(), nil
 }
 
-// Texts is the text of the first choice alone.
-func Texts(events iter.Seq2[Event, error]) iter.Seq2[string, error] {
+// Texts is the text of choice 0 alone: of several answers (n, or a race all of whose answers count) the others do not come between.
+func Texts(events iter.Seq2[Event, error]) iter.Seq2[string, error] { return TextsOf(events, 0) }
+
+// TextsOf is the text of one choice alone.
+func TextsOf(events iter.Seq2[Event, error], choice int32) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		for event, err := range events {
 			switch delta, ok := event.(TextDelta); {
 			case err != nil:
 				yield("", err)
 				return
-			case ok && delta.Choice == 0:
+			case ok && delta.Choice == choice:
 				if !yield(delta.Text, nil) {
 					return
 				}

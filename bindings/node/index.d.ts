@@ -499,8 +499,10 @@ export interface EventReader extends AsyncIterableIterator<StreamEvent> {
   throw(error?: unknown): Promise<IteratorResult<StreamEvent, undefined>>;
   [Symbol.asyncIterator](): this;
   [Symbol.asyncDispose](): Promise<void>;
-  /** Only the text of the first choice, piece by piece. */
+  /** Only the text of choice 0, piece by piece: those of others do not come between. */
   readonly textStream: AsyncIterableIterator<string>;
+  /** Only the text of this choice of several (`n`, or a race all of whose answers count). */
+  textOf(choice: number): AsyncIterableIterator<string>;
   /** Reads to the end; the whole answer. Rejects with what reading would have thrown. */
   final(): Promise<Answer>;
   /** Two readers of the same events; each event is kept until both have read it, so read both. */

@@ -28,9 +28,14 @@ class Reader {
     this.close();
   }
 
-  /** Only the text of the first choice, piece by piece. */
+  /** Only the text of choice 0, piece by piece: those of others do not come between. */
   get textStream() {
-    return new Texts(this);
+    return new Texts(this, 0);
+  }
+
+  /** Only the text of this choice of several. */
+  textOf(choice) {
+    return new Texts(this, choice);
   }
 
   /** Two readers of the same events; each event is kept until both have read it. */
@@ -109,9 +114,11 @@ const dropped = new FinalizationRegistry((call) => call.cancel());
 
 class Texts {
   #reader;
+  #choice;
 
-  constructor(reader) {
+  constructor(reader, choice) {
     this.#reader = reader;
+    this.#choice = choice;
   }
 
   [Symbol.asyncIterator]() {
@@ -124,7 +131,7 @@ class Texts {
       if (done) {
         return ENDED;
       }
-      if (value.type === 'text' && value.choice === 0) {
+      if (value.type === 'text' && value.choice === this.#choice) {
         return { value: value.text, done: false };
       }
     }

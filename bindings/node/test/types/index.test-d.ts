@@ -78,6 +78,7 @@ expectType<Promise<Record<string, unknown>>>(llm.ask('a-new-one', { model: 'm' }
 
 const stream = llm.stream('mock/echo', 'hi');
 expectType<AsyncIterableIterator<string>>(stream.textStream);
+expectType<AsyncIterableIterator<string>>(stream.textOf(1));
 expectType<[EventReader, EventReader]>(stream.tee());
 expectType<Promise<Answer>>(stream.final());
 expectType<Response>(stream.toResponse({ status: 200 }));

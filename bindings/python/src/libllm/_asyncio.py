@@ -162,8 +162,12 @@ class AsyncStream:
 
     @property
     def text(self) -> AsyncIterator[str]:
-        """Only the text of the first choice, piece by piece: the cheapest way to read."""
-        return _Texts(self)
+        """Only the text of choice 0, piece by piece: the cheapest way to read. Others do not come between."""
+        return _Texts(self, 0)
+
+    def text_of(self, choice: int) -> AsyncIterator[str]:
+        """Only the text of this choice of several (`n`, or a race all of whose answers count)."""
+        return _Texts(self, choice)
 
     async def final(self) -> Response:
         """Reads to the end; the whole answer. Raises what the stream would have raised."""
@@ -220,10 +224,11 @@ class AsyncStream:
 
 
 class _Texts:
-    __slots__ = ("_stream",)
+    __slots__ = ("_choice", "_stream")
 
-    def __init__(self, stream: AsyncStream) -> None:
+    def __init__(self, stream: AsyncStream, choice: int) -> None:
         self._stream = stream
+        self._choice = choice
 
     def __aiter__(self) -> AsyncIterator[str]:
         return self
@@ -232,7 +237,7 @@ class _Texts:
         stream = self._stream
         call = stream._call
         while not call.over:
-            text = call.take_text()
+            text = call.take_text(self._choice)
             if text is not None:
                 if call.paused:
                     call.lag()

@@ -70,8 +70,8 @@ class Call:
                 return event
         return None
 
-    def take_text(self) -> str | None:
-        """Like take(), but only text of the first choice counts; the rest is folded and skipped."""
+    def take_text(self, choice: int) -> str | None:
+        """Like take(), but only text of this choice counts; the rest is folded and skipped."""
         items = self.items
         while items:
             item = items.popleft()
@@ -79,7 +79,7 @@ class Call:
                 item = self._joined(item)
             if item[0] == 1:
                 self.see(item)
-                if item[2] == 0:
+                if item[2] == choice:
                     return item[1]  # type: ignore[no-any-return]
             else:
                 self._event(item)

@@ -185,8 +185,12 @@ class Stream:
 
     @property
     def text(self) -> Iterator[str]:
-        """Only the text of the first choice, piece by piece: the cheapest way to read."""
-        return _Texts(self)
+        """Only the text of choice 0, piece by piece: the cheapest way to read. Others do not come between."""
+        return _Texts(self, 0)
+
+    def text_of(self, choice: int) -> Iterator[str]:
+        """Only the text of this choice of several (`n`, or a race all of whose answers count)."""
+        return _Texts(self, choice)
 
     def final(self) -> Response:
         """Reads to the end; the whole answer. Raises what the stream would have raised."""
@@ -246,10 +250,11 @@ class Stream:
 
 
 class _Texts:
-    __slots__ = ("_stream",)
+    __slots__ = ("_choice", "_stream")
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, choice: int) -> None:
         self._stream = stream
+        self._choice = choice
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -259,7 +264,7 @@ class _Texts:
         call = stream._call
         while not call.over:
             try:
-                text = call.take_text()
+                text = call.take_text(self._choice)
             except BaseException:
                 stream._release()
                 raise
