@@ -766,6 +766,298 @@ struct Failure {
     }
 };
 
+/// Keys that options::set takes.
+namespace options {
+inline constexpr std::string_view timeout_ms = "timeout_ms";
+inline constexpr std::string_view first_token_timeout_ms = "first_token_timeout_ms";
+inline constexpr std::string_view idle_timeout_ms = "idle_timeout_ms";
+inline constexpr std::string_view max_attempts = "max_attempts";
+inline constexpr std::string_view fallbacks = "fallbacks";
+inline constexpr std::string_view on_partial = "on_partial";
+inline constexpr std::string_view unsupported = "unsupported";
+inline constexpr std::string_view check_limits = "check_limits";
+inline constexpr std::string_view headers = "headers";
+inline constexpr std::string_view base_url = "base_url";
+inline constexpr std::string_view api_key = "api_key";
+inline constexpr std::string_view idempotency_key = "idempotency_key";
+inline constexpr std::string_view extra_body = "extra_body";
+inline constexpr std::string_view cache = "cache";
+inline constexpr std::string_view strategy = "strategy";
+inline constexpr std::string_view tags = "tags";
+inline constexpr std::string_view session = "session";
+inline constexpr std::string_view tenant = "tenant";
+inline constexpr std::string_view metadata = "metadata";
+inline constexpr std::string_view traceparent = "traceparent";
+inline constexpr std::string_view tracestate = "tracestate";
+} // namespace options
+
+/// Names of what client::metrics tells.
+namespace metrics {
+/// Requests accepted.
+inline constexpr std::string_view requests_total = "requests_total";
+/// Attempts at targets, retries and fallbacks included.
+inline constexpr std::string_view attempts_total = "attempts_total";
+/// Prompt tokens that providers reported.
+inline constexpr std::string_view prompt_tokens_total = "prompt_tokens_total";
+/// Completion tokens that providers reported.
+inline constexpr std::string_view completion_tokens_total = "completion_tokens_total";
+/// Configurations that took another's place.
+inline constexpr std::string_view reloads_total = "reloads_total";
+/// Configurations that were bad and changed nothing.
+inline constexpr std::string_view reloads_refused_total = "reloads_refused_total";
+/// Lines of call logs that could not be written, or not soon enough.
+inline constexpr std::string_view call_log_lost_total = "call_log_lost_total";
+/// Spans that a collector of OpenTelemetry took.
+inline constexpr std::string_view otlp_spans_total = "otlp_spans_total";
+/// Spans that a collector of OpenTelemetry did not take, or not soon enough.
+inline constexpr std::string_view otlp_spans_lost_total = "otlp_spans_lost_total";
+/// Requests ended, by status.
+inline constexpr std::string_view ended_total = "ended_total";
+/// Requests ended, by the target that was asked last.
+inline constexpr std::string_view target_requests_total = "target_requests_total";
+/// Attempts that failed, by kind of error.
+inline constexpr std::string_view target_errors_total = "target_errors_total";
+/// Attempts, by why they were begun.
+inline constexpr std::string_view target_attempts_total = "target_attempts_total";
+/// Tokens that providers reported, by kind.
+inline constexpr std::string_view tokens_total = "tokens_total";
+/// What answers cost, in millionths of a US dollar, as far as it is known.
+inline constexpr std::string_view cost_microusd_total = "cost_microusd_total";
+/// From the host's call to the last event.
+inline constexpr std::string_view request_duration_seconds = "request_duration_seconds";
+/// From the host's call to the first item.
+inline constexpr std::string_view time_to_first_token_seconds = "time_to_first_token_seconds";
+/// Between two pieces of one streamed answer, as they came.
+inline constexpr std::string_view inter_token_seconds = "inter_token_seconds";
+/// Our own part of a request: the time in our code before the provider was asked, and after its last byte.
+inline constexpr std::string_view overhead_seconds = "overhead_seconds";
+/// From the host's thread to the engine's, turns of other requests before it included.
+inline constexpr std::string_view dispatch_seconds = "dispatch_seconds";
+/// What requests waited for a limit of our own, of those that did.
+inline constexpr std::string_view queue_wait_seconds = "queue_wait_seconds";
+/// Second attempts beside a slow first one.
+inline constexpr std::string_view hedges_total = "hedges_total";
+/// Second attempts that answered before the first one.
+inline constexpr std::string_view hedges_won_total = "hedges_won_total";
+/// Attempts that were not made because a retry budget was empty.
+inline constexpr std::string_view retries_unpaid_total = "retries_unpaid_total";
+/// Keys put aside because their provider refused them.
+inline constexpr std::string_view keys_refused_total = "keys_refused_total";
+/// Commands sent to the shared Redis.
+inline constexpr std::string_view shared_asked_total = "shared_asked_total";
+/// Commands that the shared Redis did not answer in time.
+inline constexpr std::string_view shared_late_total = "shared_late_total";
+/// Commands that failed with the shared Redis's connection, or that it refused.
+inline constexpr std::string_view shared_failed_total = "shared_failed_total";
+/// Commands that were not sent while the shared Redis was gone.
+inline constexpr std::string_view shared_skipped_total = "shared_skipped_total";
+/// Connections to a shared Redis that clients want.
+inline constexpr std::string_view shared_links = "shared_links";
+/// Connections to a shared Redis that stand; with fewer than wanted, limits are this process's own share.
+inline constexpr std::string_view shared_links_up = "shared_links_up";
+/// Times that a request waited for room under a limit.
+inline constexpr std::string_view admission_waited_total = "admission_waited_total";
+/// Requests that a limit or a budget refused.
+inline constexpr std::string_view admission_refused_total = "admission_refused_total";
+/// Requests that wait for room under a limit.
+inline constexpr std::string_view admission_waiting = "admission_waiting";
+/// Breakers of targets, now: 0 closed, 1 half open, 2 open.
+inline constexpr std::string_view target_breaker_state = "target_breaker_state";
+/// Attempts under way at targets, now.
+inline constexpr std::string_view target_in_flight = "target_in_flight";
+/// For how long targets asked not to be asked, from now on.
+inline constexpr std::string_view target_unavailable_seconds = "target_unavailable_seconds";
+/// Requests between their start and their last event, now.
+inline constexpr std::string_view requests_live = "requests_live";
+/// Bytes that wait in queues for their consumer, now.
+inline constexpr std::string_view queue_waiting_bytes = "queue_waiting_bytes";
+/// Requests answered from the cache.
+inline constexpr std::string_view cache_hits_total = "cache_hits_total";
+/// Requests that the cache might have answered, and whose answer was asked for.
+inline constexpr std::string_view cache_misses_total = "cache_misses_total";
+/// Requests that waited for the answer to another one that was on its way.
+inline constexpr std::string_view cache_joins_total = "cache_joins_total";
+/// Answers that the shared Redis had.
+inline constexpr std::string_view cache_shared_hits_total = "cache_shared_hits_total";
+/// Questions to which the shared Redis had no answer.
+inline constexpr std::string_view cache_shared_misses_total = "cache_shared_misses_total";
+/// Questions of which the shared Redis said nothing, or nothing in time.
+inline constexpr std::string_view cache_shared_unavailable_total = "cache_shared_unavailable_total";
+/// Answers that the shared Redis had too late for who asked; they are kept for the next.
+inline constexpr std::string_view cache_shared_late_total = "cache_shared_late_total";
+/// Requests answered with the answer to a question that is almost the same.
+inline constexpr std::string_view cache_semantic_hits_total = "cache_semantic_hits_total";
+/// Questions to which no other was near enough.
+inline constexpr std::string_view cache_semantic_misses_total = "cache_semantic_misses_total";
+/// Questions whose vector did not come.
+inline constexpr std::string_view cache_semantic_failures_total = "cache_semantic_failures_total";
+/// Bytes of answers that are kept.
+inline constexpr std::string_view cache_bytes = "cache_bytes";
+/// Answers that are kept.
+inline constexpr std::string_view cache_entries = "cache_entries";
+} // namespace metrics
+
+/// A variable that is read from the environment, and what it says.
+struct variable {
+    std::string_view name, about;
+};
+/// All of them, the library's own first.
+inline constexpr variable variables[] = {
+    {"LLM_CONFIG", "The configuration file of clients that are given none."},
+    {"LLM_LOG", "What is logged to standard error where the host has set no sink."},
+    {"OTEL_EXPORTER_OTLP_ENDPOINT", "Where spans and metrics are sent, unless the configuration says so."},
+    {"OTEL_EXPORTER_OTLP_HEADERS", "Headers that go with them: `name=value`, separated by commas."},
+    {"OTEL_EXPORTER_OTLP_PROTOCOL", "With `grpc`, which is not spoken here, the endpoint is others' alone."},
+    {"OTEL_SDK_DISABLED", "With `true` the endpoint is not used."},
+    {"OTEL_SERVICE_NAME", "The service that they are said to come from."},
+    {"OTEL_RESOURCE_ATTRIBUTES", "More that is said of it: `name=value`, separated by commas."},
+    {"SSL_CERT_FILE", "Certificates to trust instead of the platform's."},
+    {"SSL_CERT_DIR", "The same, a folder."},
+    {"HTTPS_PROXY", "The proxy for https."},
+    {"HTTP_PROXY", "The proxy for http."},
+    {"ALL_PROXY", "The proxy for both."},
+    {"NO_PROXY", "Who is reached without a proxy."},
+    {"ABLIT_KEY", "key of Abliteration"},
+    {"ABLITERATION_API_KEY", "key of Abliteration"},
+    {"AI21_API_KEY", "key of AI21"},
+    {"AIHUBMIX_API_KEY", "key of AIHubMix"},
+    {"AIML_API_KEY", "key of AI/ML API"},
+    {"NOVA_API_KEY", "key of Amazon Nova"},
+    {"ANTHROPIC_API_KEY", "key of Anthropic"},
+    {"ANTHROPIC_BASE_URL", "base URL of Anthropic"},
+    {"APHRODITE_API_KEY", "key of Aphrodite Engine"},
+    {"AZURE_OPENAI_API_KEY", "key of Azure OpenAI, v1; key of Azure OpenAI, deployments"},
+    {"AZURE_OPENAI_ENDPOINT", "host of Azure OpenAI, v1; host of Azure OpenAI, deployments"},
+    {"BAICHUAN_API_KEY", "key of Baichuan"},
+    {"BASETEN_API_KEY", "key of Baseten"},
+    {"AWS_BEARER_TOKEN_BEDROCK", "key of Amazon Bedrock; key of Amazon Bedrock, InvokeModel; key of Amazon Bedrock, Mantle; key of Amazon Bedrock, OpenAI's format"},
+    {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "base URL of Amazon Bedrock; base URL of Amazon Bedrock, InvokeModel"},
+    {"BYTEZ_KEY", "key of Bytez"},
+    {"CEREBRAS_API_KEY", "key of Cerebras"},
+    {"CHUTES_API_KEY", "key of Chutes"},
+    {"CLARIFAI_PAT", "key of Clarifai"},
+    {"CLOUDFLARE_API_KEY", "key of Cloudflare Workers AI"},
+    {"CLOUDFLARE_API_TOKEN", "key of Cloudflare Workers AI"},
+    {"CODESTRAL_API_KEY", "key of Codestral"},
+    {"CO_API_KEY", "key of Cohere; key of Cohere, OpenAI's format"},
+    {"COHERE_API_KEY", "key of Cohere; key of Cohere, OpenAI's format"},
+    {"CO_API_URL", "base URL of Cohere"},
+    {"COMETAPI_KEY", "key of CometAPI"},
+    {"COMPACTIFAI_API_KEY", "key of CompactifAI"},
+    {"CRUSOE_API_KEY", "key of Crusoe"},
+    {"DASHSCOPE_API_KEY", "key of Alibaba Model Studio; key of Alibaba Model Studio, China"},
+    {"DATABRICKS_TOKEN", "key of Databricks"},
+    {"DATABRICKS_HOST", "host of Databricks"},
+    {"DEEPINFRA_TOKEN", "key of DeepInfra"},
+    {"DEEPINFRA_API_KEY", "key of DeepInfra"},
+    {"DEEPSEEK_API_KEY", "key of DeepSeek"},
+    {"MODEL_ACCESS_KEY", "key of DigitalOcean Gradient"},
+    {"DIGITALOCEAN_INFERENCE_KEY", "key of DigitalOcean Gradient"},
+    {"FEATHERLESS_API_KEY", "key of Featherless"},
+    {"FIREWORKS_API_KEY", "key of Fireworks AI"},
+    {"FRIENDLI_TOKEN", "key of FriendliAI"},
+    {"GEMINI_API_KEY", "key of Google Gemini API; key of Google Gemini API, OpenAI's format"},
+    {"GOOGLE_API_KEY", "key of Google Gemini API; key of Google Gemini API, OpenAI's format"},
+    {"GITHUB_COPILOT_TOKEN", "key of GitHub Copilot"},
+    {"GITHUB_TOKEN", "key of GitHub Models"},
+    {"GMI_API_KEY", "key of GMI Cloud"},
+    {"GPUSTACK_API_KEY", "key of GPUStack"},
+    {"GROQ_API_KEY", "key of Groq"},
+    {"GROQ_BASE_URL", "base URL of Groq"},
+    {"HELICONE_API_KEY", "key of Helicone AI Gateway"},
+    {"INFERENCE_KEY", "key of Heroku Managed Inference"},
+    {"HF_TOKEN", "key of Hugging Face Inference Providers"},
+    {"HUNYUAN_API_KEY", "key of Tencent Hunyuan"},
+    {"HYPERBOLIC_API_KEY", "key of Hyperbolic"},
+    {"INCEPTION_API_KEY", "key of Inception Labs"},
+    {"INFERENCE_API_KEY", "key of Inference.net"},
+    {"INFINITY_API_KEY", "key of Infinity"},
+    {"IOINTELLIGENCE_API_KEY", "key of io.net Intelligence"},
+    {"JAN_API_KEY", "key of Jan"},
+    {"JINA_API_KEY", "key of Jina AI"},
+    {"KILO_API_KEY", "key of Kilo Gateway"},
+    {"LEMONADE_API_KEY", "key of Lemonade Server"},
+    {"LIBERTAI_API_KEY", "key of LibertAI"},
+    {"LIGHTNING_API_KEY", "key of Lightning AI"},
+    {"LITELLM_API_KEY", "key of LiteLLM Proxy"},
+    {"LITELLM_PROXY_API_KEY", "key of LiteLLM Proxy"},
+    {"LITELLM_PROXY_API_BASE", "base URL of LiteLLM Proxy"},
+    {"LLAMA_API_KEY", "key of Meta Llama API; key of llama.cpp server"},
+    {"LMDEPLOY_API_KEY", "key of LMDeploy"},
+    {"LM_API_TOKEN", "key of LM Studio"},
+    {"LOCALAI_API_KEY", "key of LocalAI"},
+    {"LONGCAT_API_KEY", "key of LongCat"},
+    {"MARITACA_API_KEY", "key of Maritaca AI"},
+    {"MINIMAX_API_KEY", "key of MiniMax; key of MiniMax, China"},
+    {"MISTRAL_API_KEY", "key of Mistral AI"},
+    {"MODELSCOPE_API_KEY", "key of ModelScope"},
+    {"MODELSCOPE_SDK_TOKEN", "key of ModelScope"},
+    {"MOONSHOT_API_KEY", "key of Moonshot AI; key of Moonshot AI, China"},
+    {"MORPH_API_KEY", "key of Morph"},
+    {"NANOGPT_API_KEY", "key of NanoGPT"},
+    {"NEBIUS_API_KEY", "key of Nebius Token Factory"},
+    {"NEOSANTARA_API_KEY", "key of Neosantara"},
+    {"NOVITA_API_KEY", "key of Novita AI"},
+    {"NSCALE_SERVICE_TOKEN", "key of Nscale"},
+    {"NSCALE_API_KEY", "key of Nscale"},
+    {"NVIDIA_API_KEY", "key of NVIDIA NIM"},
+    {"OLLAMA_API_KEY", "key of Ollama; key of Ollama Cloud; key of Ollama, its own API"},
+    {"OLLAMA_HOST", "host of Ollama; host of Ollama, its own API"},
+    {"OPENAI_API_KEY", "key of OpenAI"},
+    {"OPENAI_BASE_URL", "base URL of OpenAI"},
+    {"OPENAI_ORG_ID", "organization of OpenAI"},
+    {"OPENCODE_API_KEY", "key of OpenCode Zen; key of OpenCode Go"},
+    {"OPENPIPE_API_KEY", "key of OpenPipe"},
+    {"OPENROUTER_API_KEY", "key of OpenRouter"},
+    {"OVH_AI_ENDPOINTS_ACCESS_TOKEN", "key of OVHcloud AI Endpoints"},
+    {"PARASAIL_API_KEY", "key of Parasail"},
+    {"PERPLEXITY_API_KEY", "key of Perplexity"},
+    {"PPLX_API_KEY", "key of Perplexity"},
+    {"POE_API_KEY", "key of Poe"},
+    {"PORTKEY_API_KEY", "key of Portkey"},
+    {"PPIO_API_KEY", "key of PPIO"},
+    {"PUBLICAI_API_KEY", "key of Public AI"},
+    {"QIANFAN_API_KEY", "key of Baidu Qianfan"},
+    {"RECRAFT_API_TOKEN", "key of Recraft"},
+    {"RECRAFT_API_KEY", "key of Recraft"},
+    {"REKA_API_KEY", "key of Reka"},
+    {"REQUESTY_API_KEY", "key of Requesty"},
+    {"SAMBANOVA_API_KEY", "key of SambaNova"},
+    {"SARVAM_API_KEY", "key of Sarvam AI"},
+    {"SCW_SECRET_KEY", "key of Scaleway Generative APIs"},
+    {"SGLANG_API_KEY", "key of SGLang"},
+    {"SILICONFLOW_API_KEY", "key of SiliconFlow; key of SiliconFlow, China"},
+    {"SNOWFLAKE_PAT", "key of Snowflake Cortex; key of Snowflake Cortex, Claude"},
+    {"SNOWFLAKE_API_KEY", "key of Snowflake Cortex; key of Snowflake Cortex, Claude"},
+    {"SPARK_API_PASSWORD", "key of iFlytek Spark"},
+    {"STEP_API_KEY", "key of StepFun"},
+    {"STEPFUN_API_KEY", "key of StepFun"},
+    {"SYNTHETIC_API_KEY", "key of Synthetic"},
+    {"TABBY_API_KEY", "key of TabbyAPI"},
+    {"TARGON_API_KEY", "key of Targon"},
+    {"TELNYX_API_KEY", "key of Telnyx Inference"},
+    {"TENCENT_API_KEY", "key of Tencent TokenHub"},
+    {"TENSORMESH_INFERENCE_API_KEY", "key of Tensormesh"},
+    {"OPENEDAI_API_KEY", "key of Text Generation Web UI"},
+    {"TOGETHER_API_KEY", "key of Together AI"},
+    {"TOGETHER_BASE_URL", "base URL of Together AI"},
+    {"UPSTAGE_API_KEY", "key of Upstage"},
+    {"V0_API_KEY", "key of v0"},
+    {"VENICE_API_KEY", "key of Venice"},
+    {"AI_GATEWAY_API_KEY", "key of Vercel AI Gateway"},
+    {"VERCEL_OIDC_TOKEN", "key of Vercel AI Gateway"},
+    {"VLLM_API_KEY", "key of vLLM"},
+    {"ARK_API_KEY", "key of Volcengine Ark"},
+    {"VOYAGE_API_KEY", "key of Voyage AI"},
+    {"WANDB_API_KEY", "key of W&B Inference"},
+    {"XAI_API_KEY", "key of xAI"},
+    {"MIMO_API_KEY", "key of Xiaomi MiMo"},
+    {"XINFERENCE_API_KEY", "key of Xinference"},
+    {"YI_API_KEY", "key of 01.AI"},
+    {"ZAI_API_KEY", "key of Z.AI; key of Z.AI Coding Plan; key of Zhipu BigModel"},
+    {"ZHIPUAI_API_KEY", "key of Zhipu BigModel"},
+};
+
 } // namespace llm::schema
 
 #endif // LLM_SCHEMA_HPP

@@ -38,5 +38,20 @@ int main()
         CHECK(why.kind == "rate_limited" && why.retry_after_ms == 2000 && why.http_status == 429 && why.retryable && why.request_id);
         CHECK(why.phase == schema::words::phase::first_item && why.attempts.size() == 1);
     });
+    test("options, metrics and variables have names", [] {
+        static_assert(schema::options::max_attempts == "max_attempts" && schema::metrics::tokens_total == "tokens_total");
+        std::string_view config, key;
+        for (const schema::variable &one : schema::variables) {
+            CHECK(!one.name.empty() && !one.about.empty());
+            if (one.name == "LLM_CONFIG")
+                config = one.about;
+            if (one.name == "OPENAI_API_KEY")
+                key = one.about;
+        }
+        CHECK(!config.empty() && key == "key of OpenAI");
+        const auto client = llm::client::make();
+        CHECK(client->complete(llm::prompt("hi", "mock/tokens=3"), llm::options().set(schema::options::max_attempts, "1")).has_value());
+        CHECK(client->metrics()->find(schema::metrics::tokens_total) != std::string::npos);
+    });
     return failures != 0;
 }

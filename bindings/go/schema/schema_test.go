@@ -42,3 +42,16 @@ func TestPartsOfKindsThatNobodyKnowsAreKept(t *testing.T) {
 		t.Errorf("%v\n%s\n%s", err, again, text)
 	}
 }
+
+func TestVariablesHaveNamesOfTheirOwn(t *testing.T) {
+	seen := map[string]string{}
+	for _, one := range Variables {
+		if one.Name == "" || one.About == "" || seen[one.Name] != "" {
+			t.Errorf("%+v", one)
+		}
+		seen[one.Name] = one.About
+	}
+	if Variables[0].Name != "LLM_CONFIG" || seen["OPENAI_API_KEY"] != "key of OpenAI" {
+		t.Error(len(seen), seen["OPENAI_API_KEY"])
+	}
+}

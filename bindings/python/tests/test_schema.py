@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import libllm
 from libllm import _errors, _options, _tables, schema
@@ -48,6 +50,15 @@ def test_an_error_of_a_kind_that_is_not_known_is_an_error() -> None:
     error = _errors.from_json(json.dumps({"status": "LLM_ERR_TOMORROW", "kind": "weather", "message": "rain"}))
     assert type(error) is libllm.InternalError
     assert (error.kind, error.message) == ("weather", "rain")
+
+
+def test_the_variables_are_those_of_the_reference() -> None:
+    page = Path(__file__).parents[3].joinpath("docs", "reference.md").read_text()
+    rows = re.findall(
+        r"^\| `([A-Za-z_0-9]+)` \|", page.partition("## Variables")[2].partition("\n## ")[0], re.MULTILINE
+    )
+    assert rows == list(schema.VARIABLES)
+    assert schema.VARIABLES["OPENAI_API_KEY"] == "key of OpenAI"
 
 
 def test_every_class_of_the_table_is_there() -> None:

@@ -1,5 +1,7 @@
 //! include/llm_schema.hpp: what the library says, as structs beside llm.hpp.
 
+use libllm_schema::METRICS;
+
 use crate::COMMAND;
 use crate::model::{Definition, Field, Model, Shape, Type};
 
@@ -47,7 +49,34 @@ pub(crate) fn types(model: &Model) -> String {
             out += &structure(next, fields, model);
         }
     }
-    out + "\n} // namespace llm::schema\n\n#endif // LLM_SCHEMA_HPP\n"
+    out + &names() + "\n} // namespace llm::schema\n\n#endif // LLM_SCHEMA_HPP\n"
+}
+
+/// Keys of options, metrics and variables.
+fn names() -> String {
+    let mut out = "\n/// Keys that options::set takes.\nnamespace options {\n".to_owned();
+    for key in crate::schema::order::<libllm_schema::Options>() {
+        out += &format!(
+            "inline constexpr std::string_view {} = \"{key}\";\n",
+            safe(key)
+        );
+    }
+    out +=
+        "} // namespace options\n\n/// Names of what client::metrics tells.\nnamespace metrics {\n";
+    for one in METRICS {
+        out += &format!(
+            "/// {}\ninline constexpr std::string_view {name} = \"{name}\";\n",
+            one.about,
+            name = one.name
+        );
+    }
+    out += "} // namespace metrics\n\n/// A variable that is read from the environment, and what it says.\n\
+            struct variable {\n    std::string_view name, about;\n};\n/// All of them, the library's own first.\n\
+            inline constexpr variable variables[] = {\n";
+    for (name, about) in crate::tables::variables() {
+        out += &format!("    {{{name:?}, {about:?}}},\n");
+    }
+    out + "};\n"
 }
 
 fn ready(one: &Definition, done: &[&str], model: &Model) -> bool {

@@ -16,7 +16,12 @@ pub(crate) fn types(model: &Model) -> String {
         out += "\n";
         out += &definition(one, model);
     }
-    out
+    out += "\n// Variable is one that the library reads from the environment.\ntype Variable struct {\n\tName string\n\t// What it says.\n\tAbout string\n}\n\n\
+            // Variables are all that are read, the library's own first.\nvar Variables = []Variable{\n";
+    for (name, about) in crate::tables::variables() {
+        out += &format!("\t{{{name:?}, {about:?}}},\n");
+    }
+    out + "}\n"
 }
 
 fn definition(one: &Definition, model: &Model) -> String {

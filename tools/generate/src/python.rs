@@ -41,7 +41,23 @@ pub(crate) fn types(model: &Model) -> String {
             out += &class(one, fields, model);
         }
     }
-    out
+    out += "\n\n#: Variables that are read from the environment, and what each says; the library's own first.\nVARIABLES: Mapping[str, str] = {\n";
+    for (name, about) in crate::tables::variables() {
+        let line = format!("    {name:?}: {about:?},\n");
+        // In the layout of `ruff format`, whose lines have 120 characters at most.
+        out += &match line.len() {
+            ..=121 => line,
+            _ => {
+                // What several providers call it.
+                let lines: Vec<String> = about
+                    .split_inclusive("; ")
+                    .map(|one| format!("        {one:?}\n"))
+                    .collect();
+                format!("    {name:?}: (\n{}    ),\n", lines.concat())
+            }
+        };
+    }
+    out + "}\n"
 }
 
 // In the layout of `ruff format`, whose lines have 120 characters at most.

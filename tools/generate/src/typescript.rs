@@ -31,6 +31,11 @@ pub(crate) fn types(model: &Model) -> String {
         "\n/** Names of metrics. */\nexport type MetricName = Open<{}>;\n",
         names(METRICS.iter().map(|one| one.name).collect())
     );
+    let variables = crate::tables::variables();
+    out += &format!(
+        "\n/** Variables that are read from the environment. */\nexport type VariableName = Open<{}>;\n",
+        names(variables.iter().map(|(name, _)| name.as_str()).collect())
+    );
     out
 }
 
