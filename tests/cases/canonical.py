@@ -8,12 +8,16 @@ import re
 ERROR = ("status", "kind", "message", "type", "code", "param", "provider", "model", "http_status", "request_id", "retry_after_ms",
          "retryable", "phase", "attempts", "partial_text", "body")
 USAGE = ("prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens", "source")
+ASK = ("kind", "target", "attempt", "status")
 ATTEMPT = ("provider", "model", "status", "kind", "http_status", "message")
 
 
 def result(told):
     """The result of one case. Languages that hand over the library's own JSON are read here, others say it themselves."""
-    made = {"items": items(told.get("items", []))}
+    asked = [item for item in told.get("items", []) if item[0] == "ask"]
+    made = {"items": items([item for item in told.get("items", []) if item[0] != "ask"])}
+    if asked:
+        made["asked"] = [{key: value for key, value in item[3].items() if key in ASK} for item in asked]
     if "broken" in told:
         made["broken"] = told["broken"]
     if "done" in told:
@@ -22,9 +26,13 @@ def result(told):
         made["error"] = error(told["error"], made["items"])
         made["class"] = told["error"].get("class")
     if "response" in told:
-        made["response"] = response(told["response"])
-        if "choices" in told["response"] and "libllm" in told["response"]:
-            made["done"] = done(told["response"]["libllm"])
+        if "choices" not in told["response"]:
+            # An operation's answer alone: not every language tells what it took beside it.
+            made["result"] = {key: value for key, value in told["response"].items() if key != "libllm"}
+        else:
+            made["response"] = response(told["response"])
+            if "libllm" in told["response"]:
+                made["done"] = done(told["response"]["libllm"])
     made["returned"] = told.get("returned")
     return made
 
@@ -43,7 +51,11 @@ def items(told):
         elif kind == "tool_args":
             call = next(item for item in said if item[0] == "tool_call" and item[2]["index"] == index)
             call[2]["arguments"] += data
+        elif kind == "result":
+            said.append([kind, choice, json.loads(data)])
         elif kind == "part":
+            # Where a language's own numbers are shorter than JSON's, it hands the text over as well.
+            data = json.loads(data["raw_json"]) if "raw_json" in data else data
             said.append([kind, choice, {key: data.get(key) for key in ("kind", "provider", "data")}])
         elif said and said[-1][0] == kind and isinstance(data, str):
             said[-1][2] += data
@@ -108,8 +120,9 @@ def calls(told):
 def shown(made):
     """A result as `expect` names its parts."""
     last = made.get("error") or made.get("done") or {}
-    out = {key: made[key] for key in ("items", "done", "error", "response", "server") if key in made}
-    out["attempts"] = len(last.get("attempts", ()))
+    out = {key: made[key] for key in ("items", "asked", "done", "error", "response", "result", "server") if key in made}
+    if "result" not in made and last:
+        out["attempts"] = len(last.get("attempts", ()))
     if made["returned"] is not None:
         out["returned"] = last.get("status")
     return out
@@ -166,10 +179,11 @@ def expectation(case, made):
     out = {"returned": all["error"]["status"]} if made["returned"] else {}
     if all["items"]:
         out["items"] = all["items"]
-    for key in ("response", "done", "error"):
+    for key in ("asked", "response", "result", "done", "error"):
         if key in all:
-            out[key] = without_nulls(all[key]) if key != "response" else all[key]
-    out["attempts"] = all["attempts"]
+            out[key] = without_nulls(all[key]) if key in ("done", "error") else all[key]
+    if "attempts" in all:
+        out["attempts"] = all["attempts"]
     if all["server"]["requests"]:
         out["server"] = {"requests": all["server"]["requests"]}
     return out

@@ -5,15 +5,18 @@
     CASES=tool,cut run.py ..     only cases whose name begins so
     UPDATE=1 run.py ..           writes `expect` anew from what the first runner says: review the difference
 
-A case is a file: `doc`, `config`, `options`, `request`, `call` (stream, or chat for the whole answer at once), `cancel_after_items`,
-`says` (what the server answers instead of a script) and `expect`, of which only the keys that are there are compared. What `expect`
-leaves out must still be the same in every language. `$MOCK` is the origin of `libllm mock`, `$RAW` that of the server that plays
-`says`, `$CLOSED` a place where nobody listens.
+A case is a file: `doc`, `config`, `options`, `request`, `call` (stream, chat for the whole answer at once, text for one choice's text
+alone, or ask for an operation's), `choice` (whose text), `cancel_after_items`,
+`times` (how often one client is asked; the last answer counts), `hooks` (what the host answers to questions of each kind: an object,
+or a text, which refuses), `says` (what the server answers instead of a script) and `expect`, of which only the keys that are there are
+compared. What `expect` leaves out must still be the same in every language. `$MOCK` is the origin of `libllm mock`, `$RAW` that of the
+server that plays `says`, `$CLOSED` a place where nobody listens.
 """
 
 import json
 import os
 import pathlib
+import re
 import shlex
 import sys
 import threading
@@ -23,6 +26,7 @@ import servers
 
 HERE = pathlib.Path(__file__).parent
 FLAGS = {"raw": 1, "no_coalesce": 2, "no_cache": 4, "message": 8}
+HOOKS = ("before", "token", "attempt", "after")
 HOT = ("provider", "operation", "timeout_ms", "first_token_timeout_ms", "flags")
 
 
@@ -33,7 +37,13 @@ def load():
 
 
 def compact(value):
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        # Half a character is no UTF-8: it goes as an escape.
+        text = json.dumps(value, separators=(",", ":"))
+    return text
 
 
 def columns(name, case):
@@ -44,8 +54,15 @@ def columns(name, case):
     fields = [name, compact(case.get("config") or {"models": {}}), compact(case["request"]), compact(options),
               options.get("provider", ""), options.get("operation", ""), options.get("timeout_ms", 0),
               options.get("first_token_timeout_ms", 0), flags, compact(cold) if cold else "",
-              case.get("cancel_after_items", -1), case.get("call", "stream")]
+              case.get("cancel_after_items", -1), case.get("call", "stream"), case.get("times", 1)]
+    fields.append(case.get("choice", 0))
+    fields += [hooked(case["hooks"][kind]) if kind in case.get("hooks", {}) else "" for kind in HOOKS]
     return "\t".join(map(str, fields)) + "\n"
+
+
+def hooked(said):
+    """What a host answers: JSON, or `!` and the words of a refusal."""
+    return f"!{said}" if isinstance(said, str) else compact(said)
 
 
 class Runner(threading.Thread):
@@ -92,6 +109,8 @@ def disagree(case, first, other):
 def update(name, case, result):
     case["expect"] = canonical.expectation(case, result)
     lines = ",\n".join(f"  {compact(key)}: {canonical.laid_out(value)}" for key, value in case.items())
+    # Half a character is no UTF-8: it is written as its escape.
+    lines = re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", lines)
     (HERE / f"{name}.json").write_text("{\n" + lines + "\n}\n")
 
 

@@ -3,6 +3,7 @@
 import http.client
 import http.server
 import json
+import re
 import socket
 import subprocess
 import threading
@@ -86,11 +87,17 @@ class Raw(http.server.ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
 
+def said(text, asked, headers):
+    """`$BODY(KEY)` is that member of the request, `$HEADER(NAME)` that header."""
+    text = re.sub(r"\$BODY\((\w+)\)", lambda found: json.dumps(asked.get(found[1])), text)
+    return re.sub(r"\$HEADER\(([\w-]+)\)", lambda found: headers.get(found[1], "none"), text)
+
+
 class Answer(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
-        self.rfile.read(int(self.headers.get("content-length", 0)))
+        asked = self.rfile.read(int(self.headers.get("content-length", 0)))
         says = self.server.says
-        body = says["body"].encode()
+        body = said(says["body"], json.loads(asked), self.headers).encode()
         self.send_response(says.get("status", 200))
         for name, value in {"content-type": "text/event-stream", **says.get("headers", {})}.items():
             self.send_header(name, value)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME, CONFIG, REQUEST, OPTIONS, PROVIDER, OPERATION, TIMEOUT, FIRST_TOKEN, FLAGS, COLD, CANCEL_AFTER, CALL, COLUMNS };
+enum { NAME, CONFIG, REQUEST, OPTIONS, PROVIDER, OPERATION, TIMEOUT, FIRST_TOKEN, FLAGS, COLD, CANCEL_AFTER, CALL, TIMES, CHOICE, BEFORE, TOKEN, ATTEMPT, AFTER, COLUMNS };
 
 static void quote(const char *text, size_t len)
 {
@@ -45,6 +45,8 @@ static const char *kind_of(llm_event_type type)
     case LLM_EVENT_PART: return "part";
     case LLM_EVENT_ROUTE: return "route";
     case LLM_EVENT_RAW: return "raw";
+    case LLM_EVENT_RESULT: return "result";
+    case LLM_EVENT_ASK: return "ask";
     default: return "unknown";
     }
 }
@@ -53,7 +55,7 @@ static const char *kind_of(llm_event_type type)
 static void print_item(const llm_event *event)
 {
     printf("[\"%s\",%" PRIu32 ",%" PRIu32 ",", kind_of(event->type), event->choice, event->index);
-    if (event->type == LLM_EVENT_TOOL_CALL || event->type == LLM_EVENT_PART || event->type == LLM_EVENT_ROUTE)
+    if (event->type == LLM_EVENT_TOOL_CALL || event->type == LLM_EVENT_PART || event->type == LLM_EVENT_ROUTE || event->type == LLM_EVENT_ASK)
         fwrite(event->data, 1, event->len, stdout);
     else
         quote(event->data, event->len);
@@ -62,13 +64,35 @@ static void print_item(const llm_event *event)
 
 static int is_delta(llm_event_type type)
 {
-    return type < LLM_EVENT_DONE && type != LLM_EVENT_ROUTE && type != LLM_EVENT_RAW;
+    return type < LLM_EVENT_DONE && type != LLM_EVENT_ROUTE && type != LLM_EVENT_RAW && type != LLM_EVENT_ASK;
+}
+
+/* Answers a question by its kind: JSON, or `!` and the words of a refusal. */
+static void answer(const llm_event *event, char **column)
+{
+    static const char *const kinds[] = {"\"kind\":\"before\"", "\"kind\":\"token\"", "\"kind\":\"attempt\"", "\"kind\":\"after\""};
+    char refusal[256];
+    for (int i = 0; i < 4; i++) {
+        const char *said = column[BEFORE + i];
+        if (!strstr(event->data, kinds[i]))
+            continue;
+        if (*said == '!') {
+            snprintf(refusal, sizeof refusal, "{\"message\":\"%s\"}", said + 1);
+            llm_answer(event->request, LLM_ERR_CANCELED, refusal, strlen(refusal));
+        } else {
+            llm_answer(event->request, LLM_OK, said, strlen(said));
+        }
+        return;
+    }
 }
 
 /* Prints the items and how it ended. */
-static void drain(llm_queue *queue, llm_request request, long cancel_after)
+static void drain(llm_queue *queue, llm_request request, char **column)
 {
+    const long cancel_after = strtol(column[CANCEL_AFTER], NULL, 10);
     llm_event events[64];
+    const int text_alone = strcmp(column[CALL], "text") == 0;
+    const uint32_t choice = (uint32_t)strtoul(column[CHOICE], NULL, 10);
     long items = 0;
     const char *comma = "";
     printf(",\"items\":[");
@@ -77,7 +101,10 @@ static void drain(llm_queue *queue, llm_request request, long cancel_after)
         for (int32_t i = 0; i < count; i++) {
             const llm_event *event = &events[i];
             if (event->type == LLM_EVENT_DONE) {
-                printf("],\"done\":%.*s", (int)event->len, event->data);
+                if (text_alone)
+                    putchar(']');
+                else
+                    printf("],\"done\":%.*s", (int)event->len, event->data);
                 return;
             }
             if (event->type == LLM_EVENT_ERROR) {
@@ -85,10 +112,14 @@ static void drain(llm_queue *queue, llm_request request, long cancel_after)
                 print_error(event->status, llm_error_from_event(event));
                 return;
             }
+            if (text_alone && (event->type != LLM_EVENT_TEXT || event->choice != choice))
+                continue;
             fputs(comma, stdout);
             comma = ",";
             print_item(event);
             items += is_delta(event->type);
+            if (event->type == LLM_EVENT_ASK)
+                answer(event, column);
             if (cancel_after >= 0 && items == cancel_after)
                 llm_cancel(request);
         }
@@ -108,12 +139,23 @@ static void stream(llm_client *client, char **column, const llm_options *options
     if (status == LLM_OK)
         status = llm_submit(client, queue, column[REQUEST], strlen(column[REQUEST]), options, NULL, &request, &err);
     if (status == LLM_OK) {
-        drain(queue, request, strtol(column[CANCEL_AFTER], NULL, 10));
+        drain(queue, request, column);
     } else {
         printf(",\"returned\":true");
         print_error(status, err);
     }
     llm_queue_free(queue);
+}
+
+/* Asks before the answer that counts. */
+static void ask_before(llm_client *client, char **column, const llm_options *options)
+{
+    llm_status status = LLM_OK;
+    for (long times = strtol(column[TIMES], NULL, 10); times > 1 && status == LLM_OK; times--) {
+        llm_response *response = NULL;
+        status = llm_complete(client, column[REQUEST], strlen(column[REQUEST]), options, &response, NULL);
+        llm_response_free(response);
+    }
 }
 
 static void chat(llm_client *client, char **column, const llm_options *options)
@@ -146,7 +188,8 @@ static void run(char **column)
     options.timeout_ms = strtoll(column[TIMEOUT], NULL, 10);
     options.first_token_timeout_ms = strtoll(column[FIRST_TOKEN], NULL, 10);
     options.options_json = *column[COLD] ? column[COLD] : NULL;
-    if (strcmp(column[CALL], "chat") == 0)
+    ask_before(client, column, &options);
+    if (strcmp(column[CALL], "chat") == 0 || strcmp(column[CALL], "ask") == 0)
         chat(client, column, &options);
     else
         stream(client, column, &options);

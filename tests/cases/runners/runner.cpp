@@ -8,7 +8,7 @@
 
 namespace {
 
-enum column { name, config, request, all_options, provider, operation, timeout, first_token, flags, cold, cancel_after, call, columns };
+enum column { name, config, request, all_options, provider, operation, timeout, first_token, flags, cold, cancel_after, call, times, choice, before, token, attempt, after, columns };
 using line = std::array<std::string, columns>;
 
 line split(const std::string &text)
@@ -69,6 +69,7 @@ const char *kind_of(llm_event_type type)
     case LLM_EVENT_PART: return "part";
     case LLM_EVENT_ROUTE: return "route";
     case LLM_EVENT_RAW: return "raw";
+    case LLM_EVENT_RESULT: return "result";
     default: return "unknown";
     }
 }
@@ -92,9 +93,9 @@ std::string failure(const llm::error &error)
            ",\"fields\":{" + fields + "},\"json\":" + std::string(error.json()) + "}";
 }
 
-std::string stream(const llm::client &client, const line &of)
+std::string stream(const llm::client &client, const line &of, std::string &items)
 {
-    std::string items, end;
+    std::string end;
     long seen = 0;
     llm::event_stream events = client.stream(of[request], wishes(of));
     try {
@@ -113,11 +114,44 @@ std::string stream(const llm::client &client, const line &of)
     return ",\"items\":[" + items + "]" + end;
 }
 
+/// What the host answers to a question, which is an item too.
+llm::reply answer(const line &of, const llm::question &asked, std::string &items)
+{
+    items += (items.empty() ? "" : ",") + ("[\"ask\",0,0," + std::string(asked.json_text()) + "]");
+    const std::string kind(asked.kind());
+    const std::string &said = of[kind == "before" ? before : kind == "token" ? token : kind == "attempt" ? attempt : after];
+    return said[0] == '!' ? llm::reply::refuse(said.substr(1)) : llm::reply{said};
+}
+
+/// One choice's text and nothing else.
+std::string text(const llm::client &client, const line &of)
+{
+    std::string items, end;
+    llm::text_stream pieces = client.stream_text(of[request], wishes(of));
+    if (of[choice] != "0")
+        pieces.choice(static_cast<std::uint32_t>(std::stoul(of[choice])));
+    try {
+        for (const std::string_view piece : pieces)
+            items += (items.empty() ? "" : ",") + ("[\"text\"," + of[choice] + ",0," + llm::json::quote(piece) + "]");
+    } catch (const llm::error &error) {
+        end = failure(error);
+    }
+    return ",\"items\":[" + items + "]" + end;
+}
+
 std::string run(const line &of)
 try {
-    const llm::client client(of[config]);
+    llm::client client(of[config]);
+    std::string asked;
+    client.on_ask([&](const llm::question &question) { return answer(of, question, asked); });
+    for (long left = std::stol(of[times]); left > 1; left--)
+        client.complete(of[request], wishes(of));
     if (of[call] == "stream")
-        return stream(client, of);
+        return stream(client, of, asked);
+    if (of[call] == "text")
+        return text(client, of);
+    if (of[call] == "ask")
+        return ",\"response\":" + std::string(client.ask(of[operation], of[request], wishes(of)).json());
     return ",\"response\":" + std::string(client.complete(of[request], wishes(of)).json());
 } catch (const llm::error &error) {
     return (of[call] == "stream" ? ",\"returned\":true" : "") + failure(error);

@@ -12,6 +12,10 @@ const named = {
 };
 const flags = { raw: { raw: true }, no_coalesce: { coalesce: false }, no_cache: { cache: false }, message: { message: true } };
 
+// JSON whose whole numbers keep their digits, as BigInt where a number would lose some.
+const parse = (text) => JSON.parse(text.replace(/([:[,])(-?\d{16,})(?=[,\]}])/g, '$1"\\u0000$2"'),
+  (_, value) => (typeof value === 'string' && value[0] === '\0' ? BigInt(value.slice(1)) : value));
+
 // Options by the names that the package has for them.
 function wishes(options) {
   const made = {};
@@ -39,7 +43,9 @@ function item(event) {
     case 'tool_args':
       return [event.type, event.choice, event.index, event.arguments];
     case 'part':
-      return [event.type, event.choice, event.data.index, event.data];
+      return [event.type, event.choice, event.data.index, { raw_json: event.raw_json }];
+    case 'result':
+      return [event.type, 0, 0, Buffer.from(event.data).toString()];
     case 'rerouted':
       return ['route', 0, 0, { to: event.to, reason: event.reason }];
     case 'raw':
@@ -79,18 +85,47 @@ const answer = (response) => ({
   })),
 });
 
+// What the host answers to each kind of question: JSON, or `!` and the words of a refusal.
+function hooked(column, items) {
+  const said = (kind, at) => [kind, (question) => {
+    items.push(['ask', 0, 0, { ...question, request: undefined }]);
+    if (column[at][0] === '!') {
+      throw new Error(column[at].slice(1));
+    }
+    return JSON.parse(column[at]);
+  }];
+  const all = ['before', 'token', 'attempt', 'after'].map((kind, at) => said(kind, 14 + at));
+  return Object.fromEntries(all.filter(([,], at) => column[14 + at] !== ''));
+}
+
 async function run(libllm, column, result) {
   const [, config, request, options] = column;
   const [cancelAfter, call] = [Number(column[10]), column[11]];
-  const llm = new libllm.LLM({ config });
+  const llm = new libllm.LLM({ config, hooks: hooked(column, result.items) });
   try {
+    for (let left = Number(column[12]); left > 1; left--) {
+      await llm.chat(parse(request), wishes(parse(options)));
+    }
+    if (call === 'text') {
+      const choice = Number(column[13]);
+      const events = llm.stream(parse(request), wishes(parse(options)));
+      for await (const text of choice === 0 ? events.textStream : events.textOf(choice)) {
+        result.items.push(['text', choice, 0, text]);
+      }
+      return;
+    }
+    if (call === 'ask') {
+      const { operation, ...others } = parse(options);
+      result.response = await llm.ask(operation, parse(request), wishes(others));
+      return;
+    }
     if (call === 'chat') {
-      const response = await llm.chat(JSON.parse(request), wishes(JSON.parse(options)));
+      const response = await llm.chat(parse(request), wishes(parse(options)));
       result.response = answer(response);
       result.done = account(response);
       return;
     }
-    const stream = llm.stream(JSON.parse(request), wishes(JSON.parse(options)));
+    const stream = llm.stream(parse(request), wishes(parse(options)));
     delete result.returned;
     let seen = 0;
     for await (const event of stream) {

@@ -10,6 +10,7 @@ import libllm
 SECONDS = {"timeout_ms": "timeout", "first_token_timeout_ms": "first_token_timeout", "idle_timeout_ms": "idle_timeout"}
 NAMED = {"provider", "operation", "max_attempts", "fallbacks", "on_partial", "unsupported", "headers", "base_url", "api_key",
          "idempotency_key", "extra_body"}
+KINDS = ("before", "token", "attempt", "after")
 FLAGS = {"raw": {"raw": True}, "no_coalesce": {"coalesce": False}, "no_cache": {"cache": False}, "message": {"message": True}}
 
 
@@ -40,6 +41,8 @@ def item(event):
             return [event.type, event.choice, event.data["index"], event.data]
         case libllm.Rerouted():
             return ["route", 0, 0, {"to": event.to, "reason": event.reason}]
+        case libllm.Result():
+            return [event.type, 0, 0, event.data.decode()]
         case libllm.Raw():
             return [event.type, 0, 0, event.data.decode()]
     return ["unknown", 0, 0, repr(event)]
@@ -86,11 +89,29 @@ class Case:
     """One case, and what has come of it so far."""
 
     def __init__(self, line):
-        name, self.config, request, options, *_, cancel_after, self.call = line.rstrip("\n").split("\t")
+        name, self.config, request, options, *rest = line.rstrip("\n").split("\t")
         self.request, self.options = json.loads(request), wishes(json.loads(options))
-        self.cancel_after = int(cancel_after)
+        cancel_after, self.call, times, choice, *said = rest[6:]
+        self.cancel_after, self.times, self.choice = int(cancel_after), int(times), int(choice)
         self.result = {"case": name, "items": []}
+        self.hooks = {kind: self.hook(words) for kind, words in zip(KINDS, said) if words}
         self.seen = 0
+
+    def hook(self, words):
+        """What the host answers to a question: JSON, or `!` and the words of a refusal."""
+        def answer(question):
+            self.result["items"].append(["ask", 0, 0, question])
+            if words.startswith("!"):
+                raise ValueError(words[1:])
+            return json.loads(words)
+        return answer
+
+    def texts(self, stream):
+        """Only the text of the choice that is wanted."""
+        return stream.text_of(self.choice) if self.choice else stream.text
+
+    def keep(self, text):
+        self.result["items"].append(["text", self.choice, 0, text])
 
     def take(self, event):
         """Whether it is time to cancel."""
@@ -103,11 +124,20 @@ class Case:
 
 
 def run(case):
-    with libllm.Client(case.config) as client:
+    with libllm.Client(case.config, hooks=case.hooks) as client:
+        for _ in range(1, case.times):
+            client.chat(case.request, **case.options)
+        if case.call == "ask":
+            case.result["response"] = client.ask(case.options.pop("operation"), case.request, **case.options)
+            return
         if case.call == "chat":
             case.result.update(answer(client.chat(case.request, **case.options)))
             return
         stream = client.stream(case.request, **case.options)
+        if case.call == "text":
+            for text in case.texts(stream):
+                case.keep(text)
+            return
         case.result["returned"] = False
         for event in stream:
             if case.take(event):
@@ -115,11 +145,20 @@ def run(case):
 
 
 async def run_async(case):
-    async with libllm.AsyncClient(case.config) as client:
+    async with libllm.AsyncClient(case.config, hooks=case.hooks) as client:
+        for _ in range(1, case.times):
+            await client.chat(case.request, **case.options)
+        if case.call == "ask":
+            case.result["response"] = await client.ask(case.options.pop("operation"), case.request, **case.options)
+            return
         if case.call == "chat":
             case.result.update(answer(await client.chat(case.request, **case.options)))
             return
         stream = client.stream(case.request, **case.options)
+        if case.call == "text":
+            async for text in case.texts(stream):
+                case.keep(text)
+            return
         case.result["returned"] = False
         async for event in stream:
             if case.take(event):

@@ -35,15 +35,28 @@ const FLAGS: usize = 8;
 const COLD: usize = 9;
 const CANCEL_AFTER: usize = 10;
 const CALL: usize = 11;
+const TIMES: usize = 12;
+// Of the four kinds of questions, in their order.
+const CHOICE: usize = 13;
+const HOOKS: usize = 14;
+const KINDS: [&str; 4] = ["before", "token", "attempt", "after"];
 
 async fn run(column: &[&str], result: &mut Map<String, Value>) -> Result<()> {
-    let streams = column[CALL] == "stream";
+    let text_alone = column[CALL] == "text";
+    let streams = column[CALL] == "stream" || text_alone;
     if streams {
         result.insert("returned".into(), true.into());
     }
     let client = Client::new(column[CONFIG])?;
-    let request = Request::parse(column[REQUEST].to_owned())?;
-    let chat = client.call(request).options(options(column)?);
+    for _ in 1..column[TIMES].parse().unwrap_or(1) {
+        let request = request(column)?;
+        client
+            .call(request)
+            .options(options(column)?)
+            .send()
+            .await?;
+    }
+    let chat = client.call(request(column)?).options(options(column)?);
     if !streams {
         let answer = chat.send().await?;
         result.insert("response".into(), parsed(answer.json()));
@@ -57,11 +70,20 @@ async fn run(column: &[&str], result: &mut Map<String, Value>) -> Result<()> {
     while let Some(event) = events.next().await {
         match event {
             Err(error) => ended = Err(error),
+            Ok(event) if text_alone => {
+                if event.kind == EventType::Text && event.choice.to_string() == column[CHOICE] {
+                    items.push(item(&event));
+                }
+            }
             Ok(event) if event.kind == EventType::Done => {
                 result.insert("done".into(), parsed(&event.text));
             }
             Ok(event) => {
                 items.push(item(&event));
+                if event.kind == EventType::Ask {
+                    answer(events.request(), column, &event)?;
+                    continue;
+                }
                 seen += i32::from(!matches!(event.kind, EventType::Route | EventType::Raw));
                 if seen == cancel_after {
                     let _ = libllm::cancel(events.request());
@@ -71,6 +93,29 @@ async fn run(column: &[&str], result: &mut Map<String, Value>) -> Result<()> {
     }
     result.insert("items".into(), items.into());
     ended
+}
+
+/// Operations have requests of other shapes.
+fn request(column: &[&str]) -> Result<Request> {
+    let text = column[REQUEST].to_owned();
+    match column[OPERATION] {
+        "" => Request::parse(text),
+        _ => Request::parse_any(text),
+    }
+}
+
+/// What the host says to a question: JSON, or `!` and the words of a refusal.
+fn answer(request: u64, column: &[&str], event: &OwnedEvent) -> Result<()> {
+    let question = parsed(&event.text);
+    let kind = KINDS.iter().position(|kind| question["kind"] == *kind);
+    let said = column[HOOKS + kind.expect("a kind that docs/hooks.md names")];
+    match said.strip_prefix('!') {
+        Some(words) => {
+            let words = json!({ "message": words }).to_string();
+            libllm::answer(request, libllm::Status::Canceled as i32, &words)
+        }
+        None => libllm::answer(request, 0, said),
+    }
 }
 
 fn options(column: &[&str]) -> Result<Options> {
@@ -104,6 +149,8 @@ fn item(event: &OwnedEvent) -> Value {
         EventType::Part => ("part", true),
         EventType::Route => ("route", true),
         EventType::Raw => ("raw", false),
+        EventType::Result => ("result", false),
+        EventType::Ask => ("ask", true),
         _ => ("unknown", false),
     };
     let data = if carries_json {

@@ -3,6 +3,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,15 +43,51 @@ const (
 	options     = 3
 	cancelAfter = 10
 	call        = 11
+	times       = 12
+	choice      = 13
+	before      = 14
+	token       = 15
+	attempt     = 16
+	after       = 17
 )
 
 func run(column []string, result object) error {
-	client, err := llm.New(llm.FromText(column[config]))
+	host := &host{column: column}
+	client, err := llm.New(llm.FromText(column[config]), llm.WithHooks(host.hooks()))
 	if err != nil {
 		return err
 	}
 	defer client.Close()
+	defer func() { result["items"] = append(result["items"].([][]any), host.taken()...) }()
 	ask := llm.Request{Raw: json.RawMessage(column[request])}
+	repeat, _ := strconv.Atoi(column[times])
+	for range repeat - 1 {
+		if _, err := client.Chat(context.Background(), ask, wishes(column[options])...); err != nil {
+			return err
+		}
+	}
+	if column[call] == "text" {
+		number, _ := strconv.Atoi(column[choice])
+		events := client.Stream(context.Background(), ask, wishes(column[options])...)
+		texts := llm.Texts(events)
+		if number != 0 {
+			texts = llm.TextsOf(events, int32(number))
+		}
+		for text, err := range texts {
+			if err != nil {
+				return err
+			}
+			result["items"] = append(result["items"].([][]any), []any{"text", number, 0, text})
+		}
+		return nil
+	}
+	if column[call] == "ask" {
+		response, err := client.Ask(context.Background(), operation(column[options]), ask.Raw, wishes(column[options])...)
+		if err == nil {
+			result["response"] = json.RawMessage(response.Contents)
+		}
+		return err
+	}
 	if column[call] == "chat" {
 		response, err := client.Chat(context.Background(), ask, wishes(column[options])...)
 		if err == nil {
@@ -100,8 +137,14 @@ func item(event llm.Event) []any {
 		return []any{"route", 0, 0, object{"to": event.Provider + "/" + event.Model, "reason": event.Reason}}
 	case llm.Raw:
 		return []any{"raw", 0, 0, string(event.Data)}
+	case llm.Result:
+		return []any{"result", 0, 0, string(event.Data)}
 	}
 	return []any{"unknown", 0, 0, fmt.Sprint(event)}
+}
+
+func operation(text string) string {
+	return read[struct{ Operation string }](json.RawMessage(text)).Operation
 }
 
 // wishes says options by the functions that the package has for them.
@@ -159,7 +202,9 @@ func flags(value json.RawMessage) (made []llm.Option) {
 }
 
 func read[T any](text json.RawMessage) (value T) {
-	must(json.Unmarshal(text, &value))
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	must(decoder.Decode(&value))
 	return value
 }
 
