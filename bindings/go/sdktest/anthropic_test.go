@@ -2,8 +2,10 @@ package sdktest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -80,10 +82,10 @@ func TestRefusalsAreAnthropicsErrors(t *testing.T) {
 	sdk := claude(t)
 	for _, provider := range providers {
 		for status, kind := range map[string]string{"400": "invalid_request_error", "401": "authentication_error",
-			"429": "rate_limit_error", "500": "api_error", "529": "overloaded_error"} {
+			"403": "permission_error", "404": "not_found_error", "409": "invalid_request_error", "422": "invalid_request_error", "429": "rate_limit_error", "500": "api_error", "529": "overloaded_error"} {
 			_, err := sdk.Messages.New(t.Context(), message(provider+"/status="+status))
 			var failed *anthropic.Error
-			if !errors.As(err, &failed) || !strings.Contains(failed.RawJSON(), kind) || failed.RequestID == "" {
+			if !errors.As(err, &failed) || strconv.Itoa(failed.StatusCode) != status || !strings.Contains(failed.RawJSON(), kind) || failed.RequestID == "" {
 				t.Error(provider, status, err)
 			}
 		}
@@ -100,6 +102,44 @@ func TestRawMessagesTellWhoAnswered(t *testing.T) {
 		}
 		if id := raw.Header.Get("request-id"); !strings.HasPrefix(id, "req_mock") || answer.Content[0].Text != "w0 w1" {
 			t.Error(provider, id, answer.Content)
+		}
+	}
+}
+
+// Structured output by both ways that there are: the answer's format, and a tool that must be called.
+func TestStructuredMessages(t *testing.T) {
+	sdk := claude(t)
+	type place struct{ City string }
+	for _, provider := range providers {
+		params := message(provider + "/text=%7B%22city%22:%22Oslo%22%7D")
+		params.Tools = nil
+		params.OutputConfig = anthropic.OutputConfigParam{Format: anthropic.JSONOutputFormatParam{Schema: schema}}
+		said, err := sdk.Messages.New(t.Context(), params)
+		var where place
+		if err != nil || json.Unmarshal([]byte(said.Content[0].Text), &where) != nil || where.City != "Oslo" {
+			t.Error(provider, err, said)
+		}
+		params = message(provider + "/" + strings.TrimPrefix(tool, ";"))
+		params.ToolChoice = anthropic.ToolChoiceParamOfTool("get_weather")
+		said, err = sdk.Messages.New(t.Context(), params)
+		if err != nil || json.Unmarshal(said.Content[0].AsToolUse().Input, &where) != nil || where.City != "Oslo" {
+			t.Error(provider, err, said)
+		}
+	}
+}
+
+func TestRawStreamsTellWhoAnswers(t *testing.T) {
+	sdk := claude(t)
+	for _, provider := range providers {
+		var raw *http.Response
+		stream := sdk.Messages.NewStreaming(t.Context(), message(provider+"/tokens=2"), option.WithResponseInto(&raw))
+		for stream.Next() {
+		}
+		if stream.Err() != nil || raw.StatusCode != http.StatusOK || raw.Header.Get("x-libllm-target") != provider+"/tokens=2" {
+			t.Error(provider, stream.Err(), raw)
+		}
+		if found := raw.Header.Get("content-type"); !strings.HasPrefix(found, "text/event-stream") {
+			t.Error(provider, found)
 		}
 	}
 }

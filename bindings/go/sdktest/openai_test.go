@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -122,7 +123,7 @@ func TestRefusalsAreTheSDKsErrors(t *testing.T) {
 		for _, status := range []string{"400", "401", "403", "404", "409", "422", "429", "500"} {
 			_, err := sdk.Chat.Completions.New(t.Context(), ask(provider+"/status="+status))
 			var failed *openai.Error
-			if !errors.As(err, &failed) || failed.Message == "" || http.StatusText(failed.StatusCode) == "" {
+			if !errors.As(err, &failed) || failed.Message == "" || strconv.Itoa(failed.StatusCode) != status {
 				t.Fatal(provider, status, err)
 			}
 			if found := failed.Response.Header.Get("x-request-id"); !strings.HasPrefix(found, "req_mock") {
