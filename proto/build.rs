@@ -151,7 +151,7 @@ fn quirks_literal(quirks: &Quirks) -> String {
     format!(
         "Quirks {{ terminal_marker: TerminalMarker::{:?}, stream_usage: {:?}, max_tokens_name: {:?}, moderation_403: {:?},
          system_role: {:?}, tool_ids: {:?}, reasoning_field: {:?}, no_parallel_tools: {:?}, cache_markers: {:?},
-         int8_vectors: {:?}, vocabulary: Vocabulary::{:?}, prefill: {} }}",
+         int8_vectors: {:?}, vocabulary: Vocabulary::{:?}, prefill: {}, token_counts: TokenCounts::{:?} }}",
         quirks.terminal_marker,
         quirks.stream_usage,
         quirks.max_tokens_name,
@@ -166,6 +166,7 @@ fn quirks_literal(quirks: &Quirks) -> String {
         match quirks.prefill {
             Some(how) => format!("Some(Prefill::{how:?})"),
             None => "None".to_owned(),
-        }
+        },
+        quirks.token_counts
     )
 }

@@ -19,9 +19,10 @@ use crate::ticket::Ticket;
 
 /// Whether the first target has no endpoint that counts, or a vocabulary is at hand that does.
 pub(crate) fn is_due(job: &Job) -> bool {
-    let counts = job.asked.operation == Operation::CountTokens;
-    counts
-        && (!operation::knows(job.candidates[0].wire, Operation::CountTokens)
+    let first = &job.candidates[0];
+    let (operation, model) = (Operation::CountTokens, first.target.model());
+    job.asked.operation == operation
+        && (!operation::serves(first.wire, operation, model, &first.provider.quirks)
             || matches!(countable(job), Ok(Some(_))))
 }
 

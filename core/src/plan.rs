@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use http::header::{HeaderName, HeaderValue};
 use libllm_proto::operation;
-use libllm_proto::provider::base_url;
+use libllm_proto::provider::{Quirks, base_url};
 use libllm_proto::wire::{self, Operation, Unsupported, Wire};
 
 use crate::admit::{Gates, Room};
@@ -195,7 +195,7 @@ impl<'p> Plan<'p> {
                 false => self.timeouts(&named.timeouts.or(&provider.timeouts)),
             },
             price: named.price.cloned(),
-            wire: wire::for_operation(provider.wire, self.operation),
+            wire: wire::for_operation(provider.wire, self.operation, &provider.quirks),
             unsupported: self.options.unsupported.unwrap_or(self.config.unsupported),
             mock,
             provider,
@@ -306,7 +306,7 @@ fn mock_provider(operation: Operation) -> Result<Arc<Provider>> {
 fn made_mock(operation: Operation) -> Result<Arc<Provider>> {
     let mut wires = wire::KNOWN.iter().filter_map(|name| wire::find(name));
     let wire = wires
-        .find(|wire| operation::knows(*wire, operation))
+        .find(|wire| operation::serves(*wire, operation, "", &Quirks::PLAIN))
         .ok_or_else(|| {
             wrong(format!(
                 "no wire of this build knows operation {}",

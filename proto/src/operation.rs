@@ -200,12 +200,21 @@ pub fn knows(wire: &dyn Wire, operation: Operation) -> bool {
     wire.speaks(operation) || wire.unary(operation).is_some()
 }
 
+/// Whether it can be asked for it at a provider with these quirks, about this model.
+pub fn serves(wire: &dyn Wire, operation: Operation, model: &str, quirks: &Quirks) -> bool {
+    let counts = operation != Operation::CountTokens || wire.counts(model, quirks);
+    counts && knows(wire, operation)
+}
+
 /// Says the request in the wire's format.
 pub fn encode(wire: &dyn Wire, request: &Request, target: &Target<'_>) -> Result<Encoded> {
-    if let Some(unary) = wire.unary(target.operation) {
+    let serves = serves(wire, target.operation, target.model, target.quirks);
+    if let Some(unary) = wire.unary(target.operation)
+        && serves
+    {
         return (unary.say)(request, target);
     }
-    if !wire.speaks(target.operation) {
+    if !serves {
         let (operation, provider) = (target.operation.name(), target.provider);
         let message = format!(
             "operation {operation} of provider {provider} is not known to wire {}",

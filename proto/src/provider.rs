@@ -22,7 +22,7 @@ mod quirks;
 
 pub use auth::Auth;
 pub use closest::closest;
-pub use quirks::{Prefill, Quirks, QuirksPatch, TerminalMarker, Vocabulary};
+pub use quirks::{Prefill, Quirks, QuirksPatch, TerminalMarker, TokenCounts, Vocabulary};
 
 /// A service as this build knows it.
 #[derive(Clone, Debug)]

@@ -14,7 +14,7 @@ use http::{HeaderName, HeaderValue};
 use libllm_proto::decoder::{Decoder, End, Limits};
 use libllm_proto::mock::{Place, Reply, Scripts, Step, Turn, answer, list};
 use libllm_proto::operation::{self, Operation};
-use libllm_proto::provider::Quirks;
+use libllm_proto::provider::{Quirks, TokenCounts};
 use libllm_proto::wire::{self, Exchange, Head, Target, Unsupported};
 use libllm_proto::{Batch, Error, ErrorKind, Request, Response};
 use serde_json::{Value, json};
@@ -25,8 +25,22 @@ const TURN: Turn = Turn {
     created: 1_700_000_000,
 };
 
+/// The quirks of a provider that knows the operation in this format.
+fn quirks(wire: &str, operation: Operation) -> Quirks {
+    let token_counts = match (operation, wire) {
+        (Operation::CountTokens, "openai_responses") => TokenCounts::Responses,
+        (Operation::CountTokens, "openai_chat") => TokenCounts::Tokenize,
+        _ => TokenCounts::None,
+    };
+    Quirks {
+        token_counts,
+        ..Quirks::PLAIN
+    }
+}
+
 /// What a wire says to `script`, as path with query and body.
 fn said(wire: &str, operation: Operation, script: &str, request: &Value) -> (String, Vec<u8>) {
+    let quirks = quirks(wire, operation);
     let wire = wire::find(wire).unwrap();
     let request = Request::parse_any(request.to_string()).unwrap();
     let target = Target {
@@ -35,7 +49,7 @@ fn said(wire: &str, operation: Operation, script: &str, request: &Value) -> (Str
         base_url: "http://h/v1",
         stream: false,
         operation,
-        quirks: &Quirks::PLAIN,
+        quirks: &quirks,
         unsupported: Unsupported::Drop,
         extra_body: None,
     };
@@ -166,7 +180,14 @@ fn a_script_says_what_is_flagged_counted_and_drawn() {
         assert_eq!(answer["results"][1]["categories"]["violence"], flagged);
     }
     let asked = json!({"messages": [{"role": "user", "content": "so many words"}]});
-    for wire in ["anthropic", "gemini", "vertex"] {
+    for wire in [
+        "anthropic",
+        "gemini",
+        "openai_chat",
+        "openai_responses",
+        "vertex",
+        "vertex_anthropic",
+    ] {
         for (script, tokens) in [("echo", 3), ("tokens=77", 77)] {
             let answer = result(wire, Operation::CountTokens, script, asked.clone());
             assert_eq!(answer["prompt_tokens"], tokens, "{wire}");

@@ -371,8 +371,9 @@ fn a_request_in_this_format_goes_through_as_it_was_written() {
 
 #[test]
 fn an_operation_finds_its_sibling_among_openais_formats() {
-    let of =
-        |name: &str, operation| wire::for_operation(wire::find(name).unwrap(), operation).name();
+    let of = |name: &str, operation| {
+        wire::for_operation(wire::find(name).unwrap(), operation, &Quirks::PLAIN).name()
+    };
     assert_eq!(of("openai_responses", Operation::Chat), "openai_responses");
     assert_eq!(
         of("openai_responses", Operation::Responses),

@@ -149,6 +149,25 @@ def _():
     ]:
         heard, _ = other(wire, "count_tokens", answer, {}, path)
         assert heard == {"object": "token_count", "prompt_tokens": 17, "source": "provider"}, heard
+    for wire, quirks, model, path, answer in [
+        ("openai_chat", {"token_counts": "responses"}, "m", "/v1/responses/input_tokens", {"object": "response.input_tokens", "input_tokens": 17}),
+        ("openai_responses", {"token_counts": "responses"}, "m", "/v1/responses/input_tokens", {"input_tokens": 17}),
+        ("openai_chat", {"token_counts": "messages"}, "m", "/v1/messages/count_tokens", {"input_tokens": 17}),
+        ("openai_chat", {"token_counts": "tokenize"}, "m", "/tokenize", {"count": 17, "max_model_len": 99, "tokens": [1] * 17}),
+        ("vertex_anthropic", {}, "claude", "/v1/publishers/anthropic/models/count-tokens:rawPredict", {"input_tokens": 17}),
+        ("bedrock_converse", {}, "us.anthropic.claude-x", "/v1/model/anthropic.claude-x/count-tokens", {"inputTokens": 17}),
+        ("bedrock_invoke", {}, "eu.anthropic.claude-x", "/v1/model/anthropic.claude-x/count-tokens", {"inputTokens": 17}),
+    ]:
+        server = answering(answer)
+        client = Client(config(server, provider={"wire": wire, "quirks": quirks}))
+        heard = json.loads(result(client.ask(f"house/{model}", operation="count_tokens")))
+        assert heard == {"object": "token_count", "prompt_tokens": 17, "source": "provider"}, heard
+        assert server.only.path == path, server.only.path
+    for wire in "openai_responses", "bedrock_converse", "bedrock_invoke":
+        server = Server()
+        client = Client(config(server, provider={"wire": wire}))
+        heard = json.loads(result(client.ask("house/amazon.nova-lite-v1:0", operation="count_tokens")))
+        assert heard["source"] == "estimated" and not server.requests, (wire, heard)
     server = Server()
     client = Client(config(server))
     answer = client.ask("house/m", operation="count_tokens", body={"messages": [{"role": "user", "content": "x" * 400}]})

@@ -5,7 +5,7 @@ from server import Server
 from suite import config, test
 
 NAMES = ("terminal_marker", "stream_usage", "max_tokens_name", "moderation_403", "system_role", "tool_ids", "reasoning_field",
-         "no_parallel_tools", "cache_markers", "int8_vectors", "vocabulary")
+         "no_parallel_tools", "cache_markers", "int8_vectors", "vocabulary", "token_counts")
 
 
 def quirk(name, says):
@@ -196,3 +196,16 @@ def _():
     refused(said("stream_usages = false"), CONFIG, "line 4, column", "providers.house.quirks.stream_usages", *NAMES)
     for name in NAMES:
         refused(said(f'{name} = "nonsense"'), CONFIG, "line 4, column", f"providers.house.quirks.{name}")
+
+
+@quirk("token_counts", "says where tokens are counted; without it nobody is asked")
+def _():
+    server = Server(lambda exchange: exchange.whole(200, {"input_tokens": 17, "count": 17}))
+    for where, path in ("responses", "/v1/responses/input_tokens"), ("messages", "/v1/messages/count_tokens"), ("tokenize", "/tokenize"):
+        client = Client(config(server, provider={"quirks": {"token_counts": where}}))
+        counted = client.complete("house/m", operation="count_tokens")
+        assert (counted["source"], counted["prompt_tokens"], server.requests[-1].path) == ("provider", 17, path), counted
+    asked = len(server.requests)
+    for quirks in {}, {"token_counts": "none"}:
+        client = Client(config(server, provider={"quirks": quirks}))
+        assert client.complete("house/m", operation="count_tokens")["source"] == "estimated" and len(server.requests) == asked

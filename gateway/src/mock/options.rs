@@ -102,7 +102,7 @@ paths:
   POST */converse, */converse-stream                Bedrock's; the path names the model
   POST */embeddings, */rerank, */moderations, */images/generations, */audio/speech, */audio/transcriptions
   POST */v2/embed, */v1/embed, */v2/rerank, */api/embed, *:embedContent, *:batchEmbedContents, *:predict
-  POST */messages/count_tokens, *:countTokens
+  POST */messages/count_tokens, *:countTokens, */responses/input_tokens, */tokenize
   GET  */models, */api/tags    echo and the named scripts
   GET, DELETE /stats           counts of requests, streams and closes; DELETE starts them anew
 

@@ -12,12 +12,14 @@ use crate::chat::body::{Body, Members};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::frame::Framing;
 use crate::operation::{Operation, Unary};
+use crate::provider::Quirks;
 use crate::refusal;
 use crate::request::Request;
-use crate::wire::bedrock::{EVENT_STREAM, converse};
+use crate::wire::bedrock::{self, EVENT_STREAM, converse};
 use crate::wire::{self, Encoded, Exchange, Head, Reader, Target, Wire, segment};
 
 mod answer;
+mod count;
 mod counts;
 mod embed;
 mod family;
@@ -37,7 +39,14 @@ impl Wire for Invoke {
     }
 
     fn unary(&self, operation: Operation) -> Option<&'static Unary> {
-        Unary::find(&embed::ALL, operation)
+        match operation {
+            Operation::CountTokens => Some(&count::UNARY),
+            _ => Unary::find(&embed::ALL, operation),
+        }
+    }
+
+    fn counts(&self, model: &str, _: &Quirks) -> bool {
+        bedrock::count::model(model).is_some()
     }
 
     fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded> {

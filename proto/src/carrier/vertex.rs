@@ -4,8 +4,10 @@
 use std::time::SystemTime;
 
 use super::readdress;
+use crate::chat::body::Body;
 use crate::error::{Error, Result};
 use crate::frame::Framing;
+use crate::operation::{self, Operation, Unary, tokens};
 use crate::request::Request;
 use crate::wire::anthropic::Anthropic;
 use crate::wire::{Encoded, Exchange, Head, Reader, Target, Wire, segment};
@@ -19,6 +21,10 @@ impl Wire for VertexAnthropic {
         "vertex_anthropic"
     }
 
+    fn unary(&self, operation: Operation) -> Option<&'static Unary> {
+        Unary::find(&ALL, operation)
+    }
+
     fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded> {
         let mut encoded = Anthropic.encode(request, target)?;
         let (method, accept) = match target.stream {
@@ -30,10 +36,7 @@ impl Wire for VertexAnthropic {
         let url = format!("{base}/publishers/anthropic/models/{model}:{method}");
         readdress(&mut encoded, &url, accept, |body| {
             body.remove("model");
-            match body.has("anthropic_version") {
-                true => Ok(()),
-                false => body.say("anthropic_version", &VERSION),
-            }
+            versioned(body)
         })?;
         Ok(encoded)
     }
@@ -44,6 +47,29 @@ impl Wire for VertexAnthropic {
 
     fn error(&self, exchange: &Exchange<'_>, head: &Head, body: &[u8], now: SystemTime) -> Error {
         Anthropic.error(exchange, head, body, now)
+    }
+}
+
+/// What is asked there beside conversations.
+static ALL: [Unary; 1] = [Unary {
+    operation: Operation::CountTokens,
+    say: say_count,
+    hear: |answer| tokens::hear(answer, b"input_tokens"),
+}];
+
+/// The place stands for a model, so the body names it ("Count tokens for Claude models", read 2026-11-22).
+fn say_count(request: &Request, target: &Target<'_>) -> Result<Encoded> {
+    let mut encoded = operation::encode(&Anthropic, request, target)?;
+    let base = target.base_url;
+    let url = format!("{base}/publishers/anthropic/models/count-tokens:rawPredict");
+    readdress(&mut encoded, &url, "application/json", versioned)?;
+    Ok(encoded)
+}
+
+fn versioned(body: &mut Body) -> Result<()> {
+    match body.has("anthropic_version") {
+        true => Ok(()),
+        false => body.say("anthropic_version", &VERSION),
     }
 }
 

@@ -259,6 +259,14 @@ fn written(format: &str, said: String, seconds: u32) -> (&'static str, Vec<u8>) 
 fn counted(dialect: Dialect, tokens: u32) -> Value {
     match dialect {
         Dialect::Anthropic => json!({ "input_tokens": tokens }),
+        Dialect::OpenaiResponses => {
+            json!({ "object": "response.input_tokens", "input_tokens": tokens })
+        }
+        Dialect::OpenaiChat => json!({
+            "count": tokens,
+            "max_model_len": 4096,
+            "tokens": (0..tokens).collect::<Vec<_>>(),
+        }),
         _ => json!({
             "totalTokens": tokens,
             "promptTokensDetails": [{ "modality": "TEXT", "tokenCount": tokens }],

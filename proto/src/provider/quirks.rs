@@ -29,6 +29,8 @@ pub struct Quirks {
     pub vocabulary: Vocabulary,
     /// How the beginning of an answer is given to a model that is to go on with it, if that can be done.
     pub prefill: Option<Prefill>,
+    /// Where a service of OpenAI's format counts tokens.
+    pub token_counts: TokenCounts,
 }
 
 /// Whose words a service has where its format is OpenAI's: it refuses OpenAI's own, or does not do what they ask for.
@@ -44,6 +46,21 @@ pub enum Vocabulary {
     Voyage,
     /// Perplexity's.
     Perplexity,
+}
+
+/// Where a service of OpenAI's format says how many tokens a conversation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenCounts {
+    /// Nowhere.
+    #[default]
+    None,
+    /// `/responses/input_tokens`: OpenAI.
+    Responses,
+    /// `/messages/count_tokens`, Anthropic's, at the same base URL: llama.cpp.
+    Messages,
+    /// `/tokenize` beside `/v1`: vLLM.
+    Tokenize,
 }
 
 /// How a model is told to go on with what the last message begins.
@@ -85,6 +102,7 @@ impl Quirks {
         int8_vectors: false,
         vocabulary: Vocabulary::Openai,
         prefill: None,
+        token_counts: TokenCounts::None,
     };
 
     /// These quirks with what a configuration says laid over them.
@@ -113,6 +131,7 @@ impl Quirks {
         set(&mut self.int8_vectors, patch.int8_vectors);
         set(&mut self.vocabulary, patch.vocabulary);
         set(&mut self.prefill, patch.prefill.map(Said::value));
+        set(&mut self.token_counts, patch.token_counts);
         self
     }
 }
@@ -146,6 +165,7 @@ pub struct QuirksPatch {
     int8_vectors: Option<bool>,
     vocabulary: Option<Vocabulary>,
     prefill: Option<Said>,
+    token_counts: Option<TokenCounts>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

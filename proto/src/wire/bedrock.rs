@@ -14,12 +14,15 @@ use crate::chat::body::Body;
 use crate::chat::{Chat, Report, Unsaid};
 use crate::error::{Error, Result};
 use crate::frame::Framing;
+use crate::operation::Unary;
+use crate::provider::Quirks;
 use crate::refusal;
 use crate::request::Request;
-use crate::wire::{Encoded, Exchange, Head, Reader, Target, Wire, segment};
+use crate::wire::{Encoded, Exchange, Head, Operation, Reader, Target, Wire, segment};
 
 mod block;
 mod body;
+pub(crate) mod count;
 mod members;
 mod options;
 mod parts;
@@ -41,6 +44,14 @@ pub struct Converse;
 impl Wire for Converse {
     fn name(&self) -> &'static str {
         "bedrock_converse"
+    }
+
+    fn unary(&self, operation: Operation) -> Option<&'static Unary> {
+        Unary::find(&count::ALL, operation)
+    }
+
+    fn counts(&self, model: &str, _: &Quirks) -> bool {
+        count::model(model).is_some()
     }
 
     fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded> {

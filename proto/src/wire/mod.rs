@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::event::Batch;
 use crate::frame::{Frame, Framing};
 use crate::operation::{self, Unary};
-use crate::provider::Quirks;
+use crate::provider::{Quirks, TokenCounts};
 use crate::request::Request;
 
 pub use crate::operation::Operation;
@@ -47,6 +47,12 @@ pub trait Wire: Sync + std::fmt::Debug {
     fn unary(&self, operation: Operation) -> Option<&'static Unary> {
         let _ = operation;
         None
+    }
+
+    /// Whether tokens of this model are counted where this provider is; asked of a wire that knows [`Operation::CountTokens`].
+    fn counts(&self, model: &str, quirks: &Quirks) -> bool {
+        let _ = (model, quirks);
+        true
     }
 
     /// Says the request in this format, for this target. What did not fit is in [`Encoded::dropped`], or an error, as the
@@ -324,10 +330,20 @@ pub fn find(name: &str) -> Option<&'static dyn Wire> {
 }
 
 /// The wire that asks for `operation` where `wire` is spoken: itself if it knows the operation, else the one of the same vendor's
-/// formats, which lie at the same place, that does.
-pub fn for_operation(wire: &'static dyn Wire, operation: Operation) -> &'static dyn Wire {
+/// formats, which lie at the same place, that does. Where tokens are counted, a row says.
+pub fn for_operation(
+    wire: &'static dyn Wire,
+    operation: Operation,
+    quirks: &Quirks,
+) -> &'static dyn Wire {
     let sibling = match operation {
-        _ if operation::knows(wire, operation) || !wire.name().starts_with("openai_") => None,
+        _ if !wire.name().starts_with("openai_") => None,
+        Operation::CountTokens => match quirks.token_counts {
+            TokenCounts::Responses => find("openai_responses"),
+            TokenCounts::Messages => find("anthropic"),
+            TokenCounts::None | TokenCounts::Tokenize => find("openai_chat"),
+        },
+        _ if operation::knows(wire, operation) => None,
         Operation::Completion => find("openai_completions"),
         Operation::Responses => find("openai_responses"),
         _ => find("openai_chat"),

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use crate::error::{Error, Result};
 use crate::frame::Framing;
 use crate::operation::Unary;
+use crate::provider::{Quirks, TokenCounts};
 use crate::refusal;
 use crate::request::Request;
 use crate::wire::{Encoded, Exchange, Head, Operation, Reader, Target, Wire};
@@ -18,6 +19,7 @@ mod azure;
 mod calls;
 mod choice;
 mod completions;
+mod count;
 mod embeddings;
 mod encode;
 mod finish;
@@ -47,6 +49,10 @@ impl Wire for OpenaiChat {
 
     fn unary(&self, operation: Operation) -> Option<&'static Unary> {
         Unary::find(&unary::PLAIN, operation)
+    }
+
+    fn counts(&self, _: &str, quirks: &Quirks) -> bool {
+        quirks.token_counts == TokenCounts::Tokenize
     }
 
     fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded> {

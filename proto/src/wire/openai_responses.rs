@@ -9,10 +9,13 @@ use std::time::SystemTime;
 
 use crate::error::{Error, Result};
 use crate::frame::Framing;
+use crate::operation::Unary;
+use crate::provider::{Quirks, TokenCounts};
 use crate::refusal;
 use crate::request::Request;
 use crate::wire::{Encoded, Exchange, Head, Operation, Reader, Target, Wire};
 
+mod count;
 mod finish;
 mod input;
 mod item;
@@ -39,6 +42,14 @@ impl Wire for OpenaiResponses {
 
     fn speaks(&self, operation: Operation) -> bool {
         matches!(operation, Operation::Chat | Operation::Responses)
+    }
+
+    fn unary(&self, operation: Operation) -> Option<&'static Unary> {
+        Unary::find(&count::ALL, operation)
+    }
+
+    fn counts(&self, _: &str, quirks: &Quirks) -> bool {
+        quirks.token_counts == TokenCounts::Responses
     }
 
     fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded> {

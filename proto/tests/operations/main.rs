@@ -234,8 +234,15 @@ fn table() -> String {
         let wire = wire::find(name).unwrap();
         table.push_str(&format!("| `{name}` |"));
         for operation in operations {
-            let asked = wire::for_operation(wire, *operation);
+            let asked = wire::for_operation(wire, *operation, &Quirks::PLAIN);
+            let counts = *operation == Operation::CountTokens;
             let cell = match operation::knows(asked, *operation) {
+                true if counts && !asked.counts("", &Quirks::PLAIN) => {
+                    match asked.counts("anthropic.claude", &Quirks::PLAIN) {
+                        true => "of Claude".to_owned(),
+                        false => "by rows".to_owned(),
+                    }
+                }
                 true if asked.name() == *name => "yes".to_owned(),
                 true => format!("by `{}`", asked.name()),
                 false => String::new(),

@@ -1,7 +1,9 @@
 //! Rankings, lists of models, moderation, and counts of tokens.
 
-use libllm_proto::ErrorKind;
+use libllm_proto::provider::{Quirks, TokenCounts};
 use libllm_proto::wire::Operation::{CountTokens, Models, Moderation, Rerank};
+use libllm_proto::wire::{self, Target, Unsupported};
+use libllm_proto::{Error, ErrorKind, Request, operation};
 use serde_json::{Value, json};
 
 use super::{Asked, encode, said};
@@ -207,6 +209,17 @@ fn who_counts_is_asked_about_the_whole_conversation() {
     );
     assert!(body["contents"].is_array() && body.get("over").is_none());
     for (wire, answer) in [
+        (
+            "openai_responses",
+            r#"{"object":"response.input_tokens","input_tokens":42}"#,
+        ),
+        (
+            "openai_chat",
+            r#"{"count":42,"max_model_len":4096,"tokens":[1,2,3]}"#,
+        ),
+        ("vertex_anthropic", r#"{"input_tokens":42}"#),
+        ("bedrock_converse", r#"{"inputTokens":42}"#),
+        ("bedrock_invoke", r#"{"inputTokens":42}"#),
         ("anthropic", r#"{"input_tokens":42}"#),
         ("gemini", r#"{"totalTokens":42,"promptTokensDetails":[]}"#),
         (
@@ -220,5 +233,88 @@ fn who_counts_is_asked_about_the_whole_conversation() {
             json!({"object": "token_count", "prompt_tokens": 42, "source": "provider"})
         );
         assert_eq!(heard.usage, None, "counting costs nothing");
+    }
+}
+
+#[test]
+fn who_counts_at_another_place_is_asked_there() {
+    let request = json!({"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "hi"}], "max_tokens": 50,
+        "temperature": 0.5, "stop": ["x"], "user": "u", "tools": [{"type": "function", "function": {"name": "f"}}]});
+    let count = |wire: &str, model: &str, token_counts| {
+        let quirks = Quirks {
+            token_counts,
+            ..Quirks::PLAIN
+        };
+        let wire = wire::for_operation(wire::find(wire).unwrap(), CountTokens, &quirks);
+        let request = Request::parse_any(request.to_string()).unwrap();
+        let target = Target {
+            provider: "house",
+            model,
+            base_url: "https://h/v1",
+            stream: false,
+            operation: CountTokens,
+            quirks: &quirks,
+            unsupported: Unsupported::Drop,
+            extra_body: None,
+        };
+        let http = operation::encode(wire, &request, &target)?.http;
+        let body: Value = serde_json::from_slice(http.body()).unwrap();
+        Ok::<_, Error>((http.uri().to_string(), body))
+    };
+    let names = |body: &Value| {
+        let members = body.as_object().unwrap().keys();
+        let mut names: Vec<String> = members.cloned().collect();
+        names.sort_unstable();
+        names.join(" ")
+    };
+    for wire in ["openai_chat", "openai_responses", "openai_completions"] {
+        let (place, body) = count(wire, "m", TokenCounts::Responses).unwrap();
+        assert_eq!(place, "https://h/v1/responses/input_tokens");
+        assert_eq!(names(&body), "input model tools");
+        let (place, body) = count(wire, "m", TokenCounts::Messages).unwrap();
+        assert_eq!(place, "https://h/v1/messages/count_tokens");
+        assert_eq!(names(&body), "messages model system tools");
+        let (place, body) = count(wire, "m", TokenCounts::Tokenize).unwrap();
+        assert_eq!(place, "https://h/tokenize");
+        assert_eq!(names(&body), "messages model tools");
+        assert_eq!(body["messages"], request["messages"]);
+        let refused = count(wire, "m", TokenCounts::None).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Unsupported, "{wire}");
+    }
+    let plain = TokenCounts::None;
+    let (place, body) = count("vertex_anthropic", "claude-x@1", plain).unwrap();
+    assert_eq!(
+        place,
+        "https://h/v1/publishers/anthropic/models/count-tokens:rawPredict"
+    );
+    assert_eq!(
+        (&body["model"], &body["anthropic_version"]),
+        (&json!("claude-x@1"), &json!("vertex-2023-10-16"))
+    );
+    assert_eq!(
+        names(&body),
+        "anthropic_version messages model system tools"
+    );
+    let claude = "us.anthropic.claude-sonnet-4-5-20250929-v1:0";
+    let counted =
+        "https://h/v1/model/anthropic.claude-sonnet-4-5-20250929-v1%3A0/count-tokens".to_owned();
+    let (place, body) = count("bedrock_converse", claude, plain).unwrap();
+    assert_eq!(place, counted);
+    assert_eq!(
+        names(&body["input"]["converse"]),
+        "messages system toolConfig"
+    );
+    let (place, body) = count("bedrock_invoke", claude, plain).unwrap();
+    assert_eq!(place, counted);
+    let carried = body["input"]["invokeModel"]["body"].as_str().unwrap();
+    let carried = libllm_proto::base64::decode(carried).unwrap();
+    let carried: Value = serde_json::from_slice(&carried).unwrap();
+    assert_eq!(
+        (&carried["anthropic_version"], &carried["max_tokens"]),
+        (&json!("bedrock-2023-05-31"), &json!(50))
+    );
+    for wire in ["bedrock_converse", "bedrock_invoke"] {
+        let refused = count(wire, "amazon.nova-lite-v1:0", plain).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Unsupported, "{wire}");
     }
 }

@@ -5,9 +5,9 @@ use http::HeaderValue;
 
 use super::{VERSION, body};
 use crate::chat::Report;
-use crate::chat::body::{Body, Members};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::operation::{Operation, Unary, models, tokens};
+use crate::provider::TokenCounts;
 use crate::request::Request;
 use crate::wire::{Encoded, Target, post};
 
@@ -36,15 +36,13 @@ fn say_models(request: &Request, target: &Target<'_>) -> Result<Encoded> {
 fn say_count(request: &Request, target: &Target<'_>) -> Result<Encoded> {
     let mut report = Report::new(target.unsupported);
     let (whole, _) = body(request, target, &mut report)?;
-    let members: Members = serde_json::from_slice(&whole)
-        .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
-    let mut counted = Body::default();
-    for (name, value) in members.0 {
-        if !ANSWERING.contains(&name.as_str()) {
-            counted.set(&name, value);
-        }
-    }
-    let url = format!("{}/v1/messages/count_tokens", target.base_url);
+    let counted = tokens::counted(&whole, |name| !ANSWERING.contains(&name))?;
+    // Beside another's format the version is in the base URL.
+    let version = match target.quirks.token_counts {
+        TokenCounts::Messages => "",
+        _ => "/v1",
+    };
+    let url = format!("{}{version}/messages/count_tokens", target.base_url);
     let mut encoded = Encoded {
         http: post(&url, "application/json", counted.into_bytes())?,
         dropped: report.finish(),

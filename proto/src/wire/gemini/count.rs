@@ -2,8 +2,9 @@
 
 use super::{body, gemini_place, vertex_place};
 use crate::chat::Report;
-use crate::chat::body::{Body, Members, raw};
-use crate::error::{Error, ErrorKind, Result};
+use crate::chat::body::{Body, raw};
+use crate::error::Result;
+use crate::operation::tokens;
 use crate::request::Request;
 use crate::wire::{Encoded, Target, post};
 
@@ -24,14 +25,8 @@ pub(super) fn say(request: &Request, target: &Target<'_>) -> Result<Encoded> {
 pub(super) fn say_vertex(request: &Request, target: &Target<'_>) -> Result<Encoded> {
     let mut report = Report::new(target.unsupported);
     let whole = body(request, target, &mut report)?;
-    let members: Members = serde_json::from_slice(&whole)
-        .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
-    let mut body = Body::default();
-    for (name, value) in members.0 {
-        if ["contents", "systemInstruction", "tools", "generationConfig"].contains(&name.as_str()) {
-            body.set(&name, value);
-        }
-    }
+    const COUNTED: &[&str] = &["contents", "systemInstruction", "tools", "generationConfig"];
+    let body = tokens::counted(&whole, |name| COUNTED.contains(&name))?;
     finish(&vertex_place(target), body, report)
 }
 

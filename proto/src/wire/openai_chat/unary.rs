@@ -1,11 +1,11 @@
 //! What is asked in this format beside conversations, and where: at the places of OpenAI's API, and under a deployment of Azure's.
 
 use super::azure::deployed;
-use super::{audio, embeddings, images, moderation, rerank};
-use crate::operation::{Operation, Unary, models};
+use super::{audio, count, embeddings, images, moderation, rerank};
+use crate::operation::{Operation, Unary, models, tokens};
 
 /// At the places of the format.
-pub(super) static PLAIN: [Unary; 7] = [
+pub(super) static PLAIN: [Unary; 8] = [
     Unary {
         operation: Operation::Embeddings,
         say: embeddings::say,
@@ -25,6 +25,11 @@ pub(super) static PLAIN: [Unary; 7] = [
         operation: Operation::Moderation,
         say: moderation::say,
         hear: moderation::hear,
+    },
+    Unary {
+        operation: Operation::CountTokens,
+        say: count::say,
+        hear: |answer| tokens::hear(answer, b"count"),
     },
     Unary {
         operation: Operation::Images,
