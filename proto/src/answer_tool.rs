@@ -3,24 +3,31 @@
 //!
 //! A wire offers the tool ([`demand`]) and marks its request ([`mark`]); whoever reads the answer is told so by
 //! [`Exchange::answer_tool`](crate::wire::Exchange::answer_tool), and hears through an [`Unwrapped`].
+//!
+//! Models like to say what they are about to do before they call a tool (Nova, and Claude before 4.5). That is no part of the JSON: text
+//! waits until the tool is called, and is reasoning then, or until the answer ends without it, and is the answer.
 
+use serde_json::json;
 use serde_json::value::RawValue;
 
+use crate::chat::body::raw;
 use crate::chat::{Chat, Report, ResponseFormat, Tool, ToolChoice};
 use crate::error::Result;
 use crate::event::{Batch, Event, Finish};
 use crate::frame::Frame;
 use crate::wire::{Ending, Flow, Reader};
 
-/// Has the answer come by a tool, if one of a schema is wanted and nothing stands in the way. Then no format is wanted any more;
-/// otherwise the wire reports what becomes of it.
+/// Has the answer come by a tool, if JSON is wanted and nothing stands in the way. Then no format is wanted any more; otherwise the wire
+/// reports what becomes of it. Where no schema is given any object fits, which is what JSON without one means.
 #[allow(dead_code)] // a build may have no wire that needs it
 pub(crate) fn demand(chat: &mut Chat, report: &mut Report) -> Result<bool> {
-    let Some(ResponseFormat::JsonSchema { schema, .. }) = &chat.response_format else {
-        return Ok(false);
+    let fits = match &chat.response_format {
+        // Arguments are an object, whatever an answer may be.
+        Some(ResponseFormat::JsonSchema { schema, .. }) => is_object(schema),
+        Some(ResponseFormat::JsonObject) => true,
+        _ => false,
     };
-    // Arguments are an object, whatever an answer may be.
-    if !is_object(schema) || chat.tools.iter().any(is_named_so) {
+    if !fits || chat.tools.iter().any(is_named_so) {
         return Ok(false);
     }
     let choice = match chat.tool_choice {
@@ -35,23 +42,31 @@ pub(crate) fn demand(chat: &mut Chat, report: &mut Report) -> Result<bool> {
         // Of one tool alone it means that one; beside others the model may call those first.
         _ => ToolChoice::Required,
     };
-    if let Some(ResponseFormat::JsonSchema {
-        schema,
-        description,
-        ..
-    }) = chat.response_format.take()
-    {
-        chat.tools.push(Tool::Function {
-            path: FORMAT.to_owned(),
-            name: NAME.to_owned(),
-            description: Some(description.unwrap_or_else(|| PURPOSE.to_owned())),
-            parameters: Some(schema),
-            strict: None,
-            cache_control: None,
-        });
-    }
+    let (schema, purpose, why) = match chat.response_format.take() {
+        Some(ResponseFormat::JsonSchema {
+            schema,
+            description,
+            ..
+        }) => (
+            schema,
+            description.unwrap_or_else(|| PURPOSE.to_owned()),
+            "the model has no structured outputs: a tool was sent whose arguments are the answer",
+        ),
+        _ => (
+            raw(&json!({ "type": "object", "additionalProperties": true }))?,
+            ANY_PURPOSE.to_owned(),
+            "the model has no JSON mode: a tool was sent whose arguments, any object, are the answer",
+        ),
+    };
+    chat.tools.push(Tool::Function {
+        path: FORMAT.to_owned(),
+        name: NAME.to_owned(),
+        description: Some(purpose),
+        parameters: Some(schema),
+        strict: None,
+        cache_control: None,
+    });
     chat.tool_choice = Some(choice);
-    let why = "the model has no structured outputs: a tool was sent whose arguments are the answer";
     report.converted(FORMAT, why);
     Ok(true)
 }
@@ -87,6 +102,8 @@ pub(crate) struct Unwrapped {
     answers: Vec<(u32, u32)>,
     /// Choices that called another tool.
     callers: Vec<u32>,
+    /// Text of choices that have not called the tool yet.
+    waiting: Vec<(u32, String)>,
 }
 
 impl Unwrapped {
@@ -96,6 +113,7 @@ impl Unwrapped {
             said: Batch::new(),
             answers: Vec::new(),
             callers: Vec::new(),
+            waiting: Vec::new(),
         }
     }
 
@@ -104,7 +122,14 @@ impl Unwrapped {
             match event {
                 Event::ToolCall { index, name, .. } if name == NAME => {
                     self.answers.push((choice, index));
+                    if let Some(text) = taken(&mut self.waiting, choice) {
+                        batch.push(choice, Event::Reasoning(&text));
+                    }
                 }
+                Event::Text(text) if self.answers.iter().any(|answer| answer.0 == choice) => {
+                    batch.push(choice, Event::Reasoning(text));
+                }
+                Event::Text(text) => wait(&mut self.waiting, choice, text),
                 Event::ToolCall { index, id, name } => {
                     self.callers.push(choice);
                     let index = among_others(&self.answers, choice, index);
@@ -121,11 +146,16 @@ impl Unwrapped {
                     let index = among_others(&self.answers, choice, index);
                     batch.push(choice, Event::ToolArgs { index, arguments });
                 }
-                Event::Finish {
-                    reason: Some(Finish::ToolCalls),
-                    raw,
-                } if !self.callers.contains(&choice) => {
-                    let reason = Some(Finish::Stop);
+                Event::Finish { reason, raw } => {
+                    if let Some(text) = taken(&mut self.waiting, choice) {
+                        batch.push(choice, Event::Text(&text));
+                    }
+                    let reason = match reason {
+                        Some(Finish::ToolCalls) if !self.callers.contains(&choice) => {
+                            Some(Finish::Stop)
+                        }
+                        reason => reason,
+                    };
                     batch.push(choice, Event::Finish { reason, raw });
                 }
                 other => batch.push(choice, other),
@@ -133,6 +163,18 @@ impl Unwrapped {
         }
         self.said.clear();
     }
+}
+
+fn wait(waiting: &mut Vec<(u32, String)>, choice: u32, text: &str) {
+    match waiting.iter_mut().find(|(known, _)| *known == choice) {
+        Some((_, waits)) => waits.push_str(text),
+        None => waiting.push((choice, text.to_owned())),
+    }
+}
+
+fn taken(waiting: &mut Vec<(u32, String)>, choice: u32) -> Option<String> {
+    let place = waiting.iter().position(|(known, _)| *known == choice)?;
+    Some(waiting.swap_remove(place).1)
 }
 
 /// A call's number where those of the tool do not count.
@@ -148,10 +190,19 @@ impl Reader for Unwrapped {
         flow
     }
 
-    fn finish(&mut self, batch: &mut Batch) -> Result<Ending> {
-        let ending = self.reader.finish(&mut self.said);
+    fn lost(&mut self, batch: &mut Batch) {
+        self.reader.lost(&mut self.said);
         self.hand_on(batch);
-        ending
+    }
+
+    fn finish(&mut self, batch: &mut Batch) -> Result<Ending> {
+        let ending = self.reader.finish(&mut self.said)?;
+        self.hand_on(batch);
+        // Whoever never said that a choice was finished has finished it now.
+        for (choice, text) in std::mem::take(&mut self.waiting) {
+            batch.push(choice, Event::Text(&text));
+        }
+        Ok(ending)
     }
 }
 
@@ -162,3 +213,7 @@ const NAME: &str = "json_answer";
 
 /// What it is for, where the caller does not say.
 const PURPOSE: &str = "Gives the answer to the user. Call it once, with the whole answer.";
+
+/// The same where the conversation alone says what the object holds.
+const ANY_PURPOSE: &str = "Gives the answer to the user: the JSON object that the conversation asks for, with all of its members. \
+                           Call it once, with the whole answer.";

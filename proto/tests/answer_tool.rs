@@ -11,7 +11,7 @@ use libllm_proto::provider::Quirks;
 use libllm_proto::wire::{self, Encoded, Exchange, Head, Operation, Target, Unsupported};
 use libllm_proto::{Error, ErrorKind, Request};
 use serde_json::{Value, json};
-use support::{Heard, every_cut, hear};
+use support::{Heard, aws, every_cut, hear};
 
 /// A model of each wire that must be made to.
 const OLD: &[(&str, &str)] = &[
@@ -86,6 +86,54 @@ fn a_schema_becomes_a_tool_that_must_be_called() {
         assert!(any(&choice), "{wire} {model}: {choice}");
         assert_eq!(report, ["response_format converted"], "{wire} {model}");
         assert!(marked, "{wire} {model}");
+    }
+}
+
+#[test]
+fn json_without_a_schema_is_any_object_by_the_same_tool() {
+    let json = json!({"response_format": {"type": "json_object"}});
+    let newer = [
+        ("anthropic", "claude-sonnet-4-5"),
+        (
+            "bedrock_converse",
+            "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+        ),
+    ];
+    for (wire, model) in OLD.iter().chain(&newer) {
+        let encoded = encode(wire, model, json.clone(), Unsupported::Drop).unwrap();
+        let body: Value = serde_json::from_slice(encoded.http.body()).unwrap();
+        let config = body.get("toolConfig").unwrap_or(&body);
+        let tool = &config["tools"][0];
+        let tool = tool.get("toolSpec").unwrap_or(tool);
+        assert_eq!(tool["name"], "json_answer", "{wire} {model}");
+        let schema = match tool.get("input_schema") {
+            Some(schema) => schema,
+            None => &tool["inputSchema"]["json"],
+        };
+        assert_eq!(
+            *schema,
+            json!({"type": "object", "additionalProperties": true})
+        );
+        let choice = config.get("toolChoice").or(config.get("tool_choice"));
+        assert!(any(choice.unwrap()) && encoded.answers_by_tool());
+        let report: Vec<_> = encoded.dropped.iter().map(|it| it.action).collect();
+        assert_eq!(report, ["converted"], "{wire} {model}");
+        // It is no loss, so it is not refused either.
+        assert!(encode(wire, model, json.clone(), Unsupported::Error).is_ok());
+    }
+    for (wire, model) in [
+        ("anthropic", "claude-opus-5"),
+        ("anthropic", "claude-2.1"),
+        ("anthropic", "other-model"),
+        ("bedrock_converse", "anthropic.claude-opus-5"),
+        ("bedrock_converse", "meta.llama3-8b-instruct-v1:0"),
+    ] {
+        let encoded = encode(wire, model, json.clone(), Unsupported::Drop).unwrap();
+        let report: Vec<_> = encoded.dropped.iter().map(|it| it.action).collect();
+        assert_eq!(report, ["dropped"], "{wire} {model}");
+        assert!(!encoded.answers_by_tool());
+        let refused = encode(wire, model, json.clone(), Unsupported::Error).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Unsupported, "{wire} {model}");
     }
 }
 
@@ -265,5 +313,140 @@ fn an_answer_in_one_piece_is_text_with_a_text_s_end() {
         assert_eq!(heard.items.len(), 1, "{wire}");
         assert_eq!(heard.finish.as_deref(), Some("tool_use"), "{wire}");
         assert!(heard.ending.is_ok());
+    }
+}
+
+fn event(name: &str, payload: &Value) -> Vec<u8> {
+    aws::event(name, &payload.to_string())
+}
+
+/// Blocks of text and of calls, as each wire says them whole and in pieces.
+fn told(wire: &str, blocks: &[(&str, &str)], stop: &str) -> Vec<(&'static str, Vec<u8>)> {
+    let input = |json: &str| serde_json::from_str::<Value>(json).unwrap();
+    if wire == "bedrock_converse" {
+        let mut content = Vec::new();
+        let mut stream = event("messageStart", &json!({"role": "assistant"}));
+        for (index, (name, said)) in blocks.iter().enumerate() {
+            let (start, delta, block) = match *name {
+                "" => (None, json!({"text": said}), json!({"text": said})),
+                name => (
+                    Some(json!({"toolUse": {"toolUseId": "t", "name": name}})),
+                    json!({"toolUse": {"input": said}}),
+                    json!({"toolUse": {"toolUseId": "t", "name": name, "input": input(said)}}),
+                ),
+            };
+            content.push(block);
+            if let Some(start) = start {
+                let start = json!({"contentBlockIndex": index, "start": start});
+                stream.extend(event("contentBlockStart", &start));
+            }
+            let delta = json!({"contentBlockIndex": index, "delta": delta});
+            stream.extend(event("contentBlockDelta", &delta));
+            let stop = json!({"contentBlockIndex": index});
+            stream.extend(event("contentBlockStop", &stop));
+        }
+        stream.extend(event("messageStop", &json!({"stopReason": stop})));
+        let usage = json!({"inputTokens": 1, "outputTokens": 2, "totalTokens": 3});
+        stream.extend(event("metadata", &json!({"usage": usage})));
+        let message = json!({"role": "assistant", "content": content});
+        let whole =
+            json!({"output": {"message": message}, "stopReason": stop, "usage": usage}).to_string();
+        return vec![
+            ("application/json", whole.into_bytes()),
+            ("application/vnd.amazon.eventstream", stream),
+        ];
+    }
+    let (mut content, mut pieces) = (Vec::new(), Vec::new());
+    pieces.push(
+        json!({"type": "message_start", "message": {"id": "m", "model": "c", "content": []}}),
+    );
+    for (index, (name, said)) in blocks.iter().enumerate() {
+        let (begin, delta, block) = match *name {
+            "" => (
+                json!({"type": "text", "text": ""}),
+                json!({"type": "text_delta", "text": said}),
+                json!({"type": "text", "text": said}),
+            ),
+            name => (
+                call("t", name),
+                json!({"type": "input_json_delta", "partial_json": said}),
+                json!({"type": "tool_use", "id": "t", "name": name, "input": input(said)}),
+            ),
+        };
+        content.push(block);
+        pieces.push(json!({"type": "content_block_start", "index": index, "content_block": begin}));
+        pieces.push(json!({"type": "content_block_delta", "index": index, "delta": delta}));
+        pieces.push(json!({"type": "content_block_stop", "index": index}));
+    }
+    pieces.push(json!({"type": "message_delta", "delta": {"stop_reason": stop}}));
+    pieces.push(json!({"type": "message_stop"}));
+    let whole = json!({"id": "m", "type": "message", "model": "c", "stop_reason": stop, "content": content}).to_string();
+    let stream = match wire {
+        "bedrock_invoke" => {
+            let events = pieces.iter().map(Value::to_string);
+            let events: Vec<String> = events.collect();
+            let events: Vec<&str> = events.iter().map(String::as_str).collect();
+            ("application/vnd.amazon.eventstream", aws::chunks(&events))
+        }
+        _ => {
+            let events = pieces.iter().map(|piece| format!("data: {piece}\n\n"));
+            ("text/event-stream", events.collect::<String>().into_bytes())
+        }
+    };
+    vec![("application/json", whole.into_bytes()), stream]
+}
+
+const TALKERS: [&str; 4] = [
+    "anthropic",
+    "vertex_anthropic",
+    "bedrock_converse",
+    "bedrock_invoke",
+];
+
+#[test]
+fn what_is_said_around_the_tool_is_no_part_of_its_json() {
+    let around = [
+        ("", "I will answer in JSON."),
+        ("json_answer", "{\"a\":1}"),
+        ("", "There you are."),
+    ];
+    let own_first = [("", "Let me see."), ("f", "{}"), around[1]];
+    for wire in TALKERS {
+        for (content_type, body) in told(wire, &around, "tool_use") {
+            every_cut(&body, |cut, pieces| {
+                let heard = heard(wire, true, content_type, pieces);
+                assert_eq!(heard.text(), "{\"a\":1}", "{wire} {content_type} {cut}");
+                let kinds: Vec<_> = heard.items.iter().map(|item| item.0).collect();
+                assert_eq!(kinds, ["reasoning", "text", "reasoning"], "{wire} {cut}");
+                assert_eq!(heard.items[0].3, around[0].1);
+                assert_eq!(heard.items[2].3, around[2].1);
+                assert!(heard.ending.is_ok(), "{wire} {cut}");
+            });
+        }
+        for (content_type, body) in told(wire, &own_first, "tool_use") {
+            let heard = heard(wire, true, content_type, &[&body]);
+            assert_eq!(heard.text(), "{\"a\":1}", "{wire} {content_type}");
+            assert!(heard.items.iter().any(|item| item.0 == "tool_call"));
+        }
+    }
+}
+
+#[test]
+fn text_is_the_answer_where_the_tool_is_not_called() {
+    for wire in TALKERS {
+        for (blocks, stop) in [
+            (&[("", "I would rather "), ("", "not.")][..], "end_turn"),
+            (&[("", "I would rather not."), ("f", "{}")][..], "tool_use"),
+        ] {
+            for (content_type, body) in told(wire, blocks, stop) {
+                let heard = heard(wire, true, content_type, &[&body]);
+                assert_eq!(heard.text(), "I would rather not.", "{wire} {content_type}");
+                assert!(heard.items.iter().all(|item| item.0 != "reasoning"));
+                // What was cut off before anybody knew is no answer, and nothing of it was told.
+                let cut = &body[..body.len() / 2];
+                let broken = self::heard(wire, true, content_type, &[cut]);
+                assert!(broken.ending.is_err() && broken.text().is_empty(), "{wire}");
+            }
+        }
     }
 }

@@ -10,7 +10,7 @@ use http::HeaderValue;
 
 use crate::answer_tool;
 use crate::chat::body::Body;
-use crate::chat::{Chat, Report};
+use crate::chat::{Chat, Report, ResponseFormat};
 use crate::error::{Error, Result};
 use crate::frame::Framing;
 use crate::operation::Unary;
@@ -108,12 +108,15 @@ fn body(request: &Request, target: &Target<'_>, report: &mut Report) -> Result<(
     }
     body.say("messages", &said.turns)?;
     let generation = Generation::of(target.model);
-    let answer_tool = !generation.structured
-        && generation.tools
+    let by_tool = match chat.response_format {
+        Some(ResponseFormat::JsonObject) => generation.object_by_tool,
+        _ => !generation.structured && generation.tools,
+    };
+    let answer_tool = by_tool
         && !report.passes()
         && !options::thinks(&chat.params)
         && answer_tool::demand(&mut chat, report)?;
-    let forced_tool = tools::tools(&mut chat, answer_tool, &mut body, report)?;
+    let forced_tool = tools::tools(&mut chat, answer_tool, generation, &mut body, report)?;
     options::limits(&mut chat, generation, &said, forced_tool, &mut body, report)?;
     options::rest(&mut chat.params, &mut body, report)?;
     if target.stream {

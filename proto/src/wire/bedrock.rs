@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use crate::answer_tool;
 use crate::chat::body::Body;
-use crate::chat::{Chat, Report, Unsaid};
+use crate::chat::{Chat, Report, ResponseFormat, Unsaid};
 use crate::error::{Error, Result};
 use crate::frame::Framing;
 use crate::operation::Unary;
@@ -120,8 +120,11 @@ pub(crate) fn converse(
         body.say("system", &said.system)?;
     }
     let structure = Structure::of(target.model);
-    let answer_tool =
-        structure == Structure::Tool && !report.passes() && answer_tool::demand(&mut chat, report)?;
+    let by_tool = match chat.response_format {
+        Some(ResponseFormat::JsonObject) => Structure::gives_any_object(target.model),
+        _ => structure == Structure::Tool,
+    };
+    let answer_tool = by_tool && !report.passes() && answer_tool::demand(&mut chat, report)?;
     let wish = Wish {
         model: target.model,
         forced_tool: tools::tools(&mut chat, &mut body, said.calls, report)?,

@@ -265,11 +265,24 @@ fn an_answer_of_a_shape_is_asked_for_where_the_model_knows_how() {
         &[],
     );
     check(
-        OLD,
+        "claude-opus-5",
         json!({"response_format": {"type": "json_object"}}),
         json!({}),
         &["response_format dropped"],
     );
+    let tools = json!([{"type": "function", "function": {"name": "f"}}]);
+    let offered = json!([{"name": "f", "input_schema": {"type": "object", "properties": {}}}]);
+    for choice in [
+        json!("required"),
+        json!({"type": "function", "function": {"name": "f"}}),
+    ] {
+        check(
+            "claude-opus-5-5",
+            json!({"tools": tools, "tool_choice": choice}),
+            json!({"tools": offered}),
+            &["tool_choice dropped"],
+        );
+    }
     check(
         OLD,
         json!({"response_format": {"type": "text"}}),

@@ -15,6 +15,10 @@ pub(super) struct Generation {
     pub(super) structured: bool,
     /// `tools`.
     pub(super) tools: bool,
+    /// `tool_choice` `any` and `tool`.
+    pub(super) forced_tools: bool,
+    /// Any JSON object, by a tool that must be called.
+    pub(super) object_by_tool: bool,
 }
 
 impl Generation {
@@ -29,6 +33,8 @@ impl Generation {
                 both_sampling: true,
                 structured: true,
                 tools: true,
+                forced_tools: true,
+                object_by_tool: false,
             };
         };
         let version = version(&model[start..]).unwrap_or((u32::MAX, 0));
@@ -45,6 +51,10 @@ impl Generation {
             structured: version >= (4, 5),
             // Docs "Tool use": every Claude 3 model and later.
             tools: version >= (3, 0),
+            // "What's new in Claude Opus 5.5": refused there and by Fable 5.1.
+            forced_tools: ((3, 0)..(5, 1)).contains(&version),
+            // From 5 on models think unasked, which a forced tool forbids (docs "Extended thinking", tool use).
+            object_by_tool: ((3, 0)..(5, 0)).contains(&version),
         }
     }
 }
@@ -102,6 +112,19 @@ mod tests {
         ] {
             let newer = Generation::of(newer);
             assert!(newer.adaptive && newer.xhigh && !newer.sampling && newer.structured);
+        }
+        for (name, forced, object) in [
+            ("claude-2.1", false, false),
+            ("claude-3-haiku-20240307", true, true),
+            ("claude-opus-4-7", true, true),
+            ("claude-opus-5", true, false),
+            ("claude-opus-5-5", false, false),
+            ("claude-fable-5-1", false, false),
+            ("MiniMax-M2.7", true, false),
+        ] {
+            let known = Generation::of(name);
+            let found = (known.forced_tools, known.object_by_tool);
+            assert_eq!(found, (forced, object), "{name}");
         }
         let other = Generation::of("MiniMax-M2.7");
         assert!(!other.adaptive && other.sampling && other.structured);

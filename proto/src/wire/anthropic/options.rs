@@ -133,7 +133,7 @@ fn format(
         }
         Some(ResponseFormat::JsonObject) => report.dropped(
             "response_format",
-            "JSON without a schema cannot be asked for there",
+            "JSON without a schema cannot be asked of this model",
         ),
         Some(ResponseFormat::Foreign(kind)) => {
             report.dropped("response_format", format!("{kind:?} is not known there"))

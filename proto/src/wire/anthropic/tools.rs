@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::generation::Generation;
 use crate::chat::body::{Body, raw};
 use crate::chat::{Chat, Report, Tool, ToolChoice};
 use crate::error::Result;
@@ -29,6 +30,7 @@ enum Said {
 pub(super) fn tools(
     chat: &mut Chat,
     answer_tool: bool,
+    generation: Generation,
     body: &mut Body,
     report: &mut Report,
 ) -> Result<bool> {
@@ -75,7 +77,20 @@ pub(super) fn tools(
         .take::<bool>("parallel_tool_calls")?
         .unwrap_or(true);
     let parallel = parallel && !once;
-    choice(chat.tool_choice.take(), any, parallel, body, report)
+    let mut wanted = chat.tool_choice.take();
+    if wanted.as_ref().is_some_and(forces) && any && !generation.forced_tools && !report.passes() {
+        report.dropped("tool_choice", "this model cannot be made to call a tool")?;
+        wanted = None;
+    }
+    choice(wanted, any, parallel, body, report)
+}
+
+fn forces(choice: &ToolChoice) -> bool {
+    match choice {
+        ToolChoice::Required | ToolChoice::Named(_) => true,
+        ToolChoice::Foreign { kind, .. } => matches!(kind.as_str(), "any" | "tool"),
+        ToolChoice::Auto | ToolChoice::None => false,
+    }
 }
 
 fn choice(

@@ -40,6 +40,15 @@ impl Structure {
         }
     }
 
+    /// Whether a tool that takes any object stands in for JSON without a schema: structured outputs want one that names every member. Not
+    /// from Claude 5 on, which thinks unasked and is not to be made to call anything then.
+    pub(super) fn gives_any_object(model: &str) -> bool {
+        match model.rsplit_once("anthropic.claude-") {
+            Some((_, name)) => matches!(claude_version(name), Some((3 | 4, _))),
+            None => TOOLS.iter().any(|name| model.contains(name)),
+        }
+    }
+
     /// Puts the answer's format into the body.
     pub(super) fn say(
         self,
@@ -65,7 +74,7 @@ impl Structure {
                 body.say("outputConfig", &json!({ "textFormat": format }))
             }
             Some(ResponseFormat::JsonObject) => {
-                report.dropped(NAME, "JSON without a schema cannot be asked for there")
+                report.dropped(NAME, "JSON without a schema cannot be asked of this model")
             }
             Some(ResponseFormat::Foreign(kind)) => {
                 report.dropped(NAME, format!("{kind:?} is not known there"))
@@ -92,6 +101,21 @@ const NEITHER: &[&str] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn any_object_comes_by_a_tool_from_who_can_be_made_to_call_one() {
+        for (model, gives) in [
+            ("anthropic.claude-v2:1", false),
+            ("us.anthropic.claude-3-5-haiku-20241022-v1:0", true),
+            ("anthropic.claude-sonnet-4-5-20250929-v1:0", true),
+            ("anthropic.claude-opus-5", false),
+            ("anthropic.claude-mythos-preview", false),
+            ("us.amazon.nova-lite-v1:0", true),
+            ("openai.gpt-oss-120b-1:0", false),
+        ] {
+            assert_eq!(Structure::gives_any_object(model), gives, "{model}");
+        }
+    }
 
     #[test]
     fn a_models_name_says_how_it_is_held_to_a_schema() {
