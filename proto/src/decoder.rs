@@ -257,6 +257,7 @@ impl Decoder {
             State::Answer(answer) if self.done => answer.reader.finish(batch),
             State::Answer(Answer { framer, reader, .. }) => {
                 if let End::Lost(how) = end {
+                    reader.lost(batch);
                     let message = format!("the connection was lost inside the answer: {how}");
                     return Err(Error::new(ErrorKind::ConnectionLost, message));
                 }

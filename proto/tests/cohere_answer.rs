@@ -262,6 +262,30 @@ fn a_stream_of_version_1_is_read() {
         let (id, ..) = facts("cohere_v1", LINES, &cut);
         assert_eq!(id.as_deref(), Some("g"), "{last}");
     }
+    // Where the connection is lost nothing more is read, and the number is said all the same.
+    let quirks = Quirks::default();
+    let wire = wire::find("cohere_v1").unwrap();
+    let mut decoder = Decoder::new(
+        wire,
+        &exchange(&quirks),
+        head(LINES),
+        Limits::default(),
+        false,
+        std::time::SystemTime::UNIX_EPOCH,
+    );
+    let (mut batch, mut ids) = (Batch::new(), Vec::new());
+    decoder.push(lines[0].as_bytes(), &mut batch).unwrap();
+    decoder.push(b"\n", &mut batch).unwrap();
+    let lost = decoder
+        .finish(End::Lost("reset".to_owned()), &mut batch)
+        .unwrap_err();
+    assert_eq!(lost.kind(), ErrorKind::ConnectionLost);
+    for (_, event) in batch.iter() {
+        if let Event::Start { id, .. } = event {
+            ids.extend(id.map(str::to_owned));
+        }
+    }
+    assert_eq!(ids, ["g"]);
     // The same as events, for those who asked for them.
     let sse: String = body
         .lines()

@@ -262,9 +262,10 @@ fn base_resp(tree: &Tree, said: &mut Said) {
         .or_else(|| words(tree.get("status_msg")?));
     said.status = said.status.or(match code.as_str() {
         "1001" => Some(408),
-        "1002" | "1039" | "1041" => Some(429),
+        "1002" | "1039" | "1041" | "2045" => Some(429),
         "1004" | "2049" => Some(401),
-        "1008" => Some(402),
+        // A balance, and a plan's hours.
+        "1008" | "2056" => Some(402),
         "1042" | "2013" => Some(400),
         _ => None,
     });

@@ -311,3 +311,30 @@ fn a_refusal_in_control_characters_is_not_silent() {
         );
     }
 }
+
+#[test]
+fn what_minimax_counts_as_failed_has_a_kind() {
+    for (code, kind) in [
+        (1000, ErrorKind::ProviderError),
+        (1001, ErrorKind::Timeout),
+        (1002, ErrorKind::RateLimited),
+        (1004, ErrorKind::Auth),
+        (1008, ErrorKind::Quota),
+        (1024, ErrorKind::ProviderError),
+        (1026, ErrorKind::ContentFilter),
+        (1033, ErrorKind::ProviderError),
+        (1041, ErrorKind::RateLimited),
+        (2013, ErrorKind::InvalidRequest),
+        (2045, ErrorKind::RateLimited),
+        (2049, ErrorKind::Auth),
+        (2056, ErrorKind::Quota),
+        (9999, ErrorKind::ProviderError),
+    ] {
+        let body = format!(
+            r#"{{"choices":null,"base_resp":{{"status_code":{code},"status_msg":"no {code}"}}}}"#
+        );
+        let error = from_value(body.as_bytes(), true).unwrap();
+        assert_eq!(error.kind(), kind, "{code}");
+        assert_eq!(error.message(), format!("no {code}"));
+    }
+}

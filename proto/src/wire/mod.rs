@@ -73,6 +73,11 @@ pub trait Reader: Send {
 
     /// The body has ended. An end without the format's terminal marker is an error, never a short answer.
     fn finish(&mut self, batch: &mut Batch) -> Result<Ending>;
+
+    /// The connection was lost inside the answer. Pushes what is known of it and was kept for its end.
+    fn lost(&mut self, batch: &mut Batch) {
+        let _ = batch;
+    }
 }
 
 /// What a reader wants next.

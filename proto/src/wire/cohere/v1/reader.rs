@@ -59,6 +59,10 @@ impl Reader for Lines {
         read
     }
 
+    fn lost(&mut self, batch: &mut Batch) {
+        self.name(None, batch);
+    }
+
     fn finish(&mut self, batch: &mut Batch) -> Result<Ending> {
         self.name(None, batch);
         let incomplete = self.streamed && self.terminal_marker == TerminalMarker::None;
