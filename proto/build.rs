@@ -150,7 +150,7 @@ fn literal(row: &Row) -> Result<String, Box<dyn Error>> {
 fn quirks_literal(quirks: &Quirks) -> String {
     format!(
         "Quirks {{ terminal_marker: TerminalMarker::{:?}, stream_usage: {:?}, max_tokens_name: {:?}, moderation_403: {:?},
-         system_role: {:?}, tool_ids: {:?}, reasoning_field: {:?}, no_parallel_tools: {:?}, cache_markers: {:?},
+         system_role: {:?}, tool_ids: {:?}, reasoning_field: {:?}, no_parallel_tools: {:?}, cache_markers: {:?}, tool_pictures: {:?},
          int8_vectors: {:?}, vocabulary: Vocabulary::{:?}, prefill: {}, token_counts: TokenCounts::{:?} }}",
         quirks.terminal_marker,
         quirks.stream_usage,
@@ -161,6 +161,7 @@ fn quirks_literal(quirks: &Quirks) -> String {
         quirks.reasoning_field,
         quirks.no_parallel_tools,
         quirks.cache_markers,
+        quirks.tool_pictures,
         quirks.int8_vectors,
         quirks.vocabulary,
         match quirks.prefill {

@@ -55,6 +55,7 @@ pub struct Request {
     has_messages: bool,
     has_earlier: bool,
     has_marks: bool,
+    has_shown: bool,
 }
 
 /// The model's name.
@@ -201,6 +202,15 @@ impl Request {
         self.has_marks
     }
 
+    /// Whether a tool's result holds more than text.
+    #[cfg_attr(
+        not(feature = "openai"),
+        allow(dead_code, reason = "wires that translate read the messages")
+    )]
+    pub(crate) fn has_shown(&self) -> bool {
+        self.has_shown
+    }
+
     pub(crate) fn members(&self) -> &[Field] {
         &self.fields
     }
@@ -280,7 +290,7 @@ fn index(text: &[u8]) -> Result<Request> {
     cursor.end()?;
     // The last slot ends at the brace; `start` is one behind it.
     let close = start - usize::from(!fields.is_empty());
-    let (has_earlier, has_marks) = (found.earlier, found.marks);
+    let (has_earlier, has_marks, has_shown) = (found.earlier, found.marks, found.shown);
     let spaced = cursor.is_spaced();
     Ok(Request {
         spaced,
@@ -291,6 +301,7 @@ fn index(text: &[u8]) -> Result<Request> {
         has_messages,
         has_earlier,
         has_marks,
+        has_shown,
     })
 }
 

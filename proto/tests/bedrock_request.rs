@@ -446,3 +446,21 @@ fn what_belongs_to_converse_itself_is_no_part_of_a_models_body() {
     assert_eq!(body["serviceTier"], json!({"type": "flex"}));
     assert_eq!(told, [""; 0]);
 }
+
+#[test]
+fn documents_are_no_part_of_novas_own_body() {
+    let file = |data: &str| json!({"type": "file", "file": {"file_data": data, "filename": "a"}});
+    let request = json!({"messages": [{"role": "user", "content": [
+        file("data:application/pdf;base64,aGk="), {"type": "text", "text": "hi"}, file("data:image/png;base64,aGk=")]}]});
+    let nova = "us.amazon.nova-lite-v1:0";
+    let (body, report) = said("bedrock_invoke", nova, &request);
+    let picture = json!({"image": {"format": "png", "source": {"bytes": "aGk="}}});
+    assert_eq!(
+        body["messages"][0]["content"],
+        json!([{"text": "hi"}, picture])
+    );
+    assert_eq!(report, ["messages[0].content[0] dropped"]);
+    let (body, report) = said("bedrock_converse", nova, &request);
+    assert_eq!(body["messages"][0]["content"].as_array().unwrap().len(), 3);
+    assert!(report.is_empty(), "{report:?}");
+}

@@ -74,8 +74,8 @@ ALLOWED = [
         "/textGenerationConfig/stopSequences": "array", "/textGenerationConfig/stopSequences/*": "string",
         "/textGenerationConfig/topP": "number",
     }),
-    # Nova's body is Converse's (Nova user guide, "Using the Invoke API"), but for what belongs to the operation and not to the model.
-    ("bedrock_invoke", "amazon.nova", "chat", "Nova user guide, Complete request schema; Bedrock Runtime API reference, ContentBlock", {
+    # Nova's body is Converse's (Nova user guide, "Using the Invoke API"), but for what belongs to the operation and not to the model, and documents.
+    ("bedrock_invoke", "amazon.nova", "chat", "Nova 2 user guide, Request and response schema, read 2026-11-22; Bedrock Runtime API reference, ContentBlock", {
         "/inferenceConfig/maxTokens": "number", "/inferenceConfig/stopSequences": "array", "/inferenceConfig/stopSequences/*": "string",
         "/toolConfig": "object", "/toolConfig/tools": "array", "/toolConfig/tools/*": "object", "/toolConfig/tools/*/toolSpec": "object",
         "/toolConfig/tools/*/toolSpec/name": "string", "/toolConfig/tools/*/toolSpec/description": "string",
@@ -91,8 +91,8 @@ ALLOWED = [
             "reasoningContent": "object", "reasoningContent/reasoningText": "object", "reasoningContent/reasoningText/text": "string",
             "reasoningContent/reasoningText/signature": "string"}.items()},
         **{f"/messages/*/content/*/{inside}{what}{place}": kind for inside in ("", "toolResult/content/*/")
-           for what in ("image", "document", "audio")
-           for place, kind in {"": "object", "/format": "string", "/name": "string", "/source": "object", "/source/bytes": "string"}.items()},
+           for what in ("image", "audio")
+           for place, kind in {"": "object", "/format": "string", "/source": "object", "/source/bytes": "string"}.items()},
     }),
     ("vertex", "", "embeddings", "cloud.google.com/vertex-ai, Text embeddings API, read 2026-11-21", {
         "/instances/*/task_type": "string", "/parameters": "object",

@@ -5,7 +5,7 @@ from server import Server
 from suite import config, test
 
 NAMES = ("terminal_marker", "stream_usage", "max_tokens_name", "moderation_403", "system_role", "tool_ids", "reasoning_field",
-         "no_parallel_tools", "cache_markers", "int8_vectors", "vocabulary", "token_counts")
+         "no_parallel_tools", "cache_markers", "int8_vectors", "vocabulary", "token_counts", "tool_pictures")
 
 
 def quirk(name, says):
@@ -209,3 +209,16 @@ def _():
     for quirks in {}, {"token_counts": "none"}:
         client = Client(config(server, provider={"quirks": quirks}))
         assert client.complete("house/m", operation="count_tokens")["source"] == "estimated" and len(server.requests) == asked
+
+
+@quirk("tool_pictures", "leaves pictures in a tool's result; without it the user shows them, behind the results")
+def _():
+    picture = {"type": "image_url", "image_url": {"url": "https://h/i.png"}}
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    said = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": None, "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "c", "content": [{"type": "text", "text": "r"}, picture]}]
+    body, dropped = sent({"tool_pictures": True}, {"messages": said})
+    assert body["messages"] == said and dropped == {}, body
+    body, dropped = sent({}, {"messages": said})
+    assert body["messages"][2]["content"] == [{"type": "text", "text": "r"}], body
+    assert body["messages"][3:] == [{"role": "user", "content": [picture]}] and dropped == {"messages[2].content": "converted"}, dropped

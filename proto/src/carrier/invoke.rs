@@ -15,7 +15,7 @@ use crate::operation::{Operation, Unary};
 use crate::provider::Quirks;
 use crate::refusal;
 use crate::request::Request;
-use crate::wire::bedrock::{self, EVENT_STREAM, converse};
+use crate::wire::bedrock::{self, Documents, EVENT_STREAM, converse};
 use crate::wire::{self, Encoded, Exchange, Head, Reader, Target, Wire, segment};
 
 mod answer;
@@ -105,10 +105,11 @@ fn carried(name: &'static str, model: &str) -> Result<&'static dyn Wire> {
     })
 }
 
-/// Amazon's own models take Converse's body, with a version in it.
+/// Amazon's own models take Converse's body, with a version in it and without documents (Nova 2 guide, "Using the Invoke API", read
+/// 2026-11-22).
 fn nova(request: &Request, target: &Target<'_>, url: &str) -> Result<Encoded> {
     let mut report = Report::new(target.unsupported);
-    let mut asked = converse(request, target, &mut report)?;
+    let mut asked = converse(request, target, Documents::Left, &mut report)?;
     for (theirs, ours) in OPERATION {
         if asked.body.has(theirs) && !report.passes() {
             asked.body.remove(theirs);

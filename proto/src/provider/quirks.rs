@@ -23,6 +23,8 @@ pub struct Quirks {
     pub no_parallel_tools: bool,
     /// Markers of where a cached prefix ends (`cache_control`) are known there (services that pass them on to Claude).
     pub cache_markers: bool,
+    /// Pictures and other things in a tool's result are known there; elsewhere the user shows them.
+    pub tool_pictures: bool,
     /// Vectors in base64 are bytes with a sign, not numbers of four bytes (Perplexity).
     pub int8_vectors: bool,
     /// Whose words the service has for members of requests.
@@ -99,6 +101,7 @@ impl Quirks {
         reasoning_field: None,
         no_parallel_tools: false,
         cache_markers: false,
+        tool_pictures: false,
         int8_vectors: false,
         vocabulary: Vocabulary::Openai,
         prefill: None,
@@ -128,6 +131,7 @@ impl Quirks {
         );
         set(&mut self.no_parallel_tools, patch.no_parallel_tools);
         set(&mut self.cache_markers, patch.cache_markers);
+        set(&mut self.tool_pictures, patch.tool_pictures);
         set(&mut self.int8_vectors, patch.int8_vectors);
         set(&mut self.vocabulary, patch.vocabulary);
         set(&mut self.prefill, patch.prefill.map(Said::value));
@@ -162,6 +166,7 @@ pub struct QuirksPatch {
     reasoning_field: Option<ReasoningField>,
     no_parallel_tools: Option<bool>,
     cache_markers: Option<bool>,
+    tool_pictures: Option<bool>,
     int8_vectors: Option<bool>,
     vocabulary: Option<Vocabulary>,
     prefill: Option<Said>,

@@ -11,6 +11,8 @@ pub(super) struct Found {
     pub(super) earlier: bool,
     /// Something is marked that only some formats can mark: where a cached prefix ends, or that a tool failed.
     pub(super) marks: bool,
+    /// A tool's result holds more than text.
+    pub(super) shown: bool,
 }
 
 /// Checks the messages and reads behind them.
@@ -31,15 +33,17 @@ pub(super) fn check(cursor: &mut Cursor<'_>, place: &Place<'_>) -> Result<Found>
 
 fn message(cursor: &mut Cursor<'_>, place: &Place<'_>, found: &mut Found) -> Result<()> {
     expect(cursor, place, OBJECT)?;
-    let mut has_role = false;
+    let (mut has_role, mut is_tool, mut more) = (false, false, false);
     cursor.object(|key, cursor| {
         let at = |key: &'static str| Place::Key(place, key);
         match key {
             b"role" => {
                 has_role = true;
-                expect(cursor, &at("role"), STRING)
+                expect(cursor, &at("role"), STRING)?;
+                is_tool = cursor.string()?.is("tool");
+                Ok(())
             }
-            b"content" => content(cursor, &at("content"), found),
+            b"content" => content(cursor, &at("content"), found, &mut more),
             b"tool_calls" => tool_calls(cursor, &at("tool_calls"), found),
             b"tool_call_id" => optional(cursor, &at("tool_call_id"), STRING).map(drop),
             b"name" => optional(cursor, &at("name"), STRING).map(drop),
@@ -59,6 +63,7 @@ fn message(cursor: &mut Cursor<'_>, place: &Place<'_>, found: &mut Found) -> Res
             _ => Ok(()),
         }
     })?;
+    found.shown |= is_tool && more;
     if has_role {
         Ok(())
     } else {
@@ -66,12 +71,22 @@ fn message(cursor: &mut Cursor<'_>, place: &Place<'_>, found: &mut Found) -> Res
     }
 }
 
-fn content(cursor: &mut Cursor<'_>, place: &Place<'_>, found: &mut Found) -> Result<()> {
+/// Says in `more` whether there is a part that is no text.
+fn content(
+    cursor: &mut Cursor<'_>,
+    place: &Place<'_>,
+    found: &mut Found,
+    more: &mut bool,
+) -> Result<()> {
     if !optional(cursor, place, STRING_OR_ARRAY)? || cursor.kind()? != Kind::Array {
         return Ok(());
     }
     objects(cursor, place, |key, cursor, part| match key {
-        b"type" => expect(cursor, &Place::Key(part, "type"), STRING),
+        b"type" => {
+            expect(cursor, &Place::Key(part, "type"), STRING)?;
+            *more |= !cursor.string()?.is("text");
+            Ok(())
+        }
         b"text" => optional(cursor, &Place::Key(part, "text"), STRING).map(drop),
         b"cache_control" => {
             found.marks = true;

@@ -57,7 +57,7 @@ impl Wire for Converse {
     fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded> {
         super::check_operation(self, target.operation)?;
         let mut report = Report::new(target.unsupported);
-        let body = converse(request, target, &mut report)?;
+        let body = converse(request, target, Documents::Taken, &mut report)?;
         let (operation, accept) = match target.stream {
             true => ("converse-stream", EVENT_STREAM),
             false => ("converse", "application/json"),
@@ -105,13 +105,25 @@ impl Asked {
     }
 }
 
+/// What becomes of documents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Documents {
+    Taken,
+    /// The body is the model's own, which knows none.
+    Left,
+}
+
 /// Says a request.
 pub(crate) fn converse(
     request: &Request,
     target: &Target<'_>,
+    documents: Documents,
     report: &mut Report,
 ) -> Result<Asked> {
     let mut chat = Chat::read(request)?;
+    if documents == Documents::Left && !report.passes() {
+        parts::leave_documents(&mut chat, report)?;
+    }
     chat.leave_out(&[Unsaid::Names], report)?;
     let said = turns::conversation(&mut chat, target.provider, report)?;
     let mut body = Body::default();

@@ -1,7 +1,7 @@
 //! How long a conversation is: `CountTokens` (API reference and published service model of Bedrock's runtime, read 2026-11-22). It takes
 //! the body of either operation, and knows Claude alone (user guide, "Monitor your token usage by counting tokens").
 
-use super::converse;
+use super::{Documents, converse};
 use crate::chat::Report;
 use crate::chat::body::Body;
 use crate::error::{Error, ErrorKind, Result, Retry};
@@ -35,7 +35,9 @@ pub(crate) fn place(target: &Target<'_>) -> Result<String> {
 fn say(request: &Request, target: &Target<'_>) -> Result<Encoded> {
     let mut report = Report::new(target.unsupported);
     let url = place(target)?;
-    let whole = converse(request, target, &mut report)?.body.into_bytes();
+    let whole = converse(request, target, Documents::Taken, &mut report)?
+        .body
+        .into_bytes();
     let body = tokens::counted(&whole, |name| COUNTED.contains(&name))?;
     let (mut input, mut asked) = (Body::default(), Body::default());
     input.say("converse", &body)?;

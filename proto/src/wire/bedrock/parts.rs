@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::body::{Block, Source};
-use crate::chat::{self, Content, Kept, Part, Report};
+use crate::chat::{self, Chat, Content, Kept, Part, Report};
 use crate::error::Result;
 
 /// Appends the blocks for a part: none for what is empty or has no place there, and a cache point behind one that is marked.
@@ -37,6 +37,28 @@ pub(super) fn append(blocks: &mut Vec<Block>, part: Part, report: &mut Report) -
     blocks.push(block);
     blocks.extend(cache_control.as_deref().map(cache_point));
     Ok(())
+}
+
+/// Takes documents out of a conversation.
+pub(super) fn leave_documents(chat: &mut Chat, report: &mut Report) -> Result<()> {
+    for message in &mut chat.messages {
+        for part in std::mem::take(&mut message.content) {
+            let is_document = match &part.content {
+                Content::File { source, .. } => !is_picture(source),
+                _ => false,
+            };
+            if is_document {
+                report.dropped(part.path, "documents are taken by Converse alone")?;
+            } else {
+                message.content.push(part);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_picture(source: &chat::Source) -> bool {
+    matches!(source, chat::Source::Base64 { media_type, .. } if media_type.starts_with("image/"))
 }
 
 /// Everything up to here is worth keeping in the cache.
@@ -82,9 +104,7 @@ fn file(
     report: &mut Report,
 ) -> Result<Option<Block>> {
     let (format, source) = match source {
-        chat::Source::Base64 { ref media_type, .. } if media_type.starts_with("image/") => {
-            return image(source, path, report);
-        }
+        ref picture if is_picture(picture) => return image(source, path, report),
         chat::Source::Base64 { media_type, data } => {
             (format_of(&media_type, DOCUMENTS), Source::Bytes(data))
         }

@@ -11,6 +11,7 @@ use crate::request::splice::{self, Edits, Slot, quote};
 use crate::wire::Target;
 
 pub(super) mod marks;
+mod shown;
 
 /// The changes to the request's messages, by the places of its source; `None` if they go as they are.
 pub(super) fn rewrite(
@@ -23,7 +24,8 @@ pub(super) fn rewrite(
     let field = request
         .find("messages")
         .map(|(_, field)| field.slot.value.clone());
-    let as_written = as_written && !request.has_earlier() && !request.has_marks();
+    let shown = request.has_shown() && !quirks.tool_pictures && !report.passes();
+    let as_written = as_written && !request.has_earlier() && !request.has_marks() && !shown;
     let (false, Some(place)) = (as_written, field) else {
         return Ok(None);
     };
@@ -33,12 +35,17 @@ pub(super) fn rewrite(
         target,
         edits: Edits::default(),
         notes: Vec::new(),
+        shown: Vec::new(),
     };
-    let mut number = 0;
+    let (mut number, mut end) = (0, 0);
     Cursor::new(text).array(|cursor| {
         number += 1;
-        rewriter.message(cursor, number - 1, report.passes())
+        let start = cursor.position();
+        rewriter.message(cursor, number - 1, start, report.passes())?;
+        end = cursor.position();
+        Ok(())
     })?;
+    rewriter.show_last(end);
     for note in rewriter.notes {
         note.tell(report)?;
     }
@@ -51,6 +58,8 @@ struct Rewriter<'r> {
     target: &'r Target<'r>,
     edits: Edits,
     notes: Vec<Note>,
+    /// What tools showed in the results before here, to be shown by the user behind them.
+    shown: Vec<u8>,
 }
 
 /// One kind of change, for the report: long conversations make each of them many times.
@@ -76,7 +85,13 @@ impl Note {
 }
 
 impl<'r> Rewriter<'r> {
-    fn message(&mut self, cursor: &mut Cursor<'r>, number: usize, passes: bool) -> Result<()> {
+    fn message(
+        &mut self,
+        cursor: &mut Cursor<'r>,
+        number: usize,
+        start: usize,
+        passes: bool,
+    ) -> Result<()> {
         let text = self.text;
         let members = splice::members(text, cursor)?;
         let close = cursor.position() - 1;
@@ -87,7 +102,8 @@ impl<'r> Rewriter<'r> {
         }
         let mut gone = self.reasoning(&message, passes);
         if !passes {
-            gone.extend(self.marks(&message)?);
+            let moved = self.show(&message, start)?;
+            gone.extend(self.marks(&message, moved)?);
         }
         let mut added = Vec::new();
         if let Some((at, slot)) = message.find("libllm_parts") {

@@ -15,8 +15,8 @@ const CACHE: &str = "cache_control";
 const BY_ITSELF: &str = "the provider caches by itself, or not at all";
 
 impl<'r> Rewriter<'r> {
-    /// Takes the marks out of a message's parts and calls; says which of its own members are marks.
-    pub(super) fn marks(&mut self, message: &Message<'r>) -> Result<Vec<usize>> {
+    /// Takes the marks out of a message's parts, unless those are written anew, and calls; says which of its own members are marks.
+    pub(super) fn marks(&mut self, message: &Message<'r>, rewritten: bool) -> Result<Vec<usize>> {
         let mut gone = Vec::new();
         if let Some((at, slot)) = message.find("is_error") {
             gone.push(at);
@@ -32,7 +32,11 @@ impl<'r> Rewriter<'r> {
             gone.push(at);
             self.note(false, message.place(CACHE), || BY_ITSELF.to_owned());
         }
-        for name in ["content", "tool_calls"] {
+        let names = match rewritten {
+            true => &["tool_calls"][..],
+            false => &["content", "tool_calls"],
+        };
+        for name in names {
             let Some((_, slot)) = message.find(name) else {
                 continue;
             };
@@ -82,7 +86,7 @@ pub(in super::super) fn tools(
 
 /// Takes the markers out of the objects of an array, and out of the objects in their members `inner`; the edits' ranges are those
 /// of the array's text.
-fn unmark(list: &[u8], inner: &[&str], mut found: impl FnMut(usize)) -> Result<Edits> {
+pub(super) fn unmark(list: &[u8], inner: &[&str], mut found: impl FnMut(usize)) -> Result<Edits> {
     let (mut edits, mut number) = (Edits::default(), 0);
     let mut cursor = Cursor::new(list);
     if cursor.kind()? != Kind::Array {
