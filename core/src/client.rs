@@ -25,7 +25,7 @@ use crate::funds::Funds;
 use crate::hooks::{self, Replan};
 use crate::inbound::Caller;
 use crate::metrics::{self, MetricsFormat};
-use crate::observe::{Account, Listeners};
+use crate::observe::Listeners;
 use crate::options::Options;
 use crate::outlet::Answer;
 use crate::plan::{self, Learnt};
@@ -37,9 +37,9 @@ use crate::reload::{self, Files, Seen};
 use crate::request::Request;
 use crate::route::Candidates;
 use crate::runtime::{self, Engine};
+use crate::setup::Setup;
 use crate::store::{Redis, cooldowns};
 use crate::ticket::Ticket;
-use crate::trace::Trace;
 use crate::transport::mock::Scripts;
 use crate::transport::{self, Transport};
 use crate::vitals::Roll;
@@ -54,8 +54,7 @@ struct Inner {
     number: u64,
     process: &'static Process,
     engine: Arc<Engine>,
-    config: Mutex<Arc<Config>>,
-    sockets: Mutex<Arc<dyn Transport>>,
+    setup: Mutex<Arc<Setup>>,
     /// The way to those who issue credentials.
     control: Arc<dyn Transport>,
     scripts: Arc<dyn Transport>,
@@ -67,10 +66,6 @@ struct Inner {
     funds: Arc<Funds>,
     /// Who may ask, and who waits for that; outlives a reload.
     gates: Arc<Gates>,
-    /// What other processes share with this client, if anything.
-    shared: Mutex<Option<Arc<Redis>>>,
-    /// Who is told of calls.
-    listeners: Mutex<Option<Arc<Listeners>>>,
     draining: AtomicBool,
     /// One reload at a time: the configuration in force is one, whole.
     loading: Mutex<()>,
@@ -136,20 +131,23 @@ impl Client {
             process,
         ))));
         let shared = connected(&config, process, &engine, &roll, &cache);
+        let funds = Funds::new(config.retry.budget, clock::now());
         let inner = Inner {
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
             process,
-            sockets: Mutex::new(sockets),
+            setup: Mutex::new(Arc::new(Setup {
+                sockets,
+                shared,
+                config: Arc::new(config),
+                listeners,
+            })),
             control: transport::control(engine.threads()),
             scripts: Arc::new(Scripts::default()),
             learnt: Learnt::new(roll, &gates),
-            funds: Arc::new(Funds::new(config.retry.budget, clock::now())),
+            funds: Arc::new(funds),
             gates,
             cache,
-            shared: Mutex::new(shared),
             engine,
-            config: Mutex::new(Arc::new(config)),
-            listeners: Mutex::new(listeners),
             draining: AtomicBool::new(false),
             loading: Mutex::default(),
             loads: Arc::default(),
@@ -165,48 +163,60 @@ impl Client {
     /// configuration changes nothing and says why.
     pub fn reload(&self, config: &str) -> Result<()> {
         self.inner.process.check("client")?;
-        let outcome = self.load(config);
-        self.inner.process.counters.reloaded(outcome.is_ok());
+        self.loaded(read(config).and_then(|read| self.load(read, || true)))
+    }
+
+    // Says how it went.
+    fn loaded(&self, outcome: Result<bool>) -> Result<()> {
+        if !matches!(outcome, Ok(false)) {
+            self.inner.process.counters.reloaded(outcome.is_ok());
+        }
         match &outcome {
-            Ok(()) => tracing::info!(target: "libllm", "a new configuration is in force"),
+            Ok(true) => tracing::info!(target: "libllm", "a new configuration is in force"),
+            Ok(false) => {}
             Err(error) => {
                 tracing::warn!(target: "libllm", "the configuration stays as it was: {error}");
             }
         }
-        outcome
+        outcome.map(drop)
     }
 
-    fn load(&self, config: &str) -> Result<()> {
+    // Puts in force what was read, unless it is not `wanted` any more; says whether it did.
+    fn load(&self, (config, watch): Read, wanted: impl Fn() -> bool) -> Result<bool> {
         let _one = crate::lock(&self.inner.loading);
-        let (config, watch) = read(config)?;
+        if !wanted() {
+            return Ok(false);
+        }
+        let before = self.setup();
         self.inner.process.runtime.start(config.runtime)?;
         // New connections under new TLS settings; the old ones close when their requests end.
         let sockets = transport::open(&config, self.inner.engine.threads())?;
-        let before = crate::lock(&self.inner.listeners).clone();
         let (process, engine) = (self.inner.process, &self.inner.engine);
         let (telemetry, roll) = (&config.telemetry, &self.inner.learnt.roll);
-        let listeners = Listeners::open(telemetry, process, engine, roll, before.as_deref())?;
+        let listeners = before.listeners.as_deref();
+        let listeners = Listeners::open(telemetry, process, engine, roll, listeners)?;
         self.inner
             .process
             .memory
             .configure(config.memory.per_process, config.memory.per_queue)?;
         self.inner.learnt.roll.configure(config.health.breaker);
         self.inner.funds.configure(config.retry.budget);
-        *crate::lock(&self.inner.sockets) = sockets;
         let mut cache = crate::lock(&self.inner.cache);
         *cache = cache.resized(config.cache.max_bytes);
         drop(cache);
         // One that is named as before is kept, with its connection.
-        if config.shared != self.config().shared {
-            let (process, roll) = (self.inner.process, &self.inner.learnt.roll);
-            let (engine, cache) = (&self.inner.engine, &self.inner.cache);
-            let shared = connected(&config, process, engine, roll, cache);
-            *crate::lock(&self.inner.shared) = shared;
-        }
-        *crate::lock(&self.inner.listeners) = listeners;
-        *crate::lock(&self.inner.config) = Arc::new(config);
+        let shared = match config.shared == before.config.shared {
+            true => before.shared.clone(),
+            false => connected(&config, process, engine, roll, &self.inner.cache),
+        };
+        *crate::lock(&self.inner.setup) = Arc::new(Setup {
+            config: Arc::new(config),
+            sockets,
+            shared,
+            listeners,
+        });
         self.watch(watch);
-        Ok(())
+        Ok(true)
     }
 
     // From now on these files are watched, and no others; none, if the configuration does not say so.
@@ -225,13 +235,21 @@ impl Client {
         let Some(Watch { text, files, every }) = watch else {
             return;
         };
+        let text = Arc::new(text);
+        let still = wanted.clone();
         let load = move || {
-            if let Some(inner) = inner.upgrade() {
-                let _ = Client { inner }.reload(&text);
+            let (text, inner, wanted) = (text.clone(), inner.clone(), wanted.clone());
+            // Nobody is kept alive by a file that takes long.
+            move || {
+                let read = read(&text);
+                if let Some(inner) = inner.upgrade().filter(|_| wanted()) {
+                    let client = Client { inner };
+                    let _ = client.loaded(read.and_then(|read| client.load(read, &wanted)));
+                }
             }
         };
         self.inner.engine.run(move || {
-            runtime::spawn_here(reload::watch(files, every, wanted, load));
+            runtime::spawn_here(reload::watch(files, every, still, load));
         });
     }
 
@@ -311,8 +329,7 @@ impl Client {
 
     // What is told of calls leaves now.
     fn flush(&self, timeout: Duration) {
-        let listeners = crate::lock(&self.inner.listeners).clone();
-        if let Some(listeners) = listeners {
+        if let Some(listeners) = &self.setup().listeners {
             listeners.flush(timeout);
         }
     }
@@ -368,10 +385,11 @@ impl Client {
     ) -> Result<u64> {
         let began = clock::now();
         self.check()?;
-        let config = self.config();
+        let setup = self.setup();
+        let config = &setup.config;
         // What cannot come in pieces is not asked for in pieces, whatever the request says.
         let stream = stream && options.streams();
-        let candidates = self.candidates(&config, &request, options, stream)?;
+        let candidates = self.candidates(config, &request, options, stream)?;
         let errand = Errand {
             began,
             queue,
@@ -380,9 +398,9 @@ impl Client {
             stream,
             answer,
             caller: None,
-            replan: self.replan(&config, options, stream, |candidates| candidates),
+            replan: self.replan(config, options, stream, |candidates| candidates),
         };
-        self.launch(&config, request, candidates, errand, seen)
+        self.launch(&setup, request, candidates, errand, seen)
     }
 
     /// Who is asked.
@@ -419,15 +437,20 @@ impl Client {
         &self.inner.learnt.roll
     }
 
+    /// What requests are made with that begin now.
+    pub(crate) fn setup(&self) -> Arc<Setup> {
+        crate::lock(&self.inner.setup).clone()
+    }
+
     /// What the client was told, as it is now.
     pub(crate) fn config(&self) -> Arc<Config> {
-        crate::lock(&self.inner.config).clone()
+        self.setup().config.clone()
     }
 
     /// Spawns one call that is planned.
     pub(crate) fn launch(
         &self,
-        config: &Config,
+        setup: &Setup,
         request: Request,
         mut candidates: Candidates,
         errand: Errand<'_>,
@@ -443,19 +466,19 @@ impl Client {
             caller,
             replan,
         } = errand;
+        let (config, shared) = (&*setup.config, setup.shared.clone());
         if answer.is_some() {
             hooks::refuse_unseen(config, &candidates)?;
         }
-        let (trace, account) = self.account(&request, options, stream, began);
-        let (caches, said, shared) = (&self.inner.cache, caller.as_deref(), self.store());
-        let asker = self.asker(config, options);
+        let (trace, account) = setup.account(&request, options, stream, began);
+        let (caches, said) = (&self.inner.cache, caller.as_deref());
         let question = Question::of(
             caches,
             config,
             options,
             said,
             shared.as_ref(),
-            (asker, &candidates.notes),
+            (self.asker(config, options), &candidates.notes),
         );
         let mut ticket = self.ticket(queue, user_data, options, config)?;
         let id = ticket.id();
@@ -476,7 +499,7 @@ impl Client {
             catalog: config.catalog.clone(),
             funds: self.inner.funds.clone(),
             on_partial: options.on_partial.unwrap_or(config.retry.on_partial),
-            sockets: crate::lock(&self.inner.sockets).clone(),
+            sockets: setup.sockets.clone(),
             control: self.inner.control.clone(),
             scripts: self.inner.scripts.clone(),
             answer,
@@ -504,23 +527,6 @@ impl Client {
             refresh.into_iter().for_each(runtime::spawn_here);
             runtime::spawn_here(contained(call::run(job, ticket).instrument(span)));
         });
-    }
-
-    // What is kept of a call for those who are told of it, if anybody is.
-    fn account(
-        &self,
-        request: &Request,
-        options: &Options,
-        stream: bool,
-        began: Instant,
-    ) -> (Option<Arc<Trace>>, Option<Box<Account>>) {
-        match crate::lock(&self.inner.listeners).clone() {
-            Some(listeners) => Account::open(&listeners, request, options, stream, began),
-            None => (
-                options.trace.as_ref().map(Trace::carried).map(Arc::new),
-                None,
-            ),
-        }
     }
 
     fn ticket(
@@ -568,7 +574,7 @@ impl Client {
 
     /// What other processes share with this client, if anything.
     pub(crate) fn store(&self) -> Option<Arc<Redis>> {
-        crate::lock(&self.inner.shared).clone()
+        self.setup().shared.clone()
     }
 
     /// Begins what no provider is needed for.
@@ -687,7 +693,10 @@ struct Watch {
     every: Duration,
 }
 
-fn read(text: &str) -> Result<(Config, Option<Watch>)> {
+/// A configuration, and what is watched for it.
+type Read = (Config, Option<Watch>);
+
+fn read(text: &str) -> Result<Read> {
     let seen = Seen::new(&SystemEnvironment);
     let config = Config::parse(text, &seen)?;
     let watch = config.reload.watch.then(|| Watch {

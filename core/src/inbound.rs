@@ -220,14 +220,15 @@ impl Client {
             let message = "operation: the request's path says what is asked";
             return Err(Error::new(ErrorKind::InvalidArgument, message));
         }
-        let config = self.config();
+        let setup = self.setup();
+        let config = &setup.config;
         let mut options = options.clone();
         options.raw = false;
         options.trace = options.trace.or_else(|| http.trace());
-        match Asking::of(http, &config, &mut options) {
+        match Asking::of(http, config, &mut options) {
             Ok(Asking::Call(request, caller)) => {
                 let candidates =
-                    match self.candidates(&config, &request, &options, caller.outline.stream) {
+                    match self.candidates(config, &request, &options, caller.outline.stream) {
                         Ok(candidates) => at_home(candidates, caller.face),
                         Err(error) => {
                             let answer = Answer::refusal(caller.face, &error);
@@ -243,14 +244,14 @@ impl Client {
                     stream: caller.outline.stream,
                     answer: None,
                     replan: self.replan(
-                        &config,
+                        config,
                         &options,
                         caller.outline.stream,
                         move |candidates| at_home(candidates, face),
                     ),
                     caller: Some(caller),
                 };
-                self.launch(&config, request, candidates, errand, seen)
+                self.launch(&setup, request, candidates, errand, seen)
             }
             Ok(Asking::Answered(answer)) => self.answer(queue, user_data, answer, seen),
             Err((face, error)) => {

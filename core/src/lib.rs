@@ -67,6 +67,7 @@ mod route;
 mod runtime;
 pub mod secret;
 mod seen;
+mod setup;
 #[doc(hidden)]
 pub mod simulate;
 mod source;

@@ -10,8 +10,11 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use futures::channel::oneshot;
+
 use crate::clock;
 use crate::config::Environment;
+use crate::runtime;
 
 /// An environment that remembers which files were read.
 pub(crate) struct Seen<'e> {
@@ -76,12 +79,12 @@ fn mark(path: &str) -> Mark {
     Some((it.dev(), it.ino(), it.size(), times))
 }
 
-/// Calls `load` after each change, as long as `wanted` says so.
-pub(crate) async fn watch(
+/// Does `load` after each change, as long as `wanted` says so: on a thread of its own, because a file may take long to read.
+pub(crate) async fn watch<L: FnOnce() + Send + 'static>(
     mut files: Files,
     every: Duration,
     wanted: impl Fn() -> bool,
-    load: impl Fn(),
+    load: impl Fn() -> L,
 ) {
     loop {
         clock::sleep(every).await;
@@ -99,7 +102,22 @@ pub(crate) async fn watch(
             }
         }
         if wanted() {
-            load();
+            elsewhere(load()).await;
+        }
+    }
+}
+
+async fn elsewhere(work: impl FnOnce() + Send + 'static) {
+    let (tell, told) = oneshot::channel::<()>();
+    let begun = runtime::spawn_thread("llm-reload", move || {
+        work();
+        drop(tell);
+    });
+    match begun {
+        // One that is read for ever is not read again beside that.
+        Ok(()) => drop(told.await),
+        Err(error) => {
+            tracing::warn!(target: "libllm", "the configuration is not read again: {error}");
         }
     }
 }

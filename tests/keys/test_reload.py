@@ -228,3 +228,83 @@ def _():
     assert not first.requests and len(second.requests) == 1
     refused(lambda: Client({"reload": {"watch": "yes"}}), CONFIG, "reload.watch: expected true or false")
     refused(lambda: Client({"reload": {"every_s": 0}}), CONFIG, "reload.every_s", "seconds above 0")
+
+
+@test("reload.watch", says="a file that takes long to read holds up no request, and what it says counts once it is read")
+def _():
+    first, second = Server(), Server()
+    watched = Watched(first)
+    client = watched.start()
+    os.mkfifo(f"{watched.path}.slow")
+    os.rename(f"{watched.path}.slow", watched.path)
+    # It opens when somebody begins to read, who then waits for what is written.
+    end = os.open(watched.path, os.O_WRONLY)
+    for _ in range(5):
+        client.ask("house/m").succeeds("ok")
+    assert len(first.requests) == 5 and watched.counted() == (0, 0)
+    os.write(end, watched.said(second).encode())
+    os.close(end)
+    watched.becomes(1, 0)
+    client.ask("house/m").succeeds("ok")
+    assert len(second.requests) == 1
+
+
+@test("reload.watch", says="what was read for too long is not put in the place of what came meanwhile")
+def _():
+    first, second, third = Server(), Server(), Server()
+    watched = Watched(first)
+    client = watched.start()
+    os.mkfifo(f"{watched.path}.slow")
+    os.rename(f"{watched.path}.slow", watched.path)
+    end = os.open(watched.path, os.O_WRONLY)
+    client.reload(config(third))
+    os.write(end, watched.said(second).encode())
+    os.close(end)
+    # A reader who has all of it is gone.
+    until(lambda: not reading())
+    client.ask("house/m").succeeds("ok")
+    assert len(third.requests) == 1 and watched.counted() == (1, 0)
+
+
+def reading():
+    """Whether a thread of the library reads a configuration."""
+    names = []
+    for task in os.listdir("/proc/self/task"):
+        try:
+            with open(f"/proc/self/task/{task}/comm") as file:
+                names.append(file.read().strip())
+        except OSError:
+            pass
+    return "llm-reload" in names
+
+
+@test("llm_client_reload", says="each request is made with one configuration, whole: none goes where one says and is told of as another does")
+def _():
+    folder, over, failed = tempfile.mkdtemp(dir=os.environ["LLM_WORK"]), threading.Event(), []
+
+    def said(name):
+        return {"models": {"m": {"targets": [{"model": f"mock/text={name}"}]}}, "telemetry": {"call_log": f"{folder}/{name}"}}
+
+    client = Client(said("a"))
+
+    def asks():
+        try:
+            while not over.is_set():
+                client.ask("m").succeeds()
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=asks) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for turn in range(300):
+        client.reload(said("ba"[turn % 2]))
+    over.set()
+    for thread in threads:
+        thread.join()
+    client.drain()
+    assert not failed, failed
+    for name in "ab":
+        with open(f"{folder}/{name}") as file:
+            targets = {json.loads(line)["target"] for line in file}
+        assert targets == {f"mock/text={name}"}, (name, targets)
