@@ -238,7 +238,11 @@ impl<'g, 'p> Groups<'g, 'p> {
         }
         let order = members.order(strategy, &self.made.ask, first, self.now);
         // No room for more: it stays taken in every call that waits, and a candidate is large.
-        self.made.all.reserve_exact(order.len());
+        let fallbacks = match after {
+            None => alias.fallbacks.names().count(),
+            Some(_) => 0,
+        };
+        self.made.all.reserve_exact(order.len() + fallbacks);
         for (index, side) in order {
             let target = &alias.targets[index];
             self.add(&Named {
