@@ -440,3 +440,29 @@ fn the_turn_of_one_answer_is_said_again_byte_for_byte() {
     assert!(body.contains(expected), "{body}");
     assert!(encoded.dropped.is_empty());
 }
+
+#[test]
+fn a_whole_message_that_does_not_say_why_it_ended_is_an_answer() {
+    let said = |content: Value| {
+        json!({"type": "message", "id": "m", "role": "assistant", "model": "c", "content": content, "stop_reason": null})
+            .to_string()
+    };
+    let quirks = Quirks::default();
+    let body = said(json!([{"type": "text", "text": "Hi."}]));
+    let heard = hear_with(&quirks, "application/json", &[body.as_bytes()]);
+    assert_eq!(
+        (heard.text(), heard.finish.as_deref()),
+        ("Hi.".to_owned(), None)
+    );
+    assert!(!heard.ending.unwrap().incomplete);
+    // One that holds nothing is none, and neither is one that broke off.
+    let empty = said(json!([]));
+    let cut = &body[..body.len() - 1];
+    for (body, kind) in [
+        (empty.as_str(), ErrorKind::EmptyResponse),
+        (cut, ErrorKind::StreamTruncated),
+    ] {
+        let heard = hear_with(&quirks, "application/json", &[body.as_bytes()]);
+        assert_eq!(heard.kind(), Some(kind), "{body}");
+    }
+}

@@ -24,9 +24,18 @@ impl MessagesReader {
             })?;
         }
         self.overlay(message.usage, batch)?;
-        if let Some(reason) = message.stop_reason {
-            push_finish(reason, message.stop_details, batch)?;
-            self.whole = true;
+        match message.stop_reason {
+            Some(reason) => {
+                push_finish(reason, message.stop_details, batch)?;
+                self.whole = true;
+            }
+            // Servers that copy the format leave the word out. The body is one object that has come whole, so what it holds is the answer.
+            None if index > 0 => {
+                let (reason, raw) = (None, None);
+                batch.push(0, Event::Finish { reason, raw });
+                self.whole = true;
+            }
+            None => {}
         }
         Ok(if self.whole { Flow::Done } else { Flow::More })
     }
