@@ -32,7 +32,7 @@ pub(crate) fn types(model: &Model) -> String {
                 "TypedDict, total=False",
                 &one.about,
                 fields.iter(),
-                &said_dict,
+                &|of| said_dict(of, model),
             );
         }
     }
@@ -99,27 +99,20 @@ fn dict<'a>(
     out
 }
 
-fn said_dict(of: &Type) -> String {
+fn said_dict(of: &Type, model: &Model) -> String {
     match of {
-        Type::Named(name) if is_words(name) => name.clone(),
+        Type::Named(name) if is_words(name, model) => name.clone(),
         Type::Named(name) => format!("{name}Dict"),
-        Type::List(inner) => format!("list[{}]", said_dict(inner)),
+        Type::List(inner) => format!("list[{}]", said_dict(inner, model)),
         other => plain(other),
     }
 }
 
-// The names of enums of words, of what is said.
-fn is_words(name: &str) -> bool {
-    [
-        "CachePlace",
-        "FinishReason",
-        "RouteReason",
-        "PartKind",
-        "Source",
-        "DroppedAction",
-        "Phase",
-    ]
-    .contains(&name)
+fn is_words(name: &str, model: &Model) -> bool {
+    matches!(
+        model.named(name).map(|one| &one.shape),
+        Some(Shape::Words(_))
+    )
 }
 
 fn plain(of: &Type) -> String {

@@ -47,7 +47,7 @@ class AttemptDict(TypedDict, total=False):
     #: Why it was made.
     reason: RouteReason
     #: The list of fallbacks that its target is from; only if it is from one.
-    cause: FallbackCauseDict | None
+    cause: FallbackCause | None
     #: How it ended: LLM_OK, or a constant such as LLM_ERR_TIMEOUT.
     status: str
     #: The kind of its error.
@@ -297,7 +297,7 @@ class RouteDict(TypedDict, total=False):
     #: Why.
     reason: RouteReason
     #: The list of fallbacks that it is from; only if it is from one.
-    cause: FallbackCauseDict | None
+    cause: FallbackCause | None
     #: Whether what was delivered before is void.
     voids: bool
     #: What was tried before.
