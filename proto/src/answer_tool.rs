@@ -196,8 +196,9 @@ impl Reader for Unwrapped {
     }
 
     fn finish(&mut self, batch: &mut Batch) -> Result<Ending> {
-        let ending = self.reader.finish(&mut self.said)?;
+        let ending = self.reader.finish(&mut self.said);
         self.hand_on(batch);
+        let ending = ending?;
         // Whoever never said that a choice was finished has finished it now.
         for (choice, text) in std::mem::take(&mut self.waiting) {
             batch.push(choice, Event::Text(&text));
