@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 import time
 
 import exposition
@@ -155,7 +156,18 @@ def _():
 @test("telemetry.otlp", says="a race's losers are children, too, and no errors")
 def _():
     collector = Collector()
-    slow, good = Server(lambda exchange: exchange.wait()), Server(used)
+    both = threading.Event()
+
+    def slowly(exchange):
+        both.set()
+        exchange.wait()
+
+    def well(exchange):
+        # The other one was asked, too, and has heard it.
+        assert both.wait(PATIENCE)
+        used(exchange)
+
+    slow, good = Server(slowly), Server(well)
     client = Client({"providers": {"slow": house(slow), "house": house(good)}, "telemetry": {"otlp": collector.url},
                      "models": {"a": {"strategy": "race", "targets": [{"model": "slow/m"}, {"model": "house/m"}]}}})
     client.ask("a").succeeds()
