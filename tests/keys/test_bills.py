@@ -127,7 +127,7 @@ def _():
 def _():
     late, server = Server(lambda exchange: exchange.wait()), Server(streams("ok", 100))
     budget = 3 * THOUGHT
-    client = alias(budget, late, server, timeouts={"first_token": 0.3})
+    client = alias(budget, late, server, timeouts={"first_token": 1.5})
     done = client.ask("a", body=LONG).succeeds("ok")
     assert [attempt["status"] for attempt in done.last["attempts"]] == ["LLM_ERR_TIMEOUT", "LLM_OK"], done.last
     late.answer = streams("ok", 1)
