@@ -4,22 +4,28 @@
 /// The text with the escapes of lone surrogates replaced by that of U+FFFD, which is as long; nothing if there are none.
 pub(super) fn replaced(source: &[u8]) -> Option<Vec<u8>> {
     let mut made: Option<Vec<u8>> = None;
-    let mut at = 0;
-    while let Some(found) = memchr::memchr(b'\\', source.get(at..)?) {
-        let escape = at + found;
-        at = match (unit(source, escape), unit(source, escape + UNIT)) {
-            (Some(HIGH_MIN..=HIGH_MAX), Some(LOW_MIN..=LOW_MAX)) => escape + 2 * UNIT,
+    let mut next = 0;
+    // Prompts have many escapes and few of these: nothing else is looked at.
+    for escape in memchr::memmem::find_iter(source, b"\\u") {
+        if escape < next || is_escaped(source, escape) {
+            continue;
+        }
+        match (unit(source, escape), unit(source, escape + UNIT)) {
+            (Some(HIGH_MIN..=HIGH_MAX), Some(LOW_MIN..=LOW_MAX)) => next = escape + 2 * UNIT,
             (Some(HIGH_MIN..=LOW_MAX), _) => {
                 let text = made.get_or_insert_with(|| source.to_vec());
                 text[escape..escape + UNIT].copy_from_slice(REPLACEMENT);
-                escape + UNIT
             }
-            (Some(_), _) => escape + UNIT,
-            // The escaped character is no backslash that begins another escape.
-            (None, _) => escape + 2,
-        };
+            _ => {}
+        }
     }
     made
+}
+
+/// Whether the backslash here is what another one stands before.
+fn is_escaped(source: &[u8], at: usize) -> bool {
+    let before = source[..at].iter().rev();
+    before.take_while(|byte| **byte == b'\\').count() % 2 == 1
 }
 
 /// The UTF-16 unit that is escaped here, if one is.
