@@ -86,15 +86,18 @@ impl Sse {
         let mut lent = Lent::default();
         while let Some(end) = line_end(rest) {
             let line = &rest[..end];
-            // A whole event of one line, as nearly all are.
+            // An event whose only data is this line, as it is of nearly all.
             if rest[end..].starts_with(b"\n\n")
                 && let Some(value) = line.strip_prefix(b"data:")
-                && self.is_between(&lent)
+                && self.has_no_data(&lent)
             {
                 rest = &rest[end + 2..];
-                let (name, data) = (&b""[..], strip_space(value));
+                let data = strip_space(value);
                 check_len(data.len(), self.frame_max)?;
-                if sink(Frame { name, data })? == Flow::Done {
+                let name = lent.name.take().unwrap_or(&self.name);
+                let flow = sink(Frame { name, data })?;
+                self.name.clear();
+                if flow == Flow::Done {
                     return Ok(Flow::Done);
                 }
                 continue;
@@ -117,13 +120,9 @@ impl Sse {
         Ok(Flow::More)
     }
 
-    /// Whether nothing of an event has come yet.
-    fn is_between(&self, lent: &Lent<'_>) -> bool {
-        self.line == Line::Start
-            && !self.has_data
-            && self.name.is_empty()
-            && lent.name.is_none()
-            && lent.data.is_none()
+    /// Whether a line begins, and no data of its event has come yet.
+    fn has_no_data(&self, lent: &Lent<'_>) -> bool {
+        self.line == Line::Start && !self.has_data && lent.data.is_none()
     }
 
     /// The bytes have come to a clean end: gives `sink` the event that only lacked its closing blank line, if there is one.
@@ -180,15 +179,15 @@ impl Sse {
         if let Some(value) = line.strip_prefix(b"data:") {
             return self.data_line(strip_space(value), lent);
         }
+        if let Some(value) = line.strip_prefix(b"event:") {
+            return self.name_line(strip_space(value), lent);
+        }
         let colon = memchr::memchr(b':', line);
         let name = &line[..colon.unwrap_or(line.len())];
         let value = colon.map_or(&b""[..], |colon| strip_space(&line[colon + 1..]));
         match name {
             b"data" => self.data_line(value, lent)?,
-            b"event" => {
-                check_len(value.len(), self.frame_max)?;
-                lent.name = Some(value);
-            }
+            b"event" => self.name_line(value, lent)?,
             b"id" if !value.contains(&0) => {
                 self.last_event_id.clear();
                 append(&mut self.last_event_id, value, self.frame_max)?;
@@ -202,6 +201,12 @@ impl Sse {
             }
             _ => {}
         }
+        Ok(())
+    }
+
+    fn name_line<'i>(&self, value: &'i [u8], lent: &mut Lent<'i>) -> Result<()> {
+        check_len(value.len(), self.frame_max)?;
+        lent.name = Some(value);
         Ok(())
     }
 
