@@ -218,3 +218,37 @@ const PURPOSE: &str = "Gives the answer to the user. Call it once, with the whol
 /// The same where the conversation alone says what the object holds.
 const ANY_PURPOSE: &str = "Gives the answer to the user: the JSON object that the conversation asks for, with all of its members. \
                            Call it once, with the whole answer.";
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::error::{Error, ErrorKind};
+
+    /// Says something at its end, and that the end is none.
+    struct Cut;
+
+    impl Reader for Cut {
+        fn frame(&mut self, _: Frame<'_>, _: &mut Batch) -> Result<Flow> {
+            Ok(Flow::More)
+        }
+
+        fn finish(&mut self, batch: &mut Batch) -> Result<Ending> {
+            batch.push(0, Event::Reasoning("so far"));
+            batch.push(0, Event::Text("no answer yet"));
+            Err(Error::new(ErrorKind::StreamTruncated, "cut"))
+        }
+    }
+
+    #[test]
+    fn what_was_heard_before_an_error_is_handed_on() {
+        let (mut reader, mut batch) = (Unwrapped::new(Box::new(Cut)), Batch::new());
+        let error = reader.finish(&mut batch).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::StreamTruncated);
+        let heard: Vec<_> = batch.iter().collect();
+        assert!(
+            matches!(heard[..], [(0, Event::Reasoning("so far"))]),
+            "{heard:?}"
+        );
+    }
+}
