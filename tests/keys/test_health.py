@@ -28,6 +28,15 @@ def failing(exchange):
     exchange.fail(500)
 
 
+def hanging(hold):
+    """Answers once it may."""
+    def answer(exchange):
+        hold.wait(20)
+        exchange.say("late")
+
+    return answer
+
+
 def breaker(**said):
     return {"health": {"breaker": said}}
 
@@ -106,11 +115,7 @@ def _():
 def _():
     hold = threading.Event()
 
-    def hang(exchange):
-        hold.wait(20)
-        exchange.say("back")
-
-    client, servers = pair(turns(failing, *[hang] * 40), **breaker(failures=1, open=0.2, probe_timeout=20))
+    client, servers = pair(turns(failing, *[hanging(hold)] * 40), **breaker(failures=1, open=0.2, probe_timeout=20))
     client.ask("a").succeeds("ok")
     time.sleep(0.4)
     queue = Queue()
@@ -130,11 +135,7 @@ def _():
 def _():
     hold = threading.Event()
 
-    def hang(exchange):
-        hold.wait(20)
-        exchange.say("late")
-
-    client, servers = pair(turns(failing, hang, hang), **breaker(failures=1, open=0.2, probe_timeout=OPEN))
+    client, servers = pair(turns(failing, hanging(hold), hanging(hold)), **breaker(failures=1, open=0.2, probe_timeout=OPEN))
     client.ask("a").succeeds("ok")
     time.sleep(0.4)
     probe = threading.Thread(target=lambda: client.ask("a"))
