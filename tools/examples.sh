@@ -204,7 +204,7 @@ node_sdks() {
 # Java's one file runs from its source over the shared library. It is written for what JDK 17 has of foreign functions.
 java_examples() {
     local out=$LLM_WORK/bin/java-Stream
-    if ! command -v java > /dev/null || ! java --list-modules 2> /dev/null | grep -q '^jdk.incubator.foreign@'; then
+    if ! command -v java > /dev/null || ! grep -q '^jdk.incubator.foreign@' <<< "$(java --list-modules 2> /dev/null)"; then
         printf 'skipped: java (17, with jdk.incubator.foreign) not found\n'
         return
     fi

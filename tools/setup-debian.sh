@@ -13,7 +13,7 @@ python3 -c 'import ensurepip, venv' 2> /dev/null || missing+=(python3-venv)
 need node nodejs
 need npm npm
 # The example in Java is for 17; a newer one does not do.
-java --list-modules 2> /dev/null | grep -q '^jdk.incubator.foreign@' || missing+=(openjdk-17-jdk-headless)
+grep -q '^jdk.incubator.foreign@' <<< "$(java --list-modules 2> /dev/null)" || missing+=(openjdk-17-jdk-headless)
 need pkg-config pkg-config
 need cmake cmake
 need valgrind valgrind

@@ -33,7 +33,7 @@ while IFS=$'\t' read -r language name command; do
         fail "exit code not 0: $(tail -c 500 "$LLM_WORK/err")"
     elif ! grep -q 'w0 w1 .*w11' "$LLM_WORK/out"; then
         fail "the twelve words of the second target are not in its output: $(tail -c 500 "$LLM_WORK/out")"
-    elif ! cat "$LLM_WORK/out" "$LLM_WORK/err" | grep -q 'first token after'; then
+    elif ! grep -q 'first token after' "$LLM_WORK/out" "$LLM_WORK/err"; then
         fail 'the time to its first token is not in its output'
     elif [ "$lines" -ge 60 ]; then
         fail "$lines lines; an example has fewer than 60"

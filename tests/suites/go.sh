@@ -50,8 +50,8 @@ if [ "$code" -ne 0 ]; then
 fi
 
 # A program that is linked so, and what it is linked with.
-runs() { "${direct[@]}" "$LLM_WORK/$1" 'mock/tokens=3' | grep -q 'w0 w1 w2'; }
-needs() { readelf -d "$LLM_WORK/$1" | grep -q 'NEEDED.*libllm'; }
+runs() { "${direct[@]}" "$LLM_WORK/$1" 'mock/tokens=3' > "$LLM_WORK/said" && grep -q 'w0 w1 w2' "$LLM_WORK/said"; }
+needs() { readelf -d "$LLM_WORK/$1" > "$LLM_WORK/said" && grep -q 'NEEDED.*libllm' "$LLM_WORK/said"; }
 example=$LLM_ROOT/examples/go
 cd "$example" || exit 1
 check 'links the static library' env CGO_LDFLAGS="-L$LLM_LIB_DIR" go build -tags libllm_static -o "$LLM_WORK/static" stream.go

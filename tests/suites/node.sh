@@ -61,7 +61,7 @@ installs() {
 }
 scriptless() { ! grep -E '"(pre|post)?(install|prepare)"' "$LLM_WORK"/project/node_modules/{libllm,@libllm/*}/package.json; }
 small() { [ "$(cd "$LLM_WORK/project" && find -L node_modules/libllm -name node_modules -prune -o -type f -print | grep -c -v 'index\|generated\|lib/\|package.json\|README')" -eq 0 ]; }
-says() { (cd "$LLM_WORK/project" && timeout 60 "${direct[@]}" node "$@") | grep -qx 'w0 w1 w2'; }
+says() { (cd "$LLM_WORK/project" && timeout 60 "${direct[@]}" node "$@") > "$LLM_WORK/said" && grep -qx 'w0 w1 w2' "$LLM_WORK/said"; }
 
 mkdir -p "$package"
 (cd "$LLM_ROOT/bindings/node" && tar -c --exclude node_modules --exclude build --exclude '*.node' .) | tar -x -C "$package" || exit 1

@@ -39,7 +39,8 @@ unproxied() {
 
 # Nothing of the source tree is on the path: what is installed must do.
 installed() {
-    (cd / && unproxied "$venv/bin/python" -I -c 'import libllm; print(libllm.Client().chat("mock/text=hello", "x").text)') | grep -qx hello
+    (cd / && unproxied "$venv/bin/python" -I -c 'import libllm; print(libllm.Client().chat("mock/text=hello", "x").text)') > "$LLM_WORK/said" \
+        && grep -qx hello "$LLM_WORK/said"
 }
 
 # One by one: each is a program of its own. The package's types are the installed ones.
