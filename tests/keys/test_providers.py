@@ -3,6 +3,7 @@ test_tls."""
 
 import json
 import os
+import re
 import tempfile
 import threading
 
@@ -123,6 +124,15 @@ def _():
     os.environ["TEAM_TOKEN"] = "t-123"
     request = seen({"headers": {"X-Team": "env:TEAM_TOKEN", "X-Plain": "as it is"}})
     assert (request.headers["x-team"], request.headers["x-plain"]) == ("t-123", "as it is")
+
+
+@test("providers.P.headers", says="say who asks, and may say something else")
+def _():
+    assert re.fullmatch(r"libllm/\d+\.\d+\.\d+\S*", seen({}).headers["user-agent"])
+    assert seen({"headers": {"User-Agent": "house/7"}}).headers["user-agent"] == "house/7"
+    server = Server()
+    Client(config(server)).ask("house/m", json={"headers": {"user-agent": "mine"}}).succeeds("ok")
+    assert server.only.headers["user-agent"] == "mine"
 
 
 @test("providers.P.headers", says="replace the built-in provider's own, and not what is the library's to set")

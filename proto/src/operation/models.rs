@@ -1,7 +1,7 @@
 //! Lists of models: `GET`, and the same list whoever is asked. What the provider says of a model beside its name stays as it is.
 
 use bytes::Bytes;
-use http::header::{ACCEPT, ACCEPT_ENCODING, HeaderValue};
+use http::header::{ACCEPT, ACCEPT_ENCODING, HeaderValue, USER_AGENT};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::write::{self, Object};
@@ -53,6 +53,7 @@ pub(crate) fn say(
     let headers = http.headers_mut();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.insert(USER_AGENT, HeaderValue::from_static(crate::wire::AGENT));
     let dropped = Vec::new();
     Ok(Encoded { http, dropped })
 }

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Uri};
 
 use crate::answer_tool;
@@ -282,10 +282,14 @@ fn post_to(place: Uri, accept: &'static str, body: Bytes) -> http::Request<Bytes
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(ACCEPT, HeaderValue::from_static(accept));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
     http
 }
 
-const HEADERS: usize = 6;
+/// Who asks (RFC 9110 section 10.1.5): services, and what stands before them, turn away those who do not say.
+pub(crate) const AGENT: &str = concat!("libllm/", env!("CARGO_PKG_VERSION"));
+
+const HEADERS: usize = 7;
 
 /// A name as one segment of a path (RFC 3986 section 3.3): nothing in it can begin another segment, a query or a method.
 #[allow(dead_code)] // a build may have no wire with names in its paths
