@@ -90,9 +90,10 @@ wire needs nothing else.
 How each row was verified:
 
 - **recording** ({}): answers of the service were recorded, and every one of them is read right (`make conformance`).
-- **documents** ({}): the service's own documents were read in November 2026; no answer of it was recorded.
-- **listed** ({}): place and variable are what public lists of providers and programs that use the service say; nobody of us has read its
-  page or asked it. Tell us when one is wrong.
+- **documents** ({}): the service's own documents, repository or client were read in November 2026 (the link is what was read); no answer of
+  it was recorded.
+- **listed** ({}): place and variable are what public lists of providers and programs that use the service say; no page of its own that
+  could be had says as much. Tell us when one is wrong.
 
 | id | service | wire | key | base URL | verified |
 |---|---|---|---|---|---|

@@ -78,6 +78,20 @@ def _():
         assert server.requests.pop().path == "/v1/chat/completions", host
 
 
+def origin_of(row):
+    @test(row["host_env"], says=f"is the origin of {row['id']}, whose path stays")
+    def _():
+        server = Server()
+        os.environ.update({row["host_env"]: f"http://127.0.0.1:{server.port}", row["key_env"][0]: "k"})
+        Client({}).ask(f"{row['id']}/m").succeeds("ok")
+        assert (server.only.path, server.only.key) == ("/v1/chat/completions", "Bearer k"), server.only.path
+
+
+for row in BUILT:
+    if row.get("host_env") in ("GRADIENT_INFERENCE_ENDPOINT", "INFERENCE_URL", "XINFERENCE_ENDPOINT"):
+        origin_of(row)
+
+
 @test("AZURE_OPENAI_ENDPOINT", says="is the resource of both of Azure's rows; the key goes nowhere without it")
 def _():
     server = Server()

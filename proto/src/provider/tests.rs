@@ -163,3 +163,18 @@ fn quirks_are_laid_over_a_row_by_name() {
         assert!(serde_json::from_str::<QuirksPatch>(bad).is_err(), "{bad}");
     }
 }
+
+#[test]
+fn at_least_a_hundred_rows_are_checked() {
+    let checked = rows().iter().filter(|row| row.verified != Verified::Listed);
+    assert!(checked.count() >= 100);
+    for row in rows() {
+        let page = row.docs.parse::<http::Uri>();
+        assert!(
+            page.is_ok_and(|page| page.scheme_str() == Some("https")),
+            "{}: {}",
+            row.id,
+            row.docs
+        );
+    }
+}
