@@ -23,6 +23,7 @@ mod body;
 mod effort;
 mod generation;
 mod options;
+mod other;
 mod parts;
 mod push;
 mod reader;

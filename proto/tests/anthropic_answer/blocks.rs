@@ -187,6 +187,56 @@ fn what_runs_at_the_provider_is_a_part() {
 }
 
 #[test]
+fn a_compacted_conversation_and_a_block_of_a_new_kind_are_parts() {
+    let summary = |text: &str| json!({"type": "compaction_delta", "content": text});
+    check_stream(
+        &[
+            begin(0, json!({"type": "compaction", "content": null})),
+            delta(0, summary("They \"asked\"\n")),
+            delta(0, summary("for a name.")),
+            stop(0),
+            begin(1, json!({"type": "text", "text": "Ada"})),
+            stop(1),
+            begin(2, json!({"type": "later", "of": {"a": 1}, "note": "x"})),
+            delta(
+                2,
+                json!({"type": "later_delta", "note": "y", "more": [2], "of": {"a": 2}}),
+            ),
+            json!({"type": "content_block_delta", "index": 2}),
+            stop(2),
+        ],
+        &[
+            (
+                "server_tool",
+                0,
+                r#"{"content":"They \"asked\"\nfor a name.","type":"compaction"}"#,
+            ),
+            ("text", 0, "Ada"),
+            (
+                "server_tool",
+                2,
+                r#"{"note":"xy","of":{"a":2},"type":"later","more":[2]}"#,
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_whole_message_has_them_too() {
+    let compaction = json!({"type": "compaction", "content": "They asked."});
+    let later = json!({"type": "later", "of": 1});
+    let body = json!({"type": "message", "content": [compaction, later, {"no": "type"}], "stop_reason": "end_turn"});
+    check(
+        body.to_string().as_bytes(),
+        "application/json",
+        &[
+            ("server_tool", 0, &compaction.to_string()),
+            ("server_tool", 1, &later.to_string()),
+        ],
+    );
+}
+
+#[test]
 fn a_whole_message_says_the_same() {
     let thinking = json!({"signature": "s", "thinking": "hm", "type": "thinking"});
     let call = json!({"id": "a", "input": {"x": [1]}, "name": "f", "type": "tool_use"});

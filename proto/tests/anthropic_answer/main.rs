@@ -237,7 +237,7 @@ fn unknown_events_are_kept_raw_counted_and_never_fatal() {
     let unknown = [
         json!({"type": "a_new_event", "x": 1}),
         begin(0, json!({"type": "a_new_block", "y": 1})),
-        delta(0, json!({"type": "a_new_delta"})),
+        json!({"type": "content_block_delta", "index": 1, "delta": {"type": "a_new_delta"}}),
         delta(9, json!({"type": "input_json_delta", "partial_json": "{"})),
     ];
     let mut events = vec![start()];
@@ -247,7 +247,11 @@ fn unknown_events_are_kept_raw_counted_and_never_fatal() {
     input.extend_from_slice(b"data: [1]\n\ndata: \n\n");
     input.extend(stream(&end("end_turn")));
     let heard = hear_with(&Quirks::PLAIN, "text/event-stream", &[&input]);
-    assert_eq!((heard.items.len(), heard.ending.unwrap().skipped), (0, 5));
+    let part = r#"{"type":"a_new_block","y":1}"#.to_string();
+    assert_eq!(
+        (heard.items, heard.ending.unwrap().skipped),
+        (vec![("server_tool", 0, 0, part)], 5)
+    );
 
     let exchange = Exchange {
         stream: true,

@@ -1,5 +1,6 @@
 //! One content block of an answer: its members, and what has come of it while it is streamed.
 
+use super::other::Other;
 use crate::error::Result;
 use crate::json::{Cursor, Half, Kind, Str};
 
@@ -53,6 +54,8 @@ impl<'a> Members<'a> {
             // Anthropic docs "server tools" and "MCP connector": calls and results that run on the provider's side.
             b"server_tool_use" | b"mcp_tool_use" => Role::ServerCall,
             b"container_upload" => Role::ServerResult,
+            // Anthropic docs "Compaction": what the conversation so far was, which stands for it from then on.
+            b"compaction" => Role::Other,
             name if name.ends_with(b"_tool_result") => Role::ServerResult,
             _ => Role::Unknown,
         }
@@ -68,6 +71,9 @@ pub(super) enum Role {
     Tool,
     ServerCall,
     ServerResult,
+    /// Of the provider's own, and put together as it comes.
+    Other,
+    /// The same, and nobody here knows it; or without a type.
     Unknown,
 }
 
@@ -97,7 +103,9 @@ pub(super) enum State {
         block: Vec<u8>,
         input: String,
     },
-    /// Nothing is expected of it: it was whole when it began, or nobody knows it.
+    /// What has come of a block that is none of these.
+    Other(Other),
+    /// Nothing is expected of it: it was whole when it began.
     Ignored,
 }
 

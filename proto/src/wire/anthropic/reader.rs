@@ -8,6 +8,7 @@
 //! that the answer is whole (Anthropic docs "Streaming messages").
 
 use super::block::{Members, Open, Role, State, server_call_json, thinking_json};
+use super::other::Other;
 use super::push::{push_arguments, push_citations, push_finish, push_part, push_text};
 use super::said::{Message, Said};
 use super::usage::Counts;
@@ -203,9 +204,13 @@ impl MessagesReader {
                 push_part(PartKind::ServerTool, index, block, batch);
                 State::Ignored
             }
+            Role::Other => State::Other(Other::begin(block)?),
             Role::Unknown => {
                 self.skip(frame, batch);
-                State::Ignored
+                match members.kind {
+                    Some(_) => State::Other(Other::begin(block)?),
+                    None => State::Ignored,
+                }
             }
         };
         self.begin(index, state)
@@ -216,18 +221,9 @@ impl MessagesReader {
         let index = said
             .index
             .unwrap_or_else(|| self.open.last().map_or(0, |open| open.index));
-        // Text and thinking are read even where a proxy left out the beginning of their block.
-        let implied = match kind {
-            b"text_delta" => Some(State::Text),
-            b"thinking_delta" => Some(State::Thinking {
-                text: Vec::new(),
-                signature: Vec::new(),
-            }),
-            _ => None,
-        };
         let place = match (
             self.open.iter().rposition(|open| open.index == index),
-            implied,
+            implied(kind),
         ) {
             (Some(place), _) => place,
             (None, Some(state)) => {
@@ -263,6 +259,7 @@ impl MessagesReader {
                 }
                 return Ok(());
             }
+            (_, State::Other(other)) => return other.join(said.delta_json),
             _ => {
                 self.skip(frame, batch);
                 return Ok(());
@@ -349,6 +346,7 @@ impl MessagesReader {
                     },
                 );
             }
+            State::Other(other) => push_part(PartKind::ServerTool, index, &other.json(), batch),
             State::Ignored => {}
         }
         Ok(())
@@ -395,6 +393,18 @@ impl MessagesReader {
         self.skipped += 1;
         batch.push(0, Event::Raw(frame.data));
         Flow::More
+    }
+}
+
+/// Text and thinking are read even where a proxy left out the beginning of their block.
+fn implied(kind: &[u8]) -> Option<State> {
+    match kind {
+        b"text_delta" => Some(State::Text),
+        b"thinking_delta" => Some(State::Thinking {
+            text: Vec::new(),
+            signature: Vec::new(),
+        }),
+        _ => None,
     }
 }
 

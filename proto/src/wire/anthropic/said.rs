@@ -10,6 +10,8 @@ pub(super) struct Said<'a> {
     pub(super) kind: Option<Str<'a>>,
     pub(super) index: Option<u32>,
     pub(super) delta: Delta<'a>,
+    /// The same as it is written.
+    pub(super) delta_json: &'a [u8],
     pub(super) block: Option<&'a [u8]>,
     pub(super) message: Option<&'a [u8]>,
     pub(super) usage: Option<&'a [u8]>,
@@ -37,7 +39,11 @@ impl<'a> Said<'a> {
                 b"index" => {
                     said.index = cursor.count()?.and_then(|index| u32::try_from(index).ok())
                 }
-                b"delta" if cursor.kind()? == Kind::Object => said.delta = Delta::read(cursor)?,
+                b"delta" if cursor.kind()? == Kind::Object => {
+                    let start = cursor.position();
+                    said.delta = Delta::read(cursor)?;
+                    said.delta_json = cursor.since(start);
+                }
                 b"content_block" => said.block = Some(cursor.raw()?),
                 b"message" => said.message = Some(cursor.raw()?),
                 b"usage" => said.usage = Some(cursor.raw()?),

@@ -63,10 +63,13 @@ impl MessagesReader {
                 push_arguments(call, members.input.unwrap_or_default(), batch);
             }
             Role::Redacted => push_part(PartKind::Redacted, index, block, batch),
-            Role::ServerCall | Role::ServerResult => {
+            Role::ServerCall | Role::ServerResult | Role::Other => {
                 push_part(PartKind::ServerTool, index, block, batch);
             }
             Role::Unknown => {
+                if members.kind.is_some() {
+                    push_part(PartKind::ServerTool, index, block, batch);
+                }
                 self.skip(
                     Frame {
                         name: b"",
