@@ -529,6 +529,49 @@ fn an_answers_turn_goes_back_to_its_provider_byte_for_byte_and_to_others_without
 }
 
 #[test]
+fn what_google_signed_goes_back_to_the_call_and_to_the_text_that_it_belongs_to() {
+    let turn = turn_of(&[
+        r#"{"choices":[{"index":0,"delta":{"content":"a","extra_content":{"google":{"thought_signature":"R"}}}}]}"#,
+        r#"{"choices":[{"index":0,"delta":{"content":"b","extra_content":{"google":{"thought_signature":"S", "n":1.0}}}}]}"#,
+        r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"one","function":{"name":"f","arguments":"{}"},"extra_content":{"google":{"thought_signature":"T+/="}}}]}}]}"#,
+        r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":1,"function":{"name":"g","arguments":"{}"},"extra_content":{"google":{"thought_signature":"U"}}}]},"finish_reason":"tool_calls"}]}"#,
+        "[DONE]",
+    ]);
+    let body = format!(r#"{{"model":"m","messages":[{turn}]}}"#);
+    let call = |id: &str, name: &str, extra: &str| {
+        let function = format!(r#""function":{{"name":"{name}","arguments":"{{}}"}}"#);
+        format!(r#"{{"id":"{id}","type":"function",{function}{extra}}}"#)
+    };
+    let calls = |first: &str, second: &str| {
+        let (one, two) = (call("one", "f", first), call("call_1_1", "g", second));
+        format!(r#""role":"assistant","content":"ab","tool_calls":[{one},{two}]"#)
+    };
+    let signed =
+        |by: &str| format!(r#","extra_content":{{"google":{{"thought_signature":"{by}"}}}}"#);
+    let back = calls(&signed("T+/="), &signed("U"));
+    let text = r#","extra_content":{"google":{"thought_signature":"S", "n":1.0}}"#;
+    To::plain().check(
+        &body,
+        &format!(r#"{{"model":"m","messages":[{{{back}{text}}}]}}"#),
+        &[],
+    );
+    To::plain().check(
+        &body.replace("house", "elsewhere"),
+        &format!(r#"{{"model":"m","messages":[{{{}}}]}}"#, calls("", "")),
+        &["messages[0].libllm_parts: dropped: a part of elsewhere means nothing to this provider (4 times)"],
+    );
+    // What the caller put there himself stays, and a call that is gone needs nothing.
+    let own = call("one", "f", &signed("own"));
+    let part = r#"{"kind":"signature","provider":"house","data":{"id":"one","extra_content":{}}},{"kind":"signature","provider":"house","data":{"id":"two","extra_content":{}}}"#;
+    let kept = format!(r#"{{"model":"m","messages":[{{"role":"assistant","tool_calls":[{own}]"#);
+    To::plain().check(
+        &format!(r#"{kept},"libllm_parts":[{part}]}}]}}"#),
+        &format!("{kept}}}]}}"),
+        &[],
+    );
+}
+
+#[test]
 fn a_deployment_of_azure_is_a_part_of_the_path() {
     let request =
         Request::parse(r#"{"messages":[{"role":"user","content":"hi"}],"max_tokens":5}"#).unwrap();

@@ -22,6 +22,7 @@ mod completions;
 mod count;
 mod embeddings;
 mod encode;
+mod extra;
 mod finish;
 mod form;
 mod images;

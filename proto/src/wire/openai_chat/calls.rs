@@ -12,6 +12,7 @@ use crate::event::Event;
 use crate::json::{Cursor, Half, Kind, Str};
 use crate::template::DeltaKind;
 
+use super::extra::{self, Owner};
 use super::sink::Sink;
 
 /// The tool calls of one choice.
@@ -43,6 +44,8 @@ pub(super) struct Entry<'a> {
     name: Option<Str<'a>>,
     arguments: Arguments<'a>,
     legacy: bool,
+    /// What Google signed of it.
+    pub(super) extra: Option<&'a [u8]>,
 }
 
 #[derive(Default)]
@@ -68,19 +71,19 @@ impl Calls {
         &mut self.half
     }
 
-    /// Takes one entry. In a `whole` answer it is a call of its own.
+    /// Takes one entry. In a `whole` answer it is a call of its own. Says which call it was for.
     pub(super) fn take(
         &mut self,
         entry: &Entry<'_>,
         whole: bool,
         choice: u32,
         sink: &mut Sink<'_>,
-    ) -> Result<()> {
+    ) -> Result<Option<usize>> {
         let open = if whole { None } else { self.find(entry) };
         let number = match open {
             Some(number) => number,
             // Servers that print every field of their type send calls of empty values.
-            None if entry.is_void() => return Ok(()),
+            None if entry.is_void() => return Ok(None),
             None => self.open(entry, sink)?,
         };
         let call = &mut self.list[number];
@@ -136,7 +139,15 @@ impl Calls {
                 call.held.push_str(&compact(json));
             }
         }
-        Ok(())
+        Ok(Some(number))
+    }
+
+    /// Who signed content of this call belongs to.
+    pub(super) fn owner(&self, number: usize) -> Owner {
+        match &self.list[number].id {
+            Some(id) => Owner::Call(id.to_string()),
+            None => Owner::Number(number as u64),
+        }
     }
 
     /// The choice is over: says calls whose name never came, and what is left of a cut surrogate pair.
@@ -236,6 +247,7 @@ impl<'a> Entry<'a> {
                 b"function" | b"custom" if cursor.kind()? == Kind::Object => {
                     entry.function(cursor)?
                 }
+                b"extra_content" => entry.extra = extra::signed(cursor)?,
                 _ => {}
             }
             Ok(())

@@ -7,6 +7,7 @@ use crate::request::splice::{self, Edits, quote};
 use crate::template::DeltaKind;
 
 use super::calls::{Calls, Entry};
+use super::extra::{self, Owner};
 use super::finish;
 use super::message::{Message, Part};
 use super::sink::Sink;
@@ -80,7 +81,11 @@ impl Choice {
             entries.clone().array(|cursor| {
                 if let Some(entry) = Entry::read(cursor)? {
                     calls += 1;
-                    self.calls.take(&entry, whole, number, sink)?;
+                    let call = self.calls.take(&entry, whole, number, sink)?;
+                    if let (Some(extra), Some(call)) = (entry.extra, call) {
+                        let json = extra::part(&self.calls.owner(call), extra);
+                        self.part(PartKind::Signature, &json, sink);
+                    }
                 }
                 Ok(())
             })?;
@@ -92,6 +97,11 @@ impl Choice {
         }
         self.elements(&message.annotations, PartKind::Citation, sink)?;
         self.elements(&message.images, PartKind::Image, sink)?;
+        self.elements(&message.executed_tools, PartKind::ServerTool, sink)?;
+        if let Some(extra) = message.extra {
+            let json = extra::part(&Owner::Message, extra);
+            self.part(PartKind::Signature, &json, sink);
+        }
         if let Some(audio) = &message.audio {
             let raw = audio.clone().raw()?;
             if says_something(&mut audio.clone())? {

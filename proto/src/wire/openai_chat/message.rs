@@ -1,6 +1,7 @@
 //! A `delta` or a `message` as it lies in the frame: what is in it is found first and said afterwards, in the order that makes
 //! sense to a reader, not the order the server happened to print.
 
+use super::extra;
 use crate::error::Result;
 use crate::json::{Cursor, Kind, Str};
 
@@ -19,6 +20,10 @@ pub(super) struct Message<'a> {
     /// Arrays whose elements go through as they are.
     pub(super) annotations: Option<Cursor<'a>>,
     pub(super) images: Option<Cursor<'a>>,
+    /// What Groq's servers ran for their model ("Compound", "Tool use").
+    pub(super) executed_tools: Option<Cursor<'a>>,
+    /// What Google signed of the text.
+    pub(super) extra: Option<&'a [u8]>,
     pub(super) audio: Option<Cursor<'a>>,
 }
 
@@ -45,6 +50,8 @@ impl<'a> Message<'a> {
                 b"function_call" => message.function_call = object(cursor)?,
                 b"annotations" => message.annotations = array(cursor)?,
                 b"images" => message.images = array(cursor)?,
+                b"executed_tools" => message.executed_tools = array(cursor)?,
+                b"extra_content" => message.extra = extra::signed(cursor)?,
                 b"audio" => message.audio = object(cursor)?,
                 _ => {}
             }

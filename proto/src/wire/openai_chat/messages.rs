@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use super::extra;
 use crate::chat::Report;
 use crate::error::Result;
 use crate::json::{Cursor, Kind, Str};
@@ -12,6 +13,7 @@ use crate::wire::Target;
 
 pub(super) mod marks;
 mod shown;
+mod signed;
 
 /// The changes to the request's messages, by the places of its source; `None` if they go as they are.
 pub(super) fn rewrite(
@@ -209,7 +211,7 @@ impl<'r> Rewriter<'r> {
     /// What this provider signed or encrypted goes back in its own field; what another one did means nothing here.
     fn parts(&mut self, message: &Message<'r>, slot: &Slot) -> Result<Vec<u8>> {
         let mut details: Vec<&[u8]> = Vec::new();
-        let mut added = Vec::new();
+        let (mut added, mut extras) = (Vec::new(), Vec::new());
         let mut cursor = Cursor::new(&self.text[slot.value.clone()]);
         if cursor.kind()? != Kind::Array {
             return Ok(added);
@@ -228,7 +230,15 @@ impl<'r> Rewriter<'r> {
                 return Ok(());
             }
             match part.kind.map(|kind| kind.raw()) {
-                Some(b"signature" | b"encrypted" | b"redacted") => details.extend(part.data),
+                Some(b"signature" | b"encrypted" | b"redacted") => {
+                    match part.data.map(extra::kept).transpose()?.flatten() {
+                        Some((owner, json)) => {
+                            let member = self.extra(message, &owner, json)?;
+                            extras.extend((!member.is_empty()).then_some(member));
+                        }
+                        None => details.extend(part.data),
+                    }
+                }
                 Some(b"audio") if message.find("audio").is_none() && added.is_empty() => {
                     if let Some(id) = part.data.and_then(audio_id) {
                         // "Data about a previous audio response": its id (OpenAI API reference, assistant message).
@@ -247,6 +257,13 @@ impl<'r> Rewriter<'r> {
             added.extend_from_slice(br#""reasoning_details":["#);
             added.extend_from_slice(&details.join(&b','));
             added.push(b']');
+        }
+        // The last signature of a message is that of all of its text.
+        if let Some(extra) = extras.pop() {
+            if !added.is_empty() {
+                added.push(b',');
+            }
+            added.extend_from_slice(&extra);
         }
         Ok(added)
     }
