@@ -231,8 +231,9 @@ impl Vitals {
 
     // Never 0, which stands for no time.
     fn stamp(&self, at: Instant) -> u64 {
-        let since = at.saturating_duration_since(self.base).as_nanos();
-        u64::try_from(since).unwrap_or(u64::MAX).max(1)
+        let since = at.saturating_duration_since(self.base);
+        let whole = since.as_secs().saturating_mul(1_000_000_000);
+        whole.saturating_add(since.subsec_nanos().into()).max(1)
     }
 
     fn instant(&self, stamp: u64) -> Option<Instant> {

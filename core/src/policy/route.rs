@@ -189,20 +189,20 @@ impl<F: Figures, V: Fn(usize) -> F, O: Fn(usize) -> bool> Tier<'_, '_, V, O> {
             Strategy::RoundRobin => self.from((ask.turn % self.len as u64) as usize),
             Strategy::Weighted => self.weighted(dice),
             Strategy::Cost => self.cheapest(ask, dice),
-            Strategy::Latency => {
-                self.least(2, dice, |side, figures| latency(figures, now) / side.weight)
-            }
-            Strategy::Throughput => self.least(COMPARED, dice, |side, figures| {
+            Strategy::Latency => self.least(2, dice, |side, figures, _| {
+                latency(figures, now) / side.weight
+            }),
+            Strategy::Throughput => self.least(COMPARED, dice, |side, figures, _| {
                 -speed(figures) * side.weight
             }),
-            Strategy::LeastBusy => self.least(COMPARED, dice, |side, figures| {
+            Strategy::LeastBusy => self.least(COMPARED, dice, |side, figures, _| {
                 f64::from(figures.in_flight()) / side.weight
             }),
-            Strategy::Headroom => self.least(COMPARED, dice, |side, figures| {
+            Strategy::Headroom => self.least(COMPARED, dice, |side, figures, _| {
                 -figures.left(now) * side.weight
             }),
-            Strategy::Score => self.least(COMPARED, dice, |side, figures| {
-                score(ask, side, figures, now)
+            Strategy::Score => self.least(COMPARED, dice, |side, figures, least| {
+                score(ask, side, figures, now, least)
             }),
         }
     }
@@ -292,14 +292,15 @@ impl<F: Figures, V: Fn(usize) -> F, O: Fn(usize) -> bool> Tier<'_, '_, V, O> {
         best
     }
 
-    /// The best of so many that are drawn, or of all if there are no more. Of equals the one drawn first.
+    /// The best of so many that are drawn, or of all if there are no more. Of equals the one drawn first. `worth` is told the least so
+    /// far: what is no less need not be known exactly.
     fn least(
         &self,
         compared: usize,
         dice: &mut Dice,
-        worth: impl Fn(&Side, &F) -> f64,
+        worth: impl Fn(&Side, &F, f64) -> f64,
     ) -> Option<usize> {
-        let mut best: Option<(usize, f64)> = None;
+        let (mut best, mut least) = (None, f64::INFINITY);
         let mut seen = 0;
         let mut next = dice.below(self.len);
         // Each draw is another: a step that has no divisor in common with the length reaches all before it comes round.
@@ -315,16 +316,16 @@ impl<F: Figures, V: Fn(usize) -> F, O: Fn(usize) -> bool> Tier<'_, '_, V, O> {
                 Worth::Probe => return Some(index),
                 Worth::Healthy(figures) => figures,
             };
-            let worth = worth(&self.field.sides[index], &figures);
-            if best.is_none_or(|(_, least)| worth < least) {
-                best = Some((index, worth));
+            let worth = worth(&self.field.sides[index], &figures, least);
+            if best.is_none() || worth < least {
+                (best, least) = (Some(index), worth);
             }
             seen += 1;
             if seen == compared {
                 break;
             }
         }
-        best.map(|(index, _)| index)
+        best
     }
 }
 
@@ -349,12 +350,16 @@ fn speed(figures: &impl Figures) -> f64 {
     }
 }
 
-/// Milliseconds, and what its money is worth in them.
-fn score(ask: &Ask, side: &Side, figures: &impl Figures, now: Instant) -> f64 {
+/// Milliseconds, and what its money is worth in them. Where that alone is no less than the least so far, nobody asks for its time.
+fn score(ask: &Ask, side: &Side, figures: &impl Figures, now: Instant, least: f64) -> f64 {
     let cost = ask.cost(side);
     // Where nothing is said of a price, nothing can be saved by going there.
     let cost = if cost.is_finite() { cost } else { UNPRICED };
-    latency(figures, now) * 1_000.0 + ask.cost_weight * cost
+    let worth = ask.cost_weight * cost;
+    match worth < least {
+        true => latency(figures, now) * 1_000.0 + worth,
+        false => worth,
+    }
 }
 
 /// From one place to the next, so that all of `len` are visited.

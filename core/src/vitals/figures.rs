@@ -2,23 +2,31 @@
 //! is only compared.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::Vitals;
 use crate::policy::View;
 use crate::policy::pace::faded_s;
 use crate::policy::view::{Figures, Fit, left};
 
+impl Vitals {
+    /// Nothing speaks against it, whatever the time is; so it is nearly always.
+    pub(crate) fn is_untroubled(&self) -> bool {
+        let seen = &self.seen;
+        let load = |time: &AtomicU64| time.load(Ordering::Relaxed);
+        load(&seen.open_until) | load(&seen.unavailable_until) | load(&seen.locked_until) == 0
+    }
+}
+
 impl Figures for Vitals {
     fn fit(&self, now: Instant) -> Fit {
+        if self.is_untroubled() {
+            return Fit::Well;
+        }
         let seen = &self.seen;
         let load = |time: &AtomicU64| time.load(Ordering::Relaxed);
         let (open, away) = (load(&seen.open_until), load(&seen.unavailable_until));
         let locked = load(&seen.locked_until);
-        // As nearly always.
-        if open | away | locked == 0 {
-            return Fit::Well;
-        }
         let now = self.stamp(now);
         match open {
             _ if now < away || now < locked => Fit::Away,
@@ -35,7 +43,7 @@ impl Figures for Vitals {
     fn ttft(&self, now: Instant) -> Option<f64> {
         let bits = self.seen.ttft.load(Ordering::Relaxed);
         let at = self.seen.ttft_at.load(Ordering::Relaxed);
-        let idle = Duration::from_nanos(self.stamp(now).saturating_sub(at));
+        let idle = self.stamp(now).saturating_sub(at);
         (bits != 0).then(|| faded_s(f64::from_bits(bits), idle))
     }
 
@@ -66,6 +74,7 @@ impl Figures for Vitals {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
     use super::*;
     use crate::error::{Error, ErrorKind};
