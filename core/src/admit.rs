@@ -23,6 +23,7 @@ use crate::store::{Redis, Waited};
 mod limiter;
 mod line;
 mod pass;
+mod quick;
 mod room;
 mod shared;
 
@@ -102,7 +103,7 @@ impl Gates {
             true => OTHERS,
             false => name,
         };
-        let new = || Arc::new(Limiter::new(scope, name, now.instant));
+        let new = || Arc::new(Limiter::new(scope, name));
         let limiter = known.all.entry(name.into()).or_insert_with(new).clone();
         Want { limiter, caps }
     }
@@ -348,10 +349,7 @@ fn counting(ask: &Ask<'_>, alone: bool) -> Counting {
 }
 
 fn now() -> Now {
-    Now {
-        instant: clock::now(),
-        wall: clock::wall(),
-    }
+    Now::new(clock::now(), clock::wall())
 }
 
 fn refusal(barred: Option<Barred>, patience: Duration) -> Error {
@@ -417,7 +415,7 @@ impl Drop for Waits<'_> {
 /// What one request holds of everything that limits it.
 pub(crate) struct Permit {
     gates: Arc<Gates>,
-    holds: Arc<[Hold]>,
+    holds: Box<[Hold]>,
     load: Load,
     /// What it holds of it in Redis.
     taken: Option<shared::Taken>,
@@ -431,10 +429,10 @@ pub(crate) struct Permit {
 }
 
 impl Permit {
-    fn new(gates: Arc<Gates>, holds: Vec<Hold>, load: Load) -> Permit {
+    fn new(gates: Arc<Gates>, holds: Box<[Hold]>, load: Load) -> Permit {
         Permit {
             gates,
-            holds: holds.into(),
+            holds,
             load,
             taken: None,
             alone: None,
@@ -445,8 +443,8 @@ impl Permit {
     }
 
     /// The request is over, and this is what it took.
-    pub(crate) fn settle(mut self, used: &Used) {
-        self.release(used);
+    pub(crate) fn settle(mut self, used: &Used, now: Instant) {
+        self.release(used, now);
     }
 
     /// The request was not made after all.
@@ -461,11 +459,8 @@ impl Permit {
     }
 
     // What was never begun is given back whole.
-    fn release(&mut self, used: &Used) {
-        if std::mem::replace(&mut self.over, true) {
-            return;
-        }
-        let now = clock::now();
+    fn release(&mut self, used: &Used, now: Instant) {
+        self.over = true;
         match self.begun {
             true => self.holds.iter().for_each(|hold| hold.release(used, now)),
             false => self.holds.iter().for_each(Hold::undo),
@@ -485,7 +480,9 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         self.answered();
-        self.release(&Used::UNKNOWN);
+        if !self.over {
+            self.release(&Used::UNKNOWN, clock::now());
+        }
         let unwanted = {
             let mut line = crate::lock(&self.gates.line);
             match line.waiting.is_empty() {

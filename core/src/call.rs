@@ -208,11 +208,11 @@ pub(crate) fn run(job: Box<Job>, mut ticket: Ticket) -> impl Future<Output = ()>
         };
         let outcome = outcome.map_err(|error| record.interrupted(error));
         record.tell_flags();
-        let used = record.response.usage();
-        record.held.over(outcome.as_ref().err(), used);
+        let (error, used) = (outcome.as_ref().err(), record.response.usage());
+        record.held.over(error, used, clock::now());
         record.cost = record.costs(&meter);
         record.add_up();
-        let (error, now) = (outcome.as_ref().err(), clock::now());
+        let now = clock::now();
         let ended = Ended::of(&record, error, Some((own, ticket.waited)), now);
         ended.count(ticket.process());
         let took = ended.at - ticket.started();
@@ -421,6 +421,11 @@ pub(crate) async fn admitted(
     let untried = job.candidates.from(current);
     let untried = untried.filter(|at| *at == current || tried >> at & 1 == 0);
     let answers = chorus::answers(job, current);
+    let wanted = (current, untried.clone());
+    if pass.admit_at_once(&job.candidates, wanted, answers, &mut record.held) {
+        record.queued.get_or_insert_default();
+        return Ok(None);
+    }
     let admitted = pass.admit(
         &job.candidates,
         untried,
@@ -666,10 +671,10 @@ impl Record {
 
     pub(crate) fn end(&mut self, candidate: &Candidate, error: Option<&Error>, took: Duration) {
         self.underway = None;
+        let now = self.begun + took;
         if let Some(turn) = self.turn.take() {
             let usage = self.response.usage();
             let tokens = usage.and_then(|usage| usage.completion_tokens);
-            let now = self.begun + took;
             match error.zip(candidate.taken.as_ref()) {
                 Some((error, taken)) if taken.spares(error, now) => turn.spare(error, now),
                 _ => turn.end(error, tokens, now),
@@ -678,7 +683,8 @@ impl Record {
         let first = self.first_item.map(|first| self.began + first);
         // Who reads on where another has begun saw its first item before.
         let first = first.and_then(|first| first.checked_duration_since(self.begun));
-        self.held.attempt_over(error, self.response.usage(), first);
+        self.held
+            .attempt_over(error, self.response.usage(), first, now);
         // Only parts say whose they are.
         if self.response.has_parts() {
             self.response.set_provider(&candidate.provider.id);

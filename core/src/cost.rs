@@ -138,10 +138,20 @@ pub(crate) fn cost(usage: Option<&Usage>, price: Option<&Price>, service: Servic
 // As `microusd`, of tokens that are all of the plain kind.
 fn ahead(price: &Price, prompt: u64, answer: u64, service: Service) -> u64 {
     let rate = |unit| price.rate(service, prompt, unit).unwrap_or(0);
-    let of = |tokens: u64, unit| u128::from(tokens) * u128::from(rate(unit));
-    let sum = of(prompt, Unit::Input)
-        .saturating_add(of(answer, Unit::Output))
-        .saturating_add(rate(Unit::PerRequest).into());
+    let rates = [
+        (prompt, rate(Unit::Input)),
+        (answer, rate(Unit::Output)),
+        (1, rate(Unit::PerRequest)),
+    ];
+    // Nearly always it fits into a word, of which a quotient is a tenth of the work.
+    let small = rates.iter().try_fold(0u64, |sum, (count, rate)| {
+        sum.checked_add(count.checked_mul(*rate)?)
+    });
+    if let Some(sum) = small {
+        return sum.div_ceil(PICO_IN_MICRO as u64);
+    }
+    let parts = rates.map(|(count, rate)| u128::from(count) * u128::from(rate));
+    let sum = parts.into_iter().fold(0u128, u128::saturating_add);
     u64::try_from(sum.div_ceil(PICO_IN_MICRO)).unwrap_or(u64::MAX)
 }
 

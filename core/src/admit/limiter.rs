@@ -1,13 +1,13 @@
 //! One thing that is limited, and what is held of it. Several of them are looked at and taken from under the line's lock, so that a
 //! request gets all that it needs or nothing.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::config::{Caps, InFlight, Scope};
 use crate::policy::adaptive::{Adaptive, Sign};
 use crate::policy::limit::{Full, Slot, Window};
-use crate::policy::spend::{Period, Spent};
+use crate::policy::spend::{Calendar, Period, Spent};
 
 /// What was used of one provider, key, target, model or tenant.
 pub(crate) struct Limiter {
@@ -93,6 +93,26 @@ pub(crate) enum Counting {
 pub(crate) struct Now {
     pub(crate) instant: Instant,
     pub(crate) wall: SystemTime,
+    /// What the minutes are counted by.
+    since: Duration,
+    calendar: Calendar,
+}
+
+/// How long after the first time that anything was counted in this process.
+fn since_first(instant: Instant) -> Duration {
+    static FIRST: OnceLock<Instant> = OnceLock::new();
+    instant.saturating_duration_since(*FIRST.get_or_init(|| instant))
+}
+
+impl Now {
+    pub(crate) fn new(instant: Instant, wall: SystemTime) -> Now {
+        Now {
+            instant,
+            wall,
+            since: since_first(instant),
+            calendar: Calendar::at(wall),
+        }
+    }
 }
 
 /// What keeps a request out.
@@ -129,10 +149,10 @@ impl Shut {
 }
 
 impl Limiter {
-    pub(crate) fn new(scope: Scope, name: &str, now: Instant) -> Limiter {
+    pub(crate) fn new(scope: Scope, name: &str) -> Limiter {
         let state = State {
-            requests: Window::new(now),
-            tokens: Window::new(now),
+            requests: Window::default(),
+            tokens: Window::default(),
             spent: Default::default(),
             budgeted: false,
             in_flight: 0,
@@ -158,8 +178,8 @@ impl Limiter {
         let spent = state.budgeted && Period::ALL.iter().any(|period| spends(period) > 0);
         state.in_flight == 0
             && !spent
-            && state.requests.used(now.instant) == 0
-            && state.tokens.used(now.instant) == 0
+            && state.requests.used(now.since) == 0
+            && state.tokens.used(now.since) == 0
     }
 
     /// Redis said that there is no room for so long; it is left alone for a moment.
@@ -229,18 +249,23 @@ impl Want {
             Full::Ever => limiter.barred(By::Size, None, in_flight),
         };
         if let Some(limit) = caps.requests_per_minute {
-            let room = state.requests.room(share(limit, part), 1, now.instant);
+            let room = state.requests.room(share(limit, part), 1, now.since);
             room.map_err(|why| full(By::Requests, why))?;
         }
         if let Some(limit) = caps.tokens_per_minute {
             let limit = share(limit, part);
-            let room = state.tokens.room(limit, load.tokens, now.instant);
+            let room = state.tokens.room(limit, load.tokens, now.since);
             room.map_err(|why| full(By::Tokens, why))?;
         }
         for (period, budget) in &caps.budgets {
-            let spent = &mut state.spent[*period as usize];
-            let room = spent.room(*period, share(*budget, part), load.microusd, now.wall);
-            room.map_err(|wait| limiter.barred(By::Budget(*period), Some(wait), in_flight))?;
+            let (spent, number) = (
+                &mut state.spent[*period as usize],
+                now.calendar.number(*period),
+            );
+            if !spent.has_room(number, share(*budget, part), load.microusd) {
+                let wait = period.at(now.wall).1;
+                return Err(limiter.barred(By::Budget(*period), Some(wait), in_flight));
+            }
         }
         Ok(())
     }
@@ -257,9 +282,10 @@ impl Want {
             Some(InFlight::Adaptive) => Some(state.adaptive.limit()),
             None => None,
         };
+        let since = since_first(now);
         let minutes = [
-            (caps.requests_per_minute, state.requests.used(now)),
-            (caps.tokens_per_minute, state.tokens.used(now)),
+            (caps.requests_per_minute, state.requests.used(since)),
+            (caps.tokens_per_minute, state.tokens.used(since)),
             (in_flight.map(u64::from), u64::from(state.in_flight)),
         ];
         let left = minutes.into_iter().filter_map(|(limit, used)| {
@@ -274,10 +300,12 @@ impl Want {
         let mut state = crate::lock(&self.limiter.state);
         state.in_flight += 1;
         state.budgeted |= !self.caps.budgets.is_empty();
-        let request = state.requests.take(1, now.instant);
-        let tokens = state.tokens.take(load.tokens, now.instant);
-        let numbers = Period::ALL
-            .map(|period| state.spent[period as usize].take(period, load.microusd, now.wall));
+        let request = state.requests.take(1, now.since);
+        let tokens = state.tokens.take(load.tokens, now.since);
+        let numbers = now.calendar.numbers();
+        for (spent, number) in state.spent.iter_mut().zip(numbers) {
+            spent.take(number, load.microusd);
+        }
         Hold {
             want: self.clone(),
             load,
@@ -289,6 +317,7 @@ impl Want {
 }
 
 /// What a request has of one of them.
+#[derive(Clone)]
 pub(crate) struct Hold {
     pub(crate) want: Want,
     load: Load,

@@ -1,12 +1,14 @@
 //! One request's way through the gates: what it needs of whom, what it may come to, and what it came to.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use libllm_proto::event::Usage;
 
-use super::limiter::{Load, Used};
+use super::limiter::{Load, Used, Want};
 use super::line::Choice;
+use super::room::Room;
 use super::{Ask, Gates, Permit};
 use crate::catalog::Catalog;
 use crate::clock;
@@ -24,31 +26,32 @@ use crate::target::Target;
 /// What a request shows at the gates. Only where anything is limited at all.
 #[derive(Clone)]
 pub(crate) struct Pass {
-    gates: Arc<Gates>,
-    admission: Arc<Admission>,
-    store: Option<Arc<Redis>>,
+    pub(super) gates: Arc<Gates>,
+    pub(super) admission: Arc<Admission>,
+    pub(super) store: Option<Arc<Redis>>,
     tenant: Box<str>,
-    model: Box<str>,
+    /// What is needed of its tenant and of the model that it names.
+    pub(super) wants: Vec<Want>,
     prompt_tokens: u64,
     output_tokens: u64,
-    meter: Arc<Meter>,
+    meter: Meter,
 }
 
 /// What a request holds while it runs; most are limited by nothing, and live for long.
 #[derive(Default)]
-pub(crate) struct Held(Option<Box<Holding>>);
+pub(crate) struct Held(pub(super) Option<Box<Holding>>);
 
 #[derive(Default)]
-struct Holding {
+pub(super) struct Holding {
     /// Of its tenant and of the model that it names, from its first attempt to its end.
-    call: Option<Permit>,
+    pub(super) call: Option<Permit>,
     /// Of the target that is asked.
-    attempt: Option<Permit>,
+    pub(super) attempt: Option<Permit>,
     /// Which of the provider's keys, where each of them is limited.
-    key: Option<usize>,
+    pub(super) key: Option<usize>,
     /// How its cost is known, and what it may come to.
-    bill: Option<Bill>,
-    load: Load,
+    pub(super) bill: Option<Bill>,
+    pub(super) load: Load,
     /// The target may have seen it: whatever becomes of it now, it may be billed.
     asked: bool,
     /// What the call's attempts came to that are over.
@@ -71,8 +74,11 @@ impl Tab {
     }
 }
 
-struct Bill {
-    meter: Arc<Meter>,
+/// What attempts beside each other come to.
+pub(crate) struct Shared(Arc<Mutex<Tab>>);
+
+pub(super) struct Bill {
+    meter: Meter,
     target: Target,
     price: Option<Price>,
 }
@@ -100,18 +106,20 @@ impl Pass {
             .or(config.default_model.as_deref())
             .unwrap_or_default();
         let model = match options.provider.as_deref() {
-            Some(provider) => format!("{provider}/{model}"),
-            None => model.to_owned(),
+            Some(provider) => Cow::Owned(format!("{provider}/{model}")),
+            None => Cow::Borrowed(model),
         };
+        let scopes = [(Scope::Tenant, tenant(options)), (Scope::Model, &*model)];
+        let wants = scopes.map(|(scope, name)| gates.want(&admission, scope, name));
         Some(Box::new(Pass {
             gates: gates.clone(),
+            wants: wants.into_iter().flatten().collect(),
             admission,
             store: store.clone(),
             tenant: tenant(options).into(),
-            model: model.into(),
             prompt_tokens: prompt_tokens(request),
             output_tokens: output_tokens(request),
-            meter: Arc::new(Meter::new(&config.catalog, request)),
+            meter: Meter::new(&config.catalog, request),
         }))
     }
 
@@ -119,7 +127,7 @@ impl Pass {
     pub(crate) fn measure(&mut self, request: &Request, catalog: &Arc<Catalog>) {
         self.prompt_tokens = prompt_tokens(request);
         self.output_tokens = output_tokens(request);
-        self.meter = Arc::new(Meter::new(catalog, request));
+        self.meter = Meter::new(catalog, request);
     }
 
     /// Waits until one of these candidates may be asked, the first that has room; says which one. So many `answers` are wanted.
@@ -134,31 +142,19 @@ impl Pass {
     ) -> Result<Option<usize>> {
         let held = held.0.get_or_insert_default();
         let ask = self.ask(candidates, deadline);
-        if held.call.is_none() {
-            let scopes = [(Scope::Tenant, &*self.tenant), (Scope::Model, &*self.model)];
-            let wants = scopes.map(|(scope, name)| self.gates.want(&self.admission, scope, name));
-            let wants: Vec<_> = wants.into_iter().flatten().collect();
-            // As much as the dearest of them may come to.
-            let loads = order.clone().map(|at| self.load(&candidates[at]).microusd);
-            let answers = answers as u64;
-            let load = Load {
-                tokens: self.tokens().saturating_mul(answers),
-                microusd: loads.max().unwrap_or(0).saturating_mul(answers),
+        if held.call.is_none() && !self.wants.is_empty() {
+            let choice = Choice {
+                candidate: 0,
+                key: None,
+                wants: self.wants.clone(),
+                load: self.load_of_all(candidates, order.clone(), answers),
             };
-            if !wants.is_empty() {
-                let choice = Choice {
-                    candidate: 0,
-                    key: None,
-                    wants,
-                    load,
-                };
-                held.call = Some(
-                    self.gates
-                        .enter(&ask, waited, choice, |only| vec![only])
-                        .await?
-                        .permit,
-                );
-            }
+            held.call = Some(
+                self.gates
+                    .enter(&ask, waited, choice, |only| vec![only])
+                    .await?
+                    .permit,
+            );
         }
         self.admit_one(&ask, candidates, order, (held, waited))
             .await
@@ -219,7 +215,31 @@ impl Pass {
         Ok(Some(candidate))
     }
 
-    fn bill(&self, candidate: &Candidate) -> Bill {
+    /// The limits of a candidate and of its provider.
+    pub(super) fn room(&self, candidate: &Candidate) -> Arc<Room> {
+        let known = candidate.room.clone();
+        known.unwrap_or_else(|| {
+            let (provider, target) = (candidate.provider.id.as_str(), candidate.target.text());
+            Arc::new(self.gates.room(&self.admission, provider, target))
+        })
+    }
+
+    /// As much as the dearest of them may come to.
+    pub(super) fn load_of_all(
+        &self,
+        candidates: &Candidates,
+        order: impl Iterator<Item = usize>,
+        answers: usize,
+    ) -> Load {
+        let (loads, answers) = (order.map(|at| self.load(&candidates[at])), answers as u64);
+        let dearest = loads.map(|load| load.microusd).max();
+        Load {
+            tokens: self.tokens().saturating_mul(answers),
+            microusd: dearest.unwrap_or(0).saturating_mul(answers),
+        }
+    }
+
+    pub(super) fn bill(&self, candidate: &Candidate) -> Bill {
         Bill {
             meter: self.meter.clone(),
             target: candidate.target.clone(),
@@ -230,13 +250,10 @@ impl Pass {
     // One for each of its keys that is good, where each of them is limited.
     fn choices(&self, at: usize, candidate: &Candidate) -> Vec<Choice> {
         let provider = candidate.provider.id.as_str();
-        let target = candidate.target.text();
-        let scopes = [(Scope::Provider, provider), (Scope::Target, target)];
-        let wants = scopes.map(|(scope, name)| self.gates.want(&self.admission, scope, name));
         let choice = Choice {
             candidate: at,
             key: None,
-            wants: wants.into_iter().flatten().collect(),
+            wants: self.room(candidate).wants().to_vec(),
             load: self.load(candidate),
         };
         let Some(caps) = self.admission.caps(Scope::Key, provider) else {
@@ -270,7 +287,7 @@ impl Pass {
         self.prompt_tokens.saturating_add(self.output_tokens)
     }
 
-    fn load(&self, candidate: &Candidate) -> Load {
+    pub(super) fn load(&self, candidate: &Candidate) -> Load {
         Load {
             tokens: self.tokens(),
             microusd: self.meter.ahead(
@@ -296,6 +313,17 @@ impl Held {
         self.0
             .as_mut()
             .map_or(beside, |held| Held(Some(attempt(held))))
+    }
+
+    /// Where what attempts beside each other come to is added up, from now on.
+    pub(crate) fn share(&mut self) -> Option<Shared> {
+        let held = self.0.as_mut()?;
+        Some(Shared(held.beside.get_or_insert_default().clone()))
+    }
+
+    /// For one that is to be let in, beside whoever shared this.
+    pub(crate) fn sharing(share: Option<Shared>) -> Held {
+        Held(share.map(|Shared(beside)| Box::new(Holding::with(Some(beside)))))
     }
 
     /// For one of several beside each other that is to be let in.
@@ -348,6 +376,7 @@ impl Held {
         error: Option<&Error>,
         usage: Option<&Usage>,
         first: Option<Duration>,
+        now: Instant,
     ) {
         let Some(holding) = &mut self.0 else {
             return;
@@ -359,13 +388,13 @@ impl Held {
         holding.note(&used);
         if let Some(permit) = holding.attempt.take() {
             used.sign = sign(error, first);
-            permit.settle(&used);
+            permit.settle(&used, now);
         }
     }
 
     /// The call is over.
-    pub(crate) fn over(&mut self, error: Option<&Error>, usage: Option<&Usage>) {
-        self.attempt_over(error, usage, None);
+    pub(crate) fn over(&mut self, error: Option<&Error>, usage: Option<&Usage>, now: Instant) {
+        self.attempt_over(error, usage, None, now);
         if let Some(mut holding) = self.0.take()
             && let Some(permit) = holding.call.take()
         {
@@ -373,11 +402,12 @@ impl Held {
             if let Some(beside) = &holding.beside {
                 tab.add(*crate::lock(beside));
             }
-            permit.settle(&Used {
+            let used = Used {
                 tokens: Some(tab.tokens),
                 microusd: Some(tab.microusd),
                 sign: Sign::Nothing,
-            });
+            };
+            permit.settle(&used, now);
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What our own limits leave of a target, for who chooses among several: looked at, never taken.
+//! The limits of our own that a target is under, looked up once for a configuration: what they leave of it, for who chooses among several,
+//! and what a request takes of them.
 
 use std::time::Instant;
 
@@ -21,6 +22,11 @@ impl Gates {
 }
 
 impl Room {
+    /// What a request needs there.
+    pub(super) fn wants(&self) -> &[Want] {
+        &self.0
+    }
+
     /// The share that is left of the limit that is nearest; 1 if there is none.
     pub(crate) fn left(&self, now: Instant) -> f64 {
         let left = self.0.iter().map(|want| want.left(now));

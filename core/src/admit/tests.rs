@@ -61,7 +61,7 @@ fn what_is_held_is_given_back_however_a_request_ends() {
         assert!(scene.take(0).is_none());
         drop(permit);
         let permit = scene.begin(0).unwrap();
-        permit.settle(&Used::NOTHING);
+        permit.settle(&Used::NOTHING, clock::now());
         let panics = catch_unwind(AssertUnwindSafe(|| {
             let _permit = scene.begin(0);
             panic!("on the way");
@@ -89,7 +89,7 @@ fn what_was_used_replaces_what_was_thought_and_stays_when_nobody_knows() {
         microusd: None,
         sign: Sign::Nothing,
     };
-    scene.begin(90).unwrap().settle(&used);
+    scene.begin(90).unwrap().settle(&used, clock::now());
     assert!(scene.take(91).is_none());
     drop(scene.begin(90).unwrap());
     assert!(scene.take(1).is_none());
@@ -197,9 +197,9 @@ fn what_was_spent_in_a_period_that_is_over_or_that_nobody_limits_is_forgotten() 
         };
         want.take(load, start)
             .release(&Used::UNKNOWN, start.instant);
-        let after = |minutes: u64| Now {
-            instant: start.instant + Duration::from_secs(minutes * 60),
-            wall: start.wall + Duration::from_secs(minutes * 60),
+        let after = |minutes: u64| {
+            let later = Duration::from_secs(minutes * 60);
+            Now::new(start.instant + later, start.wall + later)
         };
         assert!(!want.limiter.is_idle(start));
         let same = Period::Hour.at(start.wall).0 == Period::Hour.at(after(2).wall).0;
@@ -211,7 +211,7 @@ fn what_was_spent_in_a_period_that_is_over_or_that_nobody_limits_is_forgotten() 
 #[test]
 fn a_limiter_remembers_what_redis_said_for_a_moment() {
     let now = Instant::now();
-    let limiter = Arc::new(Limiter::new(Scope::Tenant, "t", now));
+    let limiter = Arc::new(Limiter::new(Scope::Tenant, "t"));
     let caps = admission("[tenants.t]\nlimits = { tokens_per_minute = 100 }");
     let caps = caps.caps(Scope::Tenant, "t").unwrap().clone();
     let want = Want { limiter, caps };
@@ -220,10 +220,7 @@ fn a_limiter_remembers_what_redis_said_for_a_moment() {
             tokens,
             microusd: 0,
         };
-        let now = Now {
-            instant: now + Duration::from_millis(after),
-            wall: clock::wall(),
-        };
+        let now = Now::new(now + Duration::from_millis(after), clock::wall());
         want.room(&load, Counting::There, now)
             .map_err(|barred| barred.wait)
     };

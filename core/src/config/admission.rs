@@ -76,6 +76,8 @@ impl Default for Standing {
 pub(crate) struct Admission {
     /// By scope and name.
     caps: [HashMap<String, Arc<Caps>>; Scope::COUNT],
+    /// By scope: for each that is not named. Where none is, nothing is looked up.
+    each: [Option<Arc<Caps>>; Scope::COUNT],
     standings: HashMap<String, Standing>,
     /// How many requests may wait.
     pub(crate) queue: usize,
@@ -90,6 +92,7 @@ impl Admission {
     pub(super) fn read(root: &Table<'_>, share: f64) -> Result<Option<Arc<Admission>>> {
         let mut admission = Admission {
             caps: Default::default(),
+            each: Default::default(),
             standings: HashMap::new(),
             queue: QUEUE_DEFAULT,
             wait: WAIT_DEFAULT,
@@ -109,14 +112,15 @@ impl Admission {
         admission.tenants(root)?;
         admission.budgets(root)?;
         admission.inherit();
-        let any = admission.caps.iter().any(|caps| !caps.is_empty());
+        let each = admission.each.iter().any(Option::is_some);
+        let any = each || admission.caps.iter().any(|caps| !caps.is_empty());
         Ok(any.then(|| Arc::new(admission)))
     }
 
     /// What this one may use, if that is limited. What is said of `*` holds for each that is not named.
     pub(crate) fn caps(&self, scope: Scope, name: &str) -> Option<&Arc<Caps>> {
-        let caps = &self.caps[scope as usize];
-        caps.get(name).or_else(|| caps.get(EACH))
+        let named = self.caps[scope as usize].get(name);
+        named.or(self.each[scope as usize].as_ref())
     }
 
     /// Where a tenant stands among those who wait.
@@ -246,8 +250,8 @@ impl Admission {
 
     // Who is named has what `*` says in all that is not said of it.
     fn inherit(&mut self) {
-        for caps in &mut self.caps {
-            let Some(each) = caps.get(EACH).cloned() else {
+        for (caps, said) in self.caps.iter_mut().zip(&mut self.each) {
+            let Some(each) = caps.remove(EACH) else {
                 continue;
             };
             for own in caps.values_mut().map(Arc::make_mut) {
@@ -258,6 +262,7 @@ impl Admission {
                     own.budgets.clone_from(&each.budgets);
                 }
             }
+            *said = Some(each);
         }
     }
 }

@@ -6,12 +6,12 @@
 //! has no way to give back what an estimate took too much; with it, tokens could not be reconciled.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// What was used of one limit in the last minute.
-#[derive(Clone, Debug)]
+/// What was used of one limit in the last minute. Times are counted from any moment that is the same for all of them: several windows
+/// are looked at for each request, at one time.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Window {
-    base: Instant,
     used: u64,
     /// Oldest first: which second, and how much.
     slots: VecDeque<(u64, u64)>,
@@ -31,16 +31,8 @@ pub(crate) enum Full {
 pub(crate) struct Slot(u64);
 
 impl Window {
-    pub(crate) fn new(now: Instant) -> Window {
-        Window {
-            base: now,
-            used: 0,
-            slots: VecDeque::new(),
-        }
-    }
-
     /// Whether `amount` fits under `limit`.
-    pub(crate) fn room(&mut self, limit: u64, amount: u64, now: Instant) -> Result<(), Full> {
+    pub(crate) fn room(&mut self, limit: u64, amount: u64, now: Duration) -> Result<(), Full> {
         if amount > limit {
             return Err(Full::Ever);
         }
@@ -52,8 +44,8 @@ impl Window {
         for (second, used) in &self.slots {
             over = over.saturating_sub(*used);
             if over == 0 {
-                let free = self.base + Duration::from_secs(second + KEPT);
-                return Err(Full::For(free.saturating_duration_since(now)));
+                let free = Duration::from_secs(second + KEPT);
+                return Err(Full::For(free.saturating_sub(now)));
             }
         }
         // The slots add up to `used`, which is more than what is over.
@@ -61,8 +53,8 @@ impl Window {
     }
 
     /// Counts a use, whether it fits or not.
-    pub(crate) fn take(&mut self, amount: u64, now: Instant) -> Slot {
-        let second = self.second(now);
+    pub(crate) fn take(&mut self, amount: u64, now: Duration) -> Slot {
+        let second = now.as_secs();
         self.used = self.used.saturating_add(amount);
         match self.slots.back_mut() {
             // Clocks of several threads may differ by a little: what is late counts with the last.
@@ -95,23 +87,19 @@ impl Window {
     }
 
     /// What was used in the last minute.
-    pub(crate) fn used(&mut self, now: Instant) -> u64 {
+    pub(crate) fn used(&mut self, now: Duration) -> u64 {
         self.forget(now);
         self.used
     }
 
-    fn forget(&mut self, now: Instant) {
-        let second = self.second(now);
+    fn forget(&mut self, now: Duration) {
+        let second = now.as_secs();
         while let Some((first, used)) = self.slots.front()
             && first + KEPT <= second
         {
             self.used = self.used.saturating_sub(*used);
             self.slots.pop_front();
         }
-    }
-
-    fn second(&self, now: Instant) -> u64 {
-        now.saturating_duration_since(self.base).as_secs()
     }
 }
 
@@ -122,14 +110,17 @@ pub(crate) const KEPT: u64 = 61;
 mod tests {
     use super::*;
 
-    fn after(start: Instant, ms: u64) -> Instant {
+    // Some time after the moment that all are counted from.
+    const START: Duration = Duration::from_secs(1_000);
+
+    fn after(start: Duration, ms: u64) -> Duration {
         start + Duration::from_millis(ms)
     }
 
     #[test]
     fn no_minute_holds_more_than_the_limit() {
-        let start = Instant::now();
-        let mut window = Window::new(start);
+        let start = START;
+        let mut window = Window::default();
         let mut passed = Vec::new();
         // Asked 20 times a second for five minutes.
         for ms in (0..300_000).step_by(50) {
@@ -151,8 +142,8 @@ mod tests {
 
     #[test]
     fn says_exactly_when_there_is_room() {
-        let start = Instant::now();
-        let mut window = Window::new(start);
+        let start = START;
+        let mut window = Window::default();
         window.take(60, after(start, 500));
         window.take(40, after(start, 2_500));
         let now = after(start, 3_000);
@@ -172,8 +163,8 @@ mod tests {
 
     #[test]
     fn an_estimate_gives_way_to_what_was_used() {
-        let start = Instant::now();
-        let mut window = Window::new(start);
+        let start = START;
+        let mut window = Window::default();
         let slot = window.take(90, start);
         assert!(window.room(100, 20, start).is_err());
         window.correct(slot, 90, 30);
@@ -192,8 +183,8 @@ mod tests {
 
     #[test]
     fn what_is_more_than_a_number_holds_wraps_nowhere() {
-        let start = Instant::now();
-        let mut window = Window::new(start);
+        let start = START;
+        let mut window = Window::default();
         window.take(5, start);
         window.take(u64::MAX, start);
         assert!(window.room(u64::MAX - 1, 1, start).is_err());
@@ -204,8 +195,8 @@ mod tests {
 
     #[test]
     fn a_clock_that_lags_counts_with_the_last() {
-        let start = Instant::now();
-        let mut window = Window::new(start);
+        let start = START;
+        let mut window = Window::default();
         let late = window.take(1, after(start, 5_000));
         assert_eq!(window.take(1, after(start, 3_000)), late);
         assert_eq!(window.used(after(start, 5_000)), 2);

@@ -34,6 +34,29 @@ impl Period {
     }
 }
 
+/// The present periods, looked up once for all that is counted in them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Calendar {
+    numbers: [u64; Period::ALL.len()],
+}
+
+impl Calendar {
+    pub(crate) fn at(now: SystemTime) -> Calendar {
+        let numbers = Period::ALL.map(|period| period.at(now).0);
+        Calendar { numbers }
+    }
+
+    /// The number of a period.
+    pub(crate) fn number(&self, period: Period) -> u64 {
+        self.numbers[period as usize]
+    }
+
+    /// Those of all, in their order.
+    pub(crate) fn numbers(&self) -> [u64; Period::ALL.len()] {
+        self.numbers
+    }
+}
+
 fn fixed(seconds: u64, length: u64) -> (u64, u64) {
     let number = seconds / length;
     (number, (number + 1) * length)
@@ -81,29 +104,17 @@ pub(crate) struct Spent {
 }
 
 impl Spent {
-    /// Whether `amount` may be spent; else how long the period lasts still.
-    pub(crate) fn room(
-        &mut self,
-        period: Period,
-        budget: u64,
-        amount: u64,
-        now: SystemTime,
-    ) -> Result<(), Duration> {
-        let (number, left) = period.at(now);
+    /// Whether `amount` may be spent in the period of this number.
+    pub(crate) fn has_room(&mut self, number: u64, budget: u64, amount: u64) -> bool {
         self.turn(number);
         // Free or not: what is used up is used up.
-        match self.microusd < budget && self.microusd.saturating_add(amount) <= budget {
-            true => Ok(()),
-            false => Err(left),
-        }
+        self.microusd < budget && self.microusd.saturating_add(amount) <= budget
     }
 
-    /// Counts what is about to be spent; says in which period.
-    pub(crate) fn take(&mut self, period: Period, amount: u64, now: SystemTime) -> u64 {
-        let (number, _) = period.at(now);
+    /// Counts what is about to be spent in the period of this number.
+    pub(crate) fn take(&mut self, number: u64, amount: u64) {
         self.turn(number);
         self.microusd = self.microusd.saturating_add(amount);
-        number
     }
 
     /// Replaces an estimate of that period by what was spent.
@@ -179,41 +190,41 @@ mod tests {
     fn a_budget_is_never_exceeded_by_what_was_thought() {
         let mut spent = Spent::default();
         let now = at(NOVEMBER);
+        let (number, left) = Period::Day.at(now);
         for _ in 0..4 {
-            assert_eq!(spent.room(Period::Day, 100, 25, now), Ok(()));
-            spent.take(Period::Day, 25, now);
+            assert!(spent.has_room(number, 100, 25));
+            spent.take(number, 25);
         }
-        let left = Period::Day.at(now).1;
-        assert_eq!(spent.room(Period::Day, 100, 1, now), Err(left));
-        assert_eq!(spent.room(Period::Day, 100, 0, now), Err(left));
-        assert_eq!(spent.room(Period::Day, 100, 100, now + left), Ok(()));
+        assert!(!spent.has_room(number, 100, 1));
+        assert!(!spent.has_room(number, 100, 0));
+        assert!(spent.has_room(Calendar::at(now + left).number(Period::Day), 100, 100));
         assert_eq!(spent.microusd(Period::Day, now + left), 0);
     }
 
     #[test]
     fn what_is_more_than_a_number_holds_is_more_than_any_budget() {
         let mut spent = Spent::default();
-        let now = at(NOVEMBER);
-        spent.take(Period::Day, 7, now);
+        spent.take(9, 7);
         for amount in [u64::MAX, u64::MAX - 6, u64::MAX / 2 + 1] {
-            assert!(spent.room(Period::Day, u64::MAX / 2, amount, now).is_err());
+            assert!(!spent.has_room(9, u64::MAX / 2, amount));
         }
-        spent.take(Period::Day, u64::MAX, now);
-        assert!(spent.room(Period::Day, u64::MAX, 1, now).is_err());
+        spent.take(9, u64::MAX);
+        assert!(!spent.has_room(9, u64::MAX, 1));
     }
 
     #[test]
     fn what_was_spent_replaces_the_estimate_in_its_own_period() {
         let mut spent = Spent::default();
         let now = at(NOVEMBER);
-        let number = spent.take(Period::Hour, 80, now);
+        let number = Period::Hour.at(now).0;
+        spent.take(number, 80);
         spent.correct(number, 80, 10);
         assert_eq!(spent.microusd(Period::Hour, now), 10);
         let next = now + Duration::from_secs(HOUR);
-        spent.take(Period::Hour, 5, next);
+        spent.take(Period::Hour.at(next).0, 5);
         spent.correct(number, 10, 90);
         assert_eq!(spent.microusd(Period::Hour, next), 5);
         // A clock that is set back opens no new budget.
-        assert!(spent.room(Period::Hour, 5, 1, now).is_err());
+        assert!(!spent.has_room(number, 5, 1));
     }
 }

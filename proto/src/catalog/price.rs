@@ -227,6 +227,13 @@ impl Price {
     /// What one unit costs, in picodollars, when the prompt has so many tokens. A service or a length without a rate of its own has
     /// the nearest that is known: a shorter prompt's of the same service, then everybody's.
     pub fn rate(&self, service: Service, prompt_tokens: u64, unit: Unit) -> Option<u64> {
+        // As most are.
+        if let [tier] = &self.tiers[..]
+            && tier.service == Service::Standard
+            && tier.above == 0
+        {
+            return tier.rates.get(unit);
+        }
         let of = |service| {
             let fits = |tier: &&Tier| {
                 tier.service == service && (tier.above == 0 || prompt_tokens > tier.above)
