@@ -11,7 +11,11 @@ use crate::error::Result;
 
 /// Tenants of whom it is said which models they may ask for.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Tenants(HashMap<String, Arc<[String]>>);
+pub(crate) struct Tenants {
+    named: HashMap<String, Arc<[String]>>,
+    /// Of each that is not named. Where none is, nothing is looked up.
+    each: Option<Arc<[String]>>,
+}
 
 impl Tenants {
     /// Every model that is named in full is known.
@@ -32,7 +36,10 @@ impl Tenants {
                 }
             }
             let models = words(&table, "models")?;
-            tenants.0.insert(name.to_owned(), models.into());
+            match name {
+                EACH => tenants.each = Some(models.into()),
+                name => drop(tenants.named.insert(name.to_owned(), models.into())),
+            }
         }
         Ok(tenants)
     }
@@ -40,7 +47,7 @@ impl Tenants {
     /// Whether this tenant may ask for this model, in the words of the request. Whoever is not named is `*`; of whom nothing is said
     /// may ask for anything.
     pub(crate) fn may_ask(&self, tenant: &str, model: &str) -> bool {
-        let said = self.0.get(tenant).or_else(|| self.0.get(EACH));
+        let said = self.named.get(tenant).or(self.each.as_ref());
         let fits = |pattern: &String| match pattern.strip_suffix(ANY) {
             Some(start) => model.starts_with(start),
             None => pattern == model,
@@ -50,7 +57,7 @@ impl Tenants {
 
     /// Whether anything is said at all.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.named.is_empty() && self.each.is_none()
     }
 }
 
