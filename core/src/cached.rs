@@ -328,9 +328,9 @@ fn stall_of(job: &Job) -> Duration {
 /// An answer that a leader asked for has begun, or not: those who wait for it are told.
 pub(crate) fn led(
     mut lead: Box<Lead>,
-    committed: Result<(Box<Live>, Box<Candidate>)>,
+    committed: Result<(Box<Live>, Arc<Candidate>)>,
     record: &Record,
-) -> Result<(Box<Live>, Box<Candidate>)> {
+) -> Result<(Box<Live>, Arc<Candidate>)> {
     match committed {
         Ok((mut live, target)) => {
             lead.commit(record);
@@ -348,7 +348,7 @@ pub(crate) fn led(
 /// else goes on reading, and this request reads along. Gone before the end, it leaves the rest to the others.
 pub(crate) async fn carry(
     live: Box<Live>,
-    target: &Candidate,
+    target: &Arc<Candidate>,
     ticket: &mut Ticket,
     record: &mut Record,
 ) -> Result<()> {
@@ -402,13 +402,13 @@ pub(crate) async fn carry(
 /// What is being read, left to those who read along when it is dropped.
 struct Held<'r> {
     live: Option<Box<Live>>,
-    target: Candidate,
+    target: Arc<Candidate>,
     pays: bool,
     record: &'r mut Record,
 }
 
 impl<'r> Held<'r> {
-    fn new(live: Box<Live>, target: Candidate, record: &'r mut Record) -> Held<'r> {
+    fn new(live: Box<Live>, target: Arc<Candidate>, record: &'r mut Record) -> Held<'r> {
         Held {
             live: Some(live),
             target,

@@ -329,7 +329,7 @@ async fn drive(
     loop {
         let committed = match std::mem::replace(&mut found, Ok(Found::Nothing)) {
             Ok(Found::Told) => return Ok(()),
-            Ok(Found::Heir(heir)) => Ok((heir.live, Box::new(heir.target))),
+            Ok(Found::Heir(heir)) => Ok((heir.live, heir.target)),
             Ok(Found::Lead(lead)) => {
                 let committed = Box::pin(commit(&job, &mut course, ticket, record, deadline)).await;
                 cached::led(lead, committed, record)
@@ -475,18 +475,20 @@ impl Course {
         if self.attempt > 1 || self.cut.is_some() || job.candidates.len() < 2 {
             return None;
         }
-        let first = job.candidates.racers(self.current);
-        let hedge = job.candidates.hedge.filter(|_| first.len() == 1);
-        let hedge = hedge.and_then(|hedge| {
-            let vitals = &job.candidates[self.current].vitals;
-            Some(contest::Hedge {
-                after: vitals.usual(hedge.percentile)?.max(hedge.min_delay),
-                beside: self.current,
-                tried: self.tried,
-                max_extra: hedge.max_extra,
-            })
-        });
-        (first.len() > 1 || hedge.is_some()).then_some(Lineup { first, hedge })
+        if job.candidates.races(self.current) {
+            let racers = job.candidates.racers(self.current);
+            if racers.len() > 1 {
+                return Some(Lineup::Race(racers));
+            }
+        }
+        let hedge = job.candidates.hedge?;
+        let vitals = &job.candidates[self.current].vitals;
+        Some(Lineup::Hedge(contest::Hedge {
+            after: vitals.usual(hedge.percentile)?.max(hedge.min_delay),
+            beside: self.current,
+            tried: self.tried,
+            max_extra: hedge.max_extra,
+        }))
     }
 }
 
@@ -497,7 +499,7 @@ async fn commit(
     ticket: &mut Ticket,
     record: &mut Record,
     deadline: Option<Instant>,
-) -> Result<(Box<Live>, Box<Candidate>)> {
+) -> Result<(Box<Live>, Arc<Candidate>)> {
     loop {
         if let Some(other) = admitted(job, (course.current, course.tried), record, deadline).await?
         {
@@ -517,7 +519,7 @@ async fn commit(
                     ticket.route(route, live.at);
                 }
                 record.underway = Some(Phase::Stream);
-                job.candidates.answers(course.current);
+                job.candidates.answers(course.current, live.at);
                 return Ok((live, candidate));
             }
             Err(error) => error,
@@ -539,34 +541,35 @@ async fn attempt(
     ticket: &mut Ticket,
     record: &mut Record,
     deadline: Option<Instant>,
-) -> Result<(Result<Box<Live>>, Box<Candidate>)> {
+) -> Result<(Result<Box<Live>>, Arc<Candidate>)> {
     let candidate = &job.candidates[course.current];
     course.attempt += 1;
     course.here += 1;
     ticket.set_attempt(course.attempt);
     record.reason = course.reason;
     let own = hooks::attempt(job, candidate, course.attempt, ticket, deadline).await?;
-    let own = own.map(Box::new);
-    if own.is_none()
-        && let Some(lineup) = course.lineup(job)
-    {
-        let running = contest::run(job, &lineup, ticket, record, course.attempt, deadline);
+    let own = own.map(Arc::new);
+    let lineup = match own {
+        Some(_) => None,
+        None => course.lineup(job),
+    };
+    if let Some(Lineup::Race(racers)) = &lineup {
+        let running = contest::run(job, racers, ticket, record, course.attempt, deadline);
         let score = Box::pin(running).await;
-        course.note(&score);
-        let attempt = match &score.outcome {
-            Ok(_) => score.attempt,
-            Err(_) => score.last,
-        };
-        (course.current, course.attempt) = (score.target, attempt);
-        ticket.set_attempt(attempt);
-        return Ok((score.outcome, Box::new(score.candidate)));
+        return Ok(course.scored(score, ticket));
     }
-    let keyed = || candidate.with_next_key(record.held.key(), clock::now());
+    let keyed = || candidate.with_next_key(record.held.key());
     let candidate = own
-        .or_else(|| keyed().map(Box::new))
-        .unwrap_or_else(|| Box::new(candidate.clone()));
+        .or_else(|| keyed().map(Arc::new))
+        .unwrap_or_else(|| candidate.clone());
     record.begin(&candidate, job.keeps_text());
     ticket.process().counters.attempted();
+    if let Some(Lineup::Hedge(hedge)) = lineup {
+        let attempt = course.attempt;
+        let running = contest::hedged(job, hedge, candidate, ticket, record, attempt, deadline);
+        let score = Box::pin(running).await;
+        return Ok(course.scored(score, ticket));
+    }
     let outcome = open(job, &candidate, ticket, record).await;
     let outcome = outcome.map_err(|error| discreet(error, &candidate));
     if let Err(error) = &outcome {
@@ -645,11 +648,18 @@ impl Course {
     }
 
     /// What came of several attempts beside each other.
-    fn note(&mut self, score: &Score) {
+    fn scored(&mut self, score: Score, ticket: &mut Ticket) -> (Result<Box<Live>>, Arc<Candidate>) {
         self.tried |= score.asked;
         if score.hedged {
             self.reason = Reason::Hedge;
         }
+        self.current = score.target;
+        self.attempt = match &score.outcome {
+            Ok(_) => score.attempt,
+            Err(_) => score.last,
+        };
+        ticket.set_attempt(self.attempt);
+        (score.outcome, score.candidate)
     }
 }
 

@@ -2,6 +2,7 @@
 //! whole, in the order in which they end; one that fails takes nothing from the others.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -39,7 +40,7 @@ pub(crate) struct Voices {
 struct Sung {
     place: u32,
     record: Box<Record>,
-    candidate: Candidate,
+    candidate: Arc<Candidate>,
     outcome: Result<Vec<Batch>>,
 }
 
@@ -131,8 +132,8 @@ async fn ask(
             };
         }
     }
-    let own = candidate.with_next_key(record.held.key(), clock::now());
-    let candidate = own.unwrap_or_else(|| candidate.clone());
+    let own = candidate.with_next_key(record.held.key());
+    let candidate = own.map_or_else(|| candidate.clone(), Arc::new);
     record.begin(&candidate, guard::needs_text(&job.rules));
     ticket.process().counters.attempted();
     let outcome = match open(job, &candidate, &ticket, &mut record).await {

@@ -1,7 +1,9 @@
 //! Attempts beside each other, of which the first to begin its answer wins: a race from the start, or a second one beside a first that is
 //! slow. Nothing of those that lose reaches the consumer; their connections close with them.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -22,11 +24,11 @@ use crate::transport::BoxFuture;
 
 /// Who is asked.
 #[derive(Debug)]
-pub(crate) struct Lineup {
-    /// At once.
-    pub(crate) first: Vec<usize>,
-    /// If none has begun by then.
-    pub(crate) hedge: Option<Hedge>,
+pub(crate) enum Lineup {
+    /// These at once.
+    Race(Vec<usize>),
+    /// One, and another if that has not begun by then.
+    Hedge(Hedge),
 }
 
 /// A second attempt beside a slow one.
@@ -44,7 +46,7 @@ pub(crate) struct Hedge {
 pub(crate) struct Score {
     pub(crate) outcome: Result<Box<Live>>,
     /// Whose outcome it is, with the key it was asked with.
-    pub(crate) candidate: Candidate,
+    pub(crate) candidate: Arc<Candidate>,
     pub(crate) target: usize,
     /// Which attempt that was.
     pub(crate) attempt: u32,
@@ -67,7 +69,7 @@ struct Runner<'j> {
     run: BoxFuture<'j, Ran>,
 }
 
-type Ran = (Box<Record>, Candidate, Result<Box<Live>>);
+type Ran = (Box<Record>, Arc<Candidate>, Result<Box<Live>>);
 
 /// A runner that has ended.
 struct Ended {
@@ -75,15 +77,15 @@ struct Ended {
     attempt: u32,
     hedge: bool,
     record: Box<Record>,
-    candidate: Candidate,
+    candidate: Arc<Candidate>,
     outcome: Result<Box<Live>>,
 }
 
-/// Runs them until one begins its answer, or all have failed. `attempt` is the number of the first one. Every one of them is in the
+/// Runs a race until one begins its answer, or all have failed. `attempt` is the number of the first one. Every one of them is in the
 /// record at the end, the winner's as the one that is under way.
 pub(crate) async fn run(
     job: &Job,
-    lineup: &Lineup,
+    racers: &[usize],
     ticket: &Ticket,
     record: &mut Record,
     attempt: u32,
@@ -92,7 +94,7 @@ pub(crate) async fn run(
     let mut field = Field {
         job,
         ticket,
-        runners: Vec::with_capacity(lineup.first.len() + 1),
+        runners: Vec::with_capacity(racers.len()),
         last: attempt - 1,
         asked: 0,
         deadline,
@@ -101,50 +103,104 @@ pub(crate) async fn run(
         waited: record.waited,
     };
     let mut held = Some(record.held.split());
-    for one in &lineup.first {
+    for one in racers {
         // The first one was let in before.
         field.start(*one, false, held.take());
     }
-    if let Some(first) = lineup.first.first() {
+    if let Some(first) = racers.first() {
         // What is told of a call that is interrupted meanwhile.
         record.target = job.candidates[*first].target.clone();
         (record.begun, record.underway) = (clock::now(), Some(Phase::Send));
         record.asked = Some(job.candidates[*first].provider.clone());
         record.span = field.runners.first().map_or(0, |runner| runner.span);
     }
-    let mut hedge = lineup.hedge;
-    let at = hedge.and_then(|hedge| clock::now().checked_add(hedge.after));
-    let mut alarm = Alarm::default();
     loop {
-        let ended = poll_fn(|cx| match field.poll(cx) {
-            Poll::Ready(ended) => Poll::Ready(Some(ended)),
-            Poll::Pending if hedge.is_some() => alarm.poll(cx, at).map(|()| None),
-            Poll::Pending => Poll::Pending,
-        })
-        .await;
-        let Some(ended) = ended else {
-            field.hedge(hedge.take());
+        let ended = poll_fn(|cx| field.poll(cx)).await;
+        if ended.outcome.is_err() && !field.runners.is_empty() {
+            note(ended.record, record);
             continue;
-        };
-        let over = ended.outcome.is_ok() || field.runners.is_empty();
-        field.note(ended.record, record);
-        if over {
-            field.losers(record);
-            if ended.hedge && ended.outcome.is_ok() {
-                let counts = &ticket.process().counters.tries;
-                counts.hedges_won.fetch_add(1, Ordering::Relaxed);
+        }
+        let score = field.score(ended, record);
+        field.losers(record);
+        return score;
+    }
+}
+
+/// The attempt that has begun in this record, and a second one beside it if it is slow. Mostly it is not: little is made ready for a
+/// second before it is needed.
+pub(crate) async fn hedged(
+    job: &Job,
+    hedge: Hedge,
+    candidate: Arc<Candidate>,
+    ticket: &Ticket,
+    record: &mut Record,
+    attempt: u32,
+    deadline: Option<Instant>,
+) -> Score {
+    let mut field = Field {
+        job,
+        ticket,
+        runners: Vec::new(),
+        last: attempt,
+        asked: 1 << hedge.beside,
+        deadline,
+        beside: Held::default(),
+        meter: record.meter.clone(),
+        waited: record.waited,
+    };
+    let share = record.held.share();
+    let at = record.begun.checked_add(hedge.after);
+    let first = {
+        let mut opening = pin!(open(job, &candidate, ticket, record));
+        let mut alarm = Alarm::default();
+        let early = poll_fn(|cx| match opening.as_mut().poll(cx) {
+            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+            Poll::Pending => alarm.poll(cx, at).map(|()| None),
+        });
+        match early.await {
+            Some(outcome) => First::Ended(outcome, None),
+            None => {
+                field.beside = Held::sharing(share);
+                field.hedge(hedge);
+                field.first(opening).await
             }
-            return Score {
-                outcome: ended.outcome,
-                candidate: ended.candidate,
-                target: ended.target,
-                attempt: ended.attempt,
-                last: field.last,
-                hedged: ended.hedge,
-                asked: field.asked,
-            };
+        }
+    };
+    let outcome = match first {
+        First::Beaten(second) => return field.beaten(&candidate, second, record),
+        First::Ended(outcome, failed) => {
+            if let Some(mut failed) = failed {
+                // As if it had come before.
+                record.inherit_tries(&mut failed.record);
+            }
+            outcome.map_err(|error| discreet(error, &candidate))
+        }
+    };
+    if let Err(error) = &outcome {
+        record.end(&candidate, Some(error), clock::now() - record.begun);
+        if !field.runners.is_empty() {
+            let second = poll_fn(|cx| field.poll(cx)).await;
+            return field.score(second, record);
         }
     }
+    field.losers(record);
+    Score {
+        outcome,
+        candidate,
+        target: hedge.beside,
+        attempt,
+        last: field.last,
+        hedged: false,
+        asked: field.asked,
+    }
+}
+
+/// What became of an attempt beside which another was begun.
+enum First {
+    /// It is over, and the other had failed by then, if it is there.
+    Ended(Result<Box<Live>>, Option<Ended>),
+    /// The other was faster.
+    Beaten(Ended),
 }
 
 struct Field<'j> {
@@ -188,8 +244,8 @@ impl<'j> Field<'j> {
                 }
                 _ => {}
             }
-            let own = candidate.with_next_key(record.held.key(), clock::now());
-            let candidate = own.unwrap_or_else(|| candidate.clone());
+            let own = candidate.with_next_key(record.held.key());
+            let candidate = own.map_or_else(|| candidate.clone(), Arc::new);
             record.begin(&candidate, job.keeps_text());
             record.span = span;
             ticket.process().counters.attempted();
@@ -212,8 +268,7 @@ impl<'j> Field<'j> {
     }
 
     /// Starts a second attempt, if another target is well and there is the money for it.
-    fn hedge(&mut self, hedge: Option<Hedge>) {
-        let Some(hedge) = hedge else { return };
+    fn hedge(&mut self, hedge: Hedge) {
         let candidates = &self.job.candidates;
         let Some(target) = candidates.beside(hedge.beside, hedge.tried) else {
             return;
@@ -245,25 +300,98 @@ impl<'j> Field<'j> {
         Poll::Pending
     }
 
-    /// The call's record is now this attempt's, with all that were before it.
-    fn note(&self, mut ended: Box<Record>, record: &mut Record) {
-        ended.inherit(record);
-        std::mem::swap(&mut *ended, record);
+    /// Waits for the first attempt, which is turned elsewhere, or for a second that is faster.
+    async fn first(
+        &mut self,
+        mut opening: Pin<&mut impl Future<Output = Result<Box<Live>>>>,
+    ) -> First {
+        let mut failed = None;
+        poll_fn(|cx| {
+            if let Poll::Ready(outcome) = opening.as_mut().poll(cx) {
+                return Poll::Ready(First::Ended(outcome, failed.take()));
+            }
+            match self.poll(cx) {
+                Poll::Ready(ended) if ended.outcome.is_ok() => Poll::Ready(First::Beaten(ended)),
+                Poll::Ready(ended) => {
+                    failed = Some(ended);
+                    Poll::Pending
+                }
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// The second attempt was faster than the first, which is dropped on the way, as those are that lose a race.
+    fn beaten(&self, candidate: &Candidate, second: Ended, record: &mut Record) -> Score {
+        record.turn = None;
+        drop(record.held.split());
+        let lost = Lost {
+            begun: record.begun,
+            span: record.span,
+            reason: record.reason,
+        };
+        let score = self.score(second, record);
+        lost.tell(candidate, clock::now(), record);
+        score
+    }
+
+    /// The call goes on with this one.
+    fn score(&self, ended: Ended, record: &mut Record) -> Score {
+        if ended.hedge && ended.outcome.is_ok() {
+            let counts = &self.ticket.process().counters.tries;
+            counts.hedges_won.fetch_add(1, Ordering::Relaxed);
+        }
+        note(ended.record, record);
+        Score {
+            outcome: ended.outcome,
+            candidate: ended.candidate,
+            target: ended.target,
+            attempt: ended.attempt,
+            last: self.last,
+            hedged: ended.hedge,
+            asked: self.asked,
+        }
     }
 
     /// Ends those that are still under way.
     fn losers(&mut self, record: &mut Record) {
+        if self.runners.is_empty() {
+            return;
+        }
         let now = clock::now();
         for runner in self.runners.drain(..) {
-            let candidate = &self.job.candidates[runner.target];
-            let error = Error::new(ErrorKind::Canceled, "another target answered first");
-            let took = now - runner.begun;
-            let mut lost = Record::new(runner.begun);
-            lost.target = candidate.target.clone();
-            lost.asked = Some(candidate.provider.clone());
-            (lost.reason, lost.span) = (reason(runner.hedge), runner.span);
-            record.tried(lost.attempt(Some(&error), took));
+            let lost = Lost {
+                begun: runner.begun,
+                span: runner.span,
+                reason: reason(runner.hedge),
+            };
+            lost.tell(&self.job.candidates[runner.target], now, record);
         }
+    }
+}
+
+/// The call's record is now this attempt's, with all that were before it.
+fn note(mut ended: Box<Record>, record: &mut Record) {
+    ended.inherit(record);
+    std::mem::swap(&mut *ended, record);
+}
+
+/// An attempt that another was faster than.
+struct Lost {
+    begun: Instant,
+    span: u64,
+    reason: Reason,
+}
+
+impl Lost {
+    fn tell(&self, candidate: &Candidate, now: Instant, record: &mut Record) {
+        let error = Error::new(ErrorKind::Canceled, "another target answered first");
+        let mut lost = Record::new(self.begun);
+        lost.target = candidate.target.clone();
+        lost.asked = Some(candidate.provider.clone());
+        (lost.reason, lost.span) = (self.reason, self.span);
+        record.tried(lost.attempt(Some(&error), now - self.begun));
     }
 }
 

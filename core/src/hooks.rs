@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -92,7 +92,7 @@ pub(crate) const UNSEEN: &str =
     "configuration has the host asked, and this call shows no questions: stream instead, or submit";
 
 /// A caller who waits for a whole answer sees no questions: none of them would be answered.
-pub(crate) fn refuse_unseen(config: &config::Config, candidates: &[Candidate]) -> Result<()> {
+pub(crate) fn refuse_unseen(config: &config::Config, candidates: &[Arc<Candidate>]) -> Result<()> {
     let asks = config.hooks.asks() || candidates.iter().any(|it| it.provider.key == Key::Host);
     match asks {
         false => Ok(()),

@@ -1,6 +1,8 @@
 //! An HTTP request that was meant for a provider's API, answered by the loop: read just enough to be routed, translated where the
 //! chosen provider speaks another format. What is wrong with it is an answer, too, in the caller's words.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use libllm_proto::inbound::{self, Inbound, Model, Outline, Taker};
@@ -268,7 +270,7 @@ fn at_home(mut candidates: Candidates, face: &dyn Inbound) -> Candidates {
     };
     for candidate in &mut *candidates {
         if candidate.provider.id == face.home() {
-            candidate.wire = wire;
+            Arc::make_mut(candidate).wire = wire;
         }
     }
     candidates

@@ -259,11 +259,11 @@ pub(crate) enum Failed {
 
 impl Candidate {
     /// The same with the next of its provider's keys; `None` if it has no such choice.
-    pub(crate) fn with_next_key(&self, slot: Option<usize>, now: Instant) -> Option<Candidate> {
+    pub(crate) fn with_next_key(&self, slot: Option<usize>) -> Option<Candidate> {
         let ring = self.provider.ring.as_ref()?;
         let taken = match slot {
             Some(slot) => ring.take_slot(slot),
-            None => ring.take(now),
+            None => ring.take(clock::now()),
         };
         let mut keyed = self.clone();
         keyed.provider = Arc::new(self.provider.with_key(taken.key().clone()));

@@ -80,6 +80,17 @@ pub struct Options {
 }
 
 impl Options {
+    /// Whether candidates are the same for this request as for others: it says nothing that is part of them.
+    pub(crate) fn leaves_candidates(&self) -> bool {
+        let timeouts = [&self.timeout, &self.first_token_timeout, &self.idle_timeout];
+        timeouts.iter().all(|limit| limit.is_none())
+            && self.headers.is_empty()
+            && self.idempotency_key.is_none()
+            && self.unsupported.is_none()
+            && self.base_url.is_none()
+            && self.api_key.is_none()
+    }
+
     /// Reads `options_json`: a JSON object. A field that is set already stays as it is.
     ///
     /// # Errors

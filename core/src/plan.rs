@@ -95,17 +95,19 @@ pub(crate) fn candidates(
         true => Some(request.without(wish::MEMBERS)?),
         false => None,
     };
+    let asks = stripped.as_ref().unwrap_or(request);
+    let reasons = asks_for_reasoning(asks);
+    let plain = operation == Operation::Chat && options.leaves_candidates();
     let plan = Plan {
         operation,
         config,
         learnt,
         wish,
-        request: stripped.as_ref().unwrap_or(request),
+        request: asks,
         options,
         stream,
-        reasons: stripped
-            .as_ref()
-            .map_or_else(|| asks_for_reasoning(request), asks_for_reasoning),
+        reasons,
+        plain: plain.then_some(usize::from(stream) * 2 + usize::from(reasons)),
         timeouts: OnceCell::new(),
     };
     let mut candidates = Groups::of(&plan)?;
@@ -136,14 +138,22 @@ impl Learnt {
 
 /// A target of a request, and what is said of it where it is named.
 struct Named<'p> {
-    target: Target,
+    target: &'p Target,
     timeouts: TimeoutsOverride,
     price: Option<&'p Price>,
     side: Side,
     /// Its figures, where they were looked up before.
     vitals: Option<&'p Arc<Vitals>>,
     room: Option<&'p Arc<Room>>,
+    /// Where it is kept as it is made for requests that say nothing of their own.
+    ready: Option<&'p Ready>,
 }
+
+/// A candidate as requests share it that say nothing of their own; each of these is made by the first that needs it.
+pub(crate) type Ready = [OnceLock<Arc<Candidate>>; PLAIN];
+
+/// Such requests ask for a chat, in one piece or in many, of a model that is to think first or not.
+const PLAIN: usize = 4;
 
 struct Plan<'p> {
     operation: Operation,
@@ -155,13 +165,32 @@ struct Plan<'p> {
     stream: bool,
     /// The request itself asks the model to think first.
     reasons: bool,
+    /// Which of the candidates that are kept are the request's, if it says nothing of its own.
+    plain: Option<usize>,
     /// For all whose target and provider say nothing else.
     timeouts: OnceCell<Timeouts>,
 }
 
 impl<'p> Plan<'p> {
-    /// Made in its place: a candidate is large to be moved.
-    fn candidate(&self, named: &Named<'_>, home: &str, all: &mut Vec<Candidate>) -> Result<()> {
+    /// One that is kept, or a new one.
+    fn candidate(&self, named: &Named<'_>, home: &str) -> Result<Arc<Candidate>> {
+        let kept = self
+            .plain
+            .and_then(|plain| named.ready.map(|all| &all[plain]));
+        let ready = kept.and_then(OnceLock::get);
+        // What a target costs, and when its turn is, may be another for each request.
+        if let Some(ready) = ready.filter(|ready| ready.side == named.side) {
+            return Ok(ready.clone());
+        }
+        let made = Arc::new(self.made(named, home)?);
+        if let (Some(kept), None) = (kept, ready) {
+            // Somebody else may have been faster; theirs is the same.
+            kept.set(made.clone()).ok();
+        }
+        Ok(made)
+    }
+
+    fn made(&self, named: &Named<'_>, home: &str) -> Result<Candidate> {
         let id = named.target.provider();
         let mock = id == MOCK;
         let mut provider = if mock {
@@ -186,7 +215,7 @@ impl<'p> Plan<'p> {
             (false, Some(vitals)) => vitals.clone(),
             (false, None) => self.learnt.roll.of(named.target.text()),
         };
-        all.push(Candidate {
+        Ok(Candidate {
             target: named.target.clone(),
             side: named.side,
             more_headers,
@@ -202,8 +231,7 @@ impl<'p> Plan<'p> {
             vitals,
             room: named.room.cloned(),
             taken: None,
-        });
-        Ok(())
+        })
     }
 
     /// What the catalog says of a target.
@@ -278,7 +306,7 @@ impl<'p> Plan<'p> {
 }
 
 impl Named<'_> {
-    fn plain(target: Target) -> Named<'static> {
+    fn plain(target: &Target) -> Named<'_> {
         Named {
             target,
             timeouts: TimeoutsOverride::default(),
@@ -286,6 +314,7 @@ impl Named<'_> {
             side: Side::PLAIN,
             vitals: None,
             room: None,
+            ready: None,
         }
     }
 }

@@ -184,19 +184,24 @@ impl Record {
 
     /// Takes over what belongs to the call rather than to one of several attempts beside each other.
     pub(crate) fn inherit(&mut self, call: &mut Record) {
-        let mut attempts = std::mem::take(&mut call.attempts);
-        attempts.append(&mut self.attempts);
-        self.attempts = attempts;
         self.began = call.began;
         self.counted = call.counted;
         self.streams = call.streams;
         self.queued = call.queued;
         self.screened |= call.screened;
-        let mut flags = std::mem::take(&mut call.flags);
+        self.held.inherit(&mut call.held);
+        self.inherit_tries(call);
+    }
+
+    /// What was tried before, and is over.
+    pub(crate) fn inherit_tries(&mut self, before: &mut Record) {
+        let mut attempts = std::mem::take(&mut before.attempts);
+        attempts.append(&mut self.attempts);
+        self.attempts = attempts;
+        let mut flags = std::mem::take(&mut before.flags);
         flags.append(&mut self.flags);
         self.flags = flags;
-        self.held.inherit(&mut call.held);
-        self.take_paid(call);
+        self.take_paid(before);
     }
 
     /// A piece of the answer came.

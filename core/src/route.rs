@@ -24,7 +24,7 @@ use crate::seen::Seen;
 /// Who may be asked, in groups; the first is asked first.
 #[derive(Clone, Debug)]
 pub(crate) struct Candidates {
-    pub(crate) all: Vec<Candidate>,
+    pub(crate) all: Vec<Arc<Candidate>>,
     pub(crate) groups: Vec<Group>,
     /// What is known of the request before it is sent.
     pub(crate) ask: Ask,
@@ -128,17 +128,19 @@ impl Candidates {
 
     /// Leaves out those of which this is not true.
     pub(crate) fn retain(&mut self, fits: impl Fn(&Candidate) -> bool) {
-        let kept: Vec<bool> = self.all.iter().map(&fits).collect();
+        let kept: Vec<bool> = self.all.iter().map(|it| fits(it)).collect();
         let count = |end: usize| kept[..end].iter().filter(|kept| **kept).count();
         for Group { range, .. } in &mut self.groups {
             *range = count(range.start)..count(range.end);
         }
-        self.all.retain(fits);
+        self.all.retain(|it| fits(it));
     }
 
     /// What was planned is going to be done; returns the request as it is sent.
     pub(crate) fn settle(&mut self, request: Request) -> Request {
-        if let (Some((tally, score)), Some(first)) = (&self.tally, self.all.first()) {
+        if let (Some((tally, score)), Some(first)) = (&self.tally, self.all.first())
+            && goal(score) != Goal::None
+        {
             let cost = self.ask.cost(&first.side);
             let view = first.vitals.view(clock::now());
             let latency = view.ttft.unwrap_or_default().as_secs_f64() * 1_000.0;
@@ -159,21 +161,21 @@ impl Candidates {
     }
 
     /// This one has begun to answer: what belongs to the request stays there.
-    pub(crate) fn answers(&self, index: usize) {
+    pub(crate) fn answers(&self, index: usize, now: Instant) {
         if let (Some(pin), Some(candidate)) = (&self.pin, self.all.get(index)) {
             let name = candidate.target.shared();
-            crate::lock(&pin.routes.pins).set(pin.key, name, clock::now());
+            crate::lock(&pin.routes.pins).set(pin.key, name, now);
         }
     }
 
     /// Who is asked first: of those that need no cause, or any, the first that is well; if none is, the first.
     pub(crate) fn start(&self) -> usize {
+        if self.all.len() < 2 || self.all[0].vitals.is_untroubled() {
+            return 0;
+        }
         let now = clock::now();
-        let is_well = |index: &usize| {
-            let view = self.all[*index].vitals.view(now);
-            view.is_healthy(now) || view.wants_probe(now)
-        };
-        if self.all.len() < 2 || is_well(&0) {
+        let is_well = |index: &usize| self.all[*index].vitals.fit(now) != Fit::Away;
+        if is_well(&0) {
             return 0;
         }
         let groups = self.groups.iter();
@@ -231,7 +233,7 @@ impl Candidates {
     /// Who is asked in place of `current`, which somebody else tries out or which asked to be left alone since it was chosen: one of
     /// those that may be asked when it is full, and well.
     pub(crate) fn instead(&self, current: usize, tried: u64) -> Option<usize> {
-        if self.all.len() < 2 {
+        if self.all.len() < 2 || self.all[current].vitals.is_untroubled() {
             return None;
         }
         let now = clock::now();
@@ -242,6 +244,12 @@ impl Candidates {
         let mut others = self.from(current);
         let well = |other: &usize| tried >> other & 1 == 0 && fit(*other) == Fit::Well;
         self.beside(current, tried).or_else(|| others.find(well))
+    }
+
+    /// Whether others race this one.
+    pub(crate) fn races(&self, current: usize) -> bool {
+        let group = self.group(current);
+        group.is_some_and(|group| group.strategy == Strategy::Race)
     }
 
     /// The first one and those that race it.
@@ -329,15 +337,15 @@ impl Candidate {
 }
 
 impl Deref for Candidates {
-    type Target = Vec<Candidate>;
+    type Target = Vec<Arc<Candidate>>;
 
-    fn deref(&self) -> &Vec<Candidate> {
+    fn deref(&self) -> &Vec<Arc<Candidate>> {
         &self.all
     }
 }
 
 impl DerefMut for Candidates {
-    fn deref_mut(&mut self) -> &mut Vec<Candidate> {
+    fn deref_mut(&mut self) -> &mut Vec<Arc<Candidate>> {
         &mut self.all
     }
 }

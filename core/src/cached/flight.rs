@@ -117,7 +117,7 @@ enum End {
 /// An answer that lost its leader while others read it.
 pub(crate) struct Heir {
     pub(crate) live: Box<Live>,
-    pub(crate) target: Candidate,
+    pub(crate) target: Arc<Candidate>,
     /// Who asked for it has gone, and tells nobody what it took.
     pub(crate) pays: bool,
     /// What goes with it to whoever reads on.
@@ -447,7 +447,12 @@ impl Lead {
     }
 
     /// Whoever reads along goes on with what was being read; if nobody does, that is its end.
-    pub(super) fn hand_over(live: Box<Live>, target: Candidate, pays: bool, record: &mut Record) {
+    pub(super) fn hand_over(
+        live: Box<Live>,
+        target: Arc<Candidate>,
+        pays: bool,
+        record: &mut Record,
+    ) {
         let Some(flight) = live.lead().map(|lead| lead.flight.clone()) else {
             return;
         };

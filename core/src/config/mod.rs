@@ -74,7 +74,7 @@ pub(crate) use headers::{header_value, request_header_name};
 pub(crate) use health::Probe;
 pub(crate) use limits::{max_attempts, on_partial, unsupported_word};
 pub(crate) use models::strategy;
-pub(crate) use models::{Known, MOCK, split_model};
+pub(crate) use models::{Known, MOCK, Spare, split_model};
 #[cfg(feature = "otlp")]
 pub(crate) use otlp::SERVICE;
 pub(crate) use providers::clean as clean_key;

@@ -11,7 +11,11 @@ use super::target::{self, Target};
 use super::{Config, Hedge, Race};
 use crate::admit::Room;
 use crate::error::Result;
+use crate::plan::Ready;
+use crate::policy::cause::Cause;
 use crate::policy::route::{Side, Strategy};
+use crate::route::Tally;
+use crate::target::Target as Name;
 use crate::vitals::Vitals;
 
 /// A name for targets.
@@ -44,8 +48,23 @@ pub(crate) struct Known {
     /// With the catalog's prices.
     pub(crate) priced: OnceLock<Box<[Side]>>,
     pub(crate) vitals: Box<[Arc<Vitals>]>,
+    pub(crate) ready: Box<[Ready]>,
+    /// What is counted of it between calls.
+    pub(crate) tally: OnceLock<Arc<Tally>>,
+    /// Its fallbacks, in their order.
+    pub(crate) spares: Box<[Spare]>,
     /// What our own limits leave of each, if there are any.
     pub(crate) rooms: OnceLock<Box<[Arc<Room>]>>,
+}
+
+/// A fallback.
+#[derive(Clone, Debug)]
+pub(crate) struct Spare {
+    pub(crate) name: Box<str>,
+    /// The one target that it is, unless it stands for others, and its figures.
+    pub(crate) target: Option<(Name, Arc<Vitals>)>,
+    pub(crate) after: Cause,
+    pub(crate) ready: Ready,
 }
 
 /// Models, or aliases, whose targets then count and not their fallbacks; by what went wrong.
@@ -74,8 +93,20 @@ impl Alias {
 impl Fallbacks {
     /// Every name in them.
     pub fn names(&self) -> impl Iterator<Item = &String> {
-        let special = self.context_window.iter().chain(&self.content_policy);
-        self.any.iter().chain(special).chain(&self.modality)
+        self.all().map(|(name, _)| name)
+    }
+
+    /// The same, each with what it is for.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&String, Cause)> {
+        let lists = [
+            (&self.any, Cause::Any),
+            (&self.context_window, Cause::ContextWindow),
+            (&self.content_policy, Cause::ContentPolicy),
+            (&self.modality, Cause::Modality),
+        ];
+        lists
+            .into_iter()
+            .flat_map(|(names, cause)| names.iter().map(move |name| (name, cause)))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use super::members::{Members, Wanted};
+use super::members::{self, Members, Wanted};
 use super::{Named, Plan, no_model, permit, wrong};
 use crate::clock;
 use crate::config::{Affinity, Alias, Rule, split_model};
@@ -73,7 +73,7 @@ impl<'g, 'p> Groups<'g, 'p> {
                 false => model.unwrap_or_default(),
             };
             permit::check(plan, model)?;
-            return self.one(Target::new(provider, model), None);
+            return self.one(&Named::plain(&Target::new(provider, model)), None);
         }
         let models = &plan.wish.models;
         let model = model
@@ -116,15 +116,19 @@ impl<'g, 'p> Groups<'g, 'p> {
         let Some(alias) = self.plan.config.aliases.get(name) else {
             return Ok(());
         };
-        let lists = &alias.fallbacks;
-        for (names, cause) in [
-            (&lists.any, Cause::Any),
-            (&lists.context_window, Cause::ContextWindow),
-            (&lists.content_policy, Cause::ContentPolicy),
-            (&lists.modality, Cause::Modality),
-        ] {
-            for name in names {
-                self.name(name, Some(cause))?;
+        let known = members::known(self.plan, alias);
+        self.made.groups.reserve_exact(known.spares.len());
+        for spare in &known.spares {
+            match &spare.target {
+                Some((target, vitals)) => self.one(
+                    &Named {
+                        vitals: Some(vitals),
+                        ready: Some(&spare.ready),
+                        ..Named::plain(target)
+                    },
+                    Some(spare.after),
+                )?,
+                None => self.name(&spare.name, Some(spare.after))?,
             }
         }
         Ok(())
@@ -179,7 +183,8 @@ impl<'g, 'p> Groups<'g, 'p> {
         let Some(alias) = config.aliases.get(name) else {
             let found = split_model(name);
             let (provider, _) = found.ok_or_else(|| wrong(config.no_such_model(name)))?;
-            return self.one(Target::written(name, provider.len()), after);
+            let target = Target::written(name, provider.len());
+            return self.one(&Named::plain(&target), after);
         };
         // A fallback's split has no reason to be drawn for a request that was meant for another name.
         if let Some(first) = alias.split.first() {
@@ -196,14 +201,14 @@ impl<'g, 'p> Groups<'g, 'p> {
         self.alias(name, alias, strategy, after)
     }
 
-    fn one(&mut self, target: Target, after: Option<Cause>) -> Result<()> {
+    fn one(&mut self, named: &Named<'_>, after: Option<Cause>) -> Result<()> {
         let start = self.made.all.len();
         let wish = &self.plan.wish;
-        let price = || self.plan.rate(&target);
+        let price = || self.plan.rate(named.target);
         let price = wish.has_max_price().then(price).flatten();
-        if wish.rank(target.provider(), price).is_some() {
+        if wish.rank(named.target.provider(), price).is_some() {
             self.made.all.reserve_exact(1);
-            self.add(&Named::plain(target))?;
+            self.add(named)?;
         }
         self.close(start, Strategy::Order, after);
         Ok(())
@@ -243,15 +248,17 @@ impl<'g, 'p> Groups<'g, 'p> {
             Some(_) => 0,
         };
         self.made.all.reserve_exact(order.len() + fallbacks);
-        for (index, side) in order {
+        for at in order {
+            let (index, side) = members.at(at);
             let target = &alias.targets[index];
             self.add(&Named {
-                target: target.name.clone(),
+                target: &target.name,
                 timeouts: target.timeouts,
                 price: target.price.as_ref(),
                 side,
                 vitals: members.vitals(index),
                 room: members.room(index),
+                ready: members.ready(index),
             })?;
         }
         self.close(start, strategy, after);
@@ -261,18 +268,22 @@ impl<'g, 'p> Groups<'g, 'p> {
     /// What a strategy needs to know of the request, and what of the request stays where it was.
     fn prepare(&mut self, name: &str, alias: &Alias, strategy: Strategy) {
         let plan = self.plan;
+        let tally = || {
+            let known = members::known(plan, alias);
+            known.tally.get_or_init(|| plan.learnt.routes.of(name))
+        };
         if strategy == Strategy::RoundRobin {
-            let tally = plan.learnt.routes.of(name);
+            let tally = tally();
             self.made.ask.turn = match plan.options.explains() {
                 true => tally.turns(),
                 false => tally.turn(),
             };
         }
         if strategy == Strategy::Score {
-            let tally = plan.learnt.routes.of(name);
+            let tally = tally();
             self.made.ask.cost_weight = tally.cost_weight(&alias.score);
             if !plan.options.explains() {
-                self.made.tally = Some((tally, alias.score));
+                self.made.tally = Some((tally.clone(), alias.score));
             }
         }
         let key = match alias.affinity {
@@ -306,15 +317,17 @@ impl<'g, 'p> Groups<'g, 'p> {
     }
 
     fn add(&mut self, named: &Named<'_>) -> Result<()> {
-        let home = self
-            .home
-            .get_or_insert_with(|| named.target.provider().to_owned());
-        let all = &mut self.made.all;
-        let made = all.len();
-        self.plan.candidate(named, home, all)?;
+        // Only what comes with the request asks whose it is.
+        let home = match self.plan.is_moved() {
+            true => self
+                .home
+                .get_or_insert_with(|| named.target.provider().to_owned()),
+            false => "",
+        };
+        let made = self.plan.candidate(named, home)?;
         let must_take_all = self.plan.wish.provider.require_parameters;
-        if made >= CANDIDATES_MAX || must_take_all && !self.plan.takes_all(&all[made])? {
-            all.truncate(made);
+        if self.made.all.len() < CANDIDATES_MAX && (!must_take_all || self.plan.takes_all(&made)?) {
+            self.made.all.push(made);
         }
         Ok(())
     }

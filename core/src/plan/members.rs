@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::Plan;
+use super::{Plan, Ready};
 use crate::admit::Room;
-use crate::config::{self, Alias, Known};
+use crate::config::{self, Alias, Known, Spare, split_model};
+use crate::policy::cause::Cause;
 use crate::policy::route::{Ask, Field, Side, Strategy};
 use crate::policy::view::{Figures, Fit};
 use crate::seen::Seen;
 use crate::target::Target;
 use crate::vitals::Vitals;
-use crate::wish::Wish;
+use crate::wish::{self, Wish};
 
 /// What is said of a request's targets beside their alias.
 pub(super) struct Wanted<'w> {
@@ -24,7 +25,7 @@ pub(super) struct Wanted<'w> {
 pub(super) struct Members<'m> {
     alias: &'m Alias,
     known: &'m Known,
-    /// What our own limits leave of each, if the choice is by that.
+    /// What our own limits leave of each, if there are any.
     rooms: Option<&'m [Arc<Room>]>,
     /// Of all, or of those that are left.
     sides: &'m [Side],
@@ -44,7 +45,7 @@ impl<'m> Members<'m> {
         strategy: Strategy,
         wanted: &Wanted<'_>,
     ) -> Members<'m> {
-        let known = alias.known.get_or_init(|| known(plan, alias));
+        let known = known(plan, alias);
         let by_price = matches!(strategy, Strategy::Cost | Strategy::Score);
         let sides = match by_price || wanted.wish.has_max_price() {
             true => known.priced.get_or_init(|| priced(plan, alias)),
@@ -53,10 +54,7 @@ impl<'m> Members<'m> {
         Members {
             alias,
             known,
-            rooms: match strategy {
-                Strategy::Headroom => rooms(plan, alias, known),
-                _ => None,
-            },
+            rooms: rooms(plan, alias, known),
             sides,
             left: left(alias, sides, wanted),
         }
@@ -64,6 +62,10 @@ impl<'m> Members<'m> {
 
     pub(super) fn vitals(&self, index: usize) -> Option<&'m Arc<Vitals>> {
         self.known.vitals.get(index)
+    }
+
+    pub(super) fn ready(&self, index: usize) -> Option<&'m Ready> {
+        self.known.ready.get(index)
     }
 
     pub(super) fn room(&self, index: usize) -> Option<&'m Arc<Room>> {
@@ -85,15 +87,15 @@ impl<'m> Members<'m> {
         ask: &Ask,
         first: Option<usize>,
         now: Instant,
-    ) -> Vec<(usize, Side)> {
+    ) -> Vec<usize> {
         let sides = self.sides();
         let needed = sides.len().min(NEEDED);
         let mut order: Vec<usize> = Vec::with_capacity(needed);
         order.extend(first);
         while order.len() < needed {
-            if sides.len() <= NEEDED && !order.is_empty() {
-                let rest = (0..sides.len()).filter(|at| *at != order[0]);
-                order = order.iter().copied().take(1).chain(rest).collect();
+            if let (Some(first), true) = (order.first().copied(), sides.len() <= NEEDED) {
+                order.truncate(1);
+                order.extend((0..sides.len()).filter(|at| *at != first));
                 break;
             }
             let field = Field {
@@ -107,8 +109,12 @@ impl<'m> Members<'m> {
                 None => break,
             }
         }
-        let named = |at: usize| (self.index(at), sides[at]);
-        order.into_iter().map(named).collect()
+        order
+    }
+
+    /// One of those that are left: its number in the alias, and what is said of it.
+    pub(super) fn at(&self, at: usize) -> (usize, Side) {
+        (self.index(at), self.sides()[at])
     }
 
     fn sides(&self) -> &[Side] {
@@ -163,13 +169,37 @@ fn left(alias: &Alias, sides: &[Side], wanted: &Wanted<'_>) -> Option<Left> {
     Some(Left { indices, sides })
 }
 
-fn known(plan: &Plan<'_>, alias: &Alias) -> Known {
-    let targets = alias.targets.iter();
-    let vitals = |target: &config::Target| plan.learnt.roll.of(target.name.text());
-    Known {
-        sides: targets.clone().map(|target| target.side).collect(),
-        vitals: targets.map(vitals).collect(),
-        ..Known::default()
+/// What is looked up of an alias once for each configuration.
+pub(super) fn known<'m>(plan: &Plan<'_>, alias: &'m Alias) -> &'m Known {
+    alias.known.get_or_init(|| {
+        let targets = alias.targets.iter();
+        let vitals = |target: &config::Target| plan.learnt.roll.of(target.name.text());
+        let spare = |(name, after): (&String, Cause)| spare(plan, name, after);
+        Known {
+            sides: targets.clone().map(|target| target.side).collect(),
+            ready: targets.clone().map(|_| Ready::default()).collect(),
+            vitals: targets.map(vitals).collect(),
+            spares: alias.fallbacks.all().map(spare).collect(),
+            ..Known::default()
+        }
+    })
+}
+
+/// A fallback is a target, or a name that stands for others.
+fn spare(plan: &Plan<'_>, name: &str, after: Cause) -> Spare {
+    let is_target =
+        wish::suffix(plan.config, name) == (name, None) && !plan.config.aliases.contains_key(name);
+    let target = split_model(name).filter(|_| is_target);
+    let target = target.map(|(provider, _)| Target::written(name, provider.len()));
+    let known = |target: Target| {
+        let vitals = plan.learnt.roll.of(target.text());
+        (target, vitals)
+    };
+    Spare {
+        name: name.into(),
+        target: target.map(known),
+        after,
+        ready: Ready::default(),
     }
 }
 

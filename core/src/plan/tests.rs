@@ -183,7 +183,7 @@ fn a_row_whose_wire_is_missing_says_so() {
 #[test]
 fn keys_go_to_their_own_origin_only() {
     let planned = planned("fast", &Options::default()).unwrap();
-    let keys: Vec<_> = planned.iter().map(key).collect();
+    let keys: Vec<_> = planned.iter().map(|it| key(it)).collect();
     assert_eq!(
         keys[..3],
         [None, Some("canary-openai"), Some("canary-locked")]
@@ -227,7 +227,7 @@ fn a_key_of_the_request_is_for_its_own_provider() {
         &options(r#"{"api_key":"mine","fallbacks":["locked/m","openai/n"]}"#),
     )
     .unwrap();
-    let keys: Vec<_> = planned.iter().map(key).collect();
+    let keys: Vec<_> = planned.iter().map(|it| key(it)).collect();
     assert_eq!(keys, [Some("mine"), Some("canary-locked"), Some("mine")]);
 }
 
