@@ -222,6 +222,40 @@ fn a_compacted_conversation_and_a_block_of_a_new_kind_are_parts() {
 }
 
 #[test]
+fn a_message_may_begin_with_all_that_it_says() {
+    let call = |id: &str| json!({"type": "tool_use", "id": id, "name": "f", "input": {"x": 1}});
+    let begun = |id: &str| {
+        let content = json!([{"type": "text", "text": "On."}, call(id)]);
+        json!({"type": "message_start", "message": {"id": "msg_1", "model": "claude-x", "content": content, "stop_reason": "tool_use",
+               "usage": {"input_tokens": 0, "output_tokens": 0}}})
+    };
+    let said = [
+        ("text", 0, 0, "On.".to_string()),
+        ("tool_call", 0, 0, "Some(\"a\") f".to_string()),
+        ("tool_args", 0, 0, r#"{"x":1}"#.to_string()),
+    ];
+    // Said twice, it counts once.
+    for events in [
+        vec![begun("a"), json!({"type": "message_stop"})],
+        vec![begun("a"), begun("a"), json!({"type": "message_stop"})],
+    ] {
+        let input = stream(&events);
+        let heard = hear_with(&Quirks::PLAIN, "text/event-stream", &[&input]);
+        assert_eq!(heard.items, said);
+        assert_eq!(heard.finish.as_deref(), Some("tool_use"));
+        assert!(!heard.ending.unwrap().incomplete);
+    }
+    let late = [
+        start(),
+        begin(0, json!({"type": "text", "text": "Off."})),
+        begun("a"),
+        stop(0),
+    ];
+    let heard = hear_with(&Quirks::PLAIN, "text/event-stream", &[&stream(&late)]);
+    assert_eq!(heard.items, [("text", 0, 0, "Off.".to_string())]);
+}
+
+#[test]
 fn a_whole_message_has_them_too() {
     let compaction = json!({"type": "compaction", "content": "They asked."});
     let later = json!({"type": "later", "of": 1});

@@ -27,6 +27,8 @@ pub(super) struct MessagesReader {
     terminal_marker: TerminalMarker,
     open: Vec<Open>,
     tool_calls: u32,
+    /// Something was said of the content.
+    begun: bool,
     counts: Counts,
     /// The terminal marker came.
     pub(super) whole: bool,
@@ -44,6 +46,7 @@ impl MessagesReader {
             terminal_marker,
             open: Vec::new(),
             tool_calls: 0,
+            begun: false,
             counts: Counts::default(),
             whole: false,
             skipped: 0,
@@ -134,6 +137,14 @@ impl MessagesReader {
         };
         let message = Message::read(message)?;
         message.push_start(batch);
+        // It begins empty, but for one that goes on from a server's tool: that says all it has here (docs "Programmatic tool
+        // calling"). Some proxies say the beginning twice.
+        if !self.begun && self.content(message.content, batch)? > 0 {
+            self.begun = true;
+            if let Some(reason) = message.stop_reason {
+                push_finish(reason, message.stop_details, batch)?;
+            }
+        }
         self.overlay(message.usage, batch)
     }
 
@@ -378,6 +389,7 @@ impl MessagesReader {
     }
 
     fn begin(&mut self, index: u32, state: State) -> Result<()> {
+        self.begun = true;
         if self.open.len() == OPEN_MAX {
             return Err(limit("content blocks open at once", OPEN_MAX));
         }

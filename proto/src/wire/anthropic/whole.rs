@@ -15,14 +15,7 @@ impl MessagesReader {
     pub(super) fn message(&mut self, body: &[u8], batch: &mut Batch) -> Result<Flow> {
         let message = Message::read(body)?;
         message.push_start(batch);
-        let mut index = 0;
-        if let Some(content) = message.content {
-            Cursor::new(content).array(|cursor| {
-                self.block(index, cursor.raw()?, batch)?;
-                index += 1;
-                Ok(())
-            })?;
-        }
+        let blocks = self.content(message.content, batch)?;
         self.overlay(message.usage, batch)?;
         match message.stop_reason {
             Some(reason) => {
@@ -30,7 +23,7 @@ impl MessagesReader {
                 self.whole = true;
             }
             // Servers that copy the format leave the word out. The body is one object that has come whole, so what it holds is the answer.
-            None if index > 0 => {
+            None if blocks > 0 => {
                 let (reason, raw) = (None, None);
                 batch.push(0, Event::Finish { reason, raw });
                 self.whole = true;
@@ -38,6 +31,19 @@ impl MessagesReader {
             None => {}
         }
         Ok(if self.whole { Flow::Done } else { Flow::More })
+    }
+
+    /// Blocks that came whole; says how many.
+    pub(super) fn content(&mut self, content: Option<&[u8]>, batch: &mut Batch) -> Result<u32> {
+        let mut index = 0;
+        if let Some(content) = content {
+            Cursor::new(content).array(|cursor| {
+                self.block(index, cursor.raw()?, batch)?;
+                index += 1;
+                Ok(())
+            })?;
+        }
+        Ok(index)
     }
 
     fn block(&mut self, index: u32, block: &[u8], batch: &mut Batch) -> Result<()> {
