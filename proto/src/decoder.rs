@@ -209,7 +209,15 @@ impl Decoder {
                     bytes = &bytes[first..];
                     *answer = Answer::json(self.wire, *early, self.limits);
                 }
-                b'<' => self.state = State::Html(early, Vec::new()),
+                byte if answer.begins_events(byte) => {
+                    bytes = &bytes[first..];
+                    if let Some(events) = Answer::events(self.wire, *early, self.limits) {
+                        *answer = events;
+                    }
+                }
+                b'<' if !matches!(answer.framer, Framer::Body(_)) || early.head.is_type(HTML) => {
+                    self.state = State::Html(early, Vec::new());
+                }
                 // Called a page, it is an answer only if it begins like one.
                 first if early.head.is_type(HTML) && !answer.may_begin(first) => {
                     self.state = State::Html(early, Vec::new());
@@ -344,7 +352,10 @@ impl Answer {
             Framing::Body => usize::try_from(limits.answer).unwrap_or(usize::MAX),
             _ => limits.event,
         };
-        let proves = matches!(framing, Framing::Body | Framing::EventStream);
+        let proves = match framing {
+            Framing::Body => !(exchange.stream && head.is_json()),
+            framing => framing == Framing::EventStream,
+        };
         let answer = Answer {
             framer: Framer::new(framing, frame_max),
             reader,
@@ -367,6 +378,21 @@ impl Answer {
             Framer::Sse(_) => matches!(first, b'{' | b'[' | b':' | b'd' | b'e' | b'i' | b'r'),
             _ => matches!(first, b'{' | b'['),
         }
+    }
+
+    /// Whether this byte begins a line of an event stream where JSON is to be: no JSON begins so.
+    fn begins_events(&self, first: u8) -> bool {
+        matches!(self.framer, Framer::Body(_) | Framer::JsonArray(_))
+            && matches!(first, b':' | b'd' | b'e' | b'i' | b'r')
+    }
+
+    /// For an answer of events although its head promised JSON: some gateways call all that they pass on so. `None` if the format
+    /// has no such events.
+    fn events(wire: &dyn Wire, mut early: Early, limits: Limits) -> Option<Answer> {
+        let events = HeaderValue::from_static("text/event-stream");
+        early.head.headers.insert(CONTENT_TYPE, events);
+        let answer = Answer::new(wire, &early.exchange(), &early.head, limits).0;
+        matches!(answer.framer, Framer::Sse(_)).then_some(answer)
     }
 
     /// For an answer that is JSON although its head promised events: servers say so of their errors.

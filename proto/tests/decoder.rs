@@ -258,6 +258,34 @@ fn json_where_events_were_promised_is_read_as_json() {
 }
 
 #[test]
+fn events_where_json_was_promised_are_read_as_events() {
+    const JSON: &str = "application/json; charset=utf-8";
+    for before in [
+        "",
+        "\r\n",
+        "\u{feff}",
+        ": busy\n\n",
+        "event: x\n",
+        "id: 1\nretry: 2\n",
+    ] {
+        let input = format!("{before}data: a\n\ndata: end\n\n");
+        every_cut(input.as_bytes(), |cut, pieces| {
+            let (text, ending) = decode(head(200, JSON), pieces, End::Clean);
+            ending.unwrap();
+            assert_eq!(text, "a", "{before:?} {cut}");
+        });
+    }
+    let (_, ending) = decode(head(200, JSON), &[b"data: a\n\n"], End::Clean);
+    assert_eq!(ending.unwrap_err().kind(), ErrorKind::StreamTruncated);
+    // A page, a word and half of some JSON are what they were.
+    for other in ["<p>", "done", "{"] {
+        let (_, ending) = decode(head(200, JSON), &[other.as_bytes()], End::Clean);
+        let kind = ending.unwrap_err().kind();
+        assert_eq!(kind, ErrorKind::StreamTruncated, "{other}");
+    }
+}
+
+#[test]
 fn html_is_never_an_answer() {
     let page = b"<!DOCTYPE html><title>Sign in</title><p>203.0.113.9</p>";
     for content_type in ["text/html; charset=utf-8", SSE] {
