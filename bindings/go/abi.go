@@ -22,6 +22,7 @@ package llm
 #include <llm.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <time.h>
 
 typedef struct {
 	uint64_t request;
@@ -42,8 +43,12 @@ _Static_assert(offsetof(go_event, choice) == offsetof(llm_event, choice), "choic
 _Static_assert(offsetof(go_event, at_us) == offsetof(llm_event, at_us), "at_us is elsewhere");
 _Static_assert(offsetof(go_event, index) == offsetof(llm_event, index), "index is elsewhere");
 
-static int32_t go_poll(llm_queue *queue, go_event *events, size_t max)
+// Sleeps before it polls. A few milliseconds: then Go leaves the thread its processor, and nobody is woken to take it over.
+static int32_t go_poll(llm_queue *queue, go_event *events, size_t max, int32_t after_us)
 {
+	struct timespec nap = { .tv_nsec = after_us * 1000L };
+	if (after_us > 0)
+		nanosleep(&nap, NULL);
 	return llm_queue_poll(queue, (llm_event *)events, max, 0);
 }
 
@@ -99,6 +104,7 @@ import "C"
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 	"unsafe"
 )
 
@@ -193,9 +199,9 @@ func eventsNew(max int) []cEvent {
 
 func eventsFree(events []cEvent) { C.free(unsafe.Pointer(unsafe.SliceData(events))) }
 
-// queuePoll takes what waits, without waiting for more.
-func queuePoll(queue cQueue, events []cEvent) (int, Status) {
-	count := C.go_poll(queue, unsafe.SliceData(events), C.size_t(len(events)))
+// queuePoll takes what waits after `nap`, which is below ten milliseconds, without waiting for more.
+func queuePoll(queue cQueue, events []cEvent, nap time.Duration) (int, Status) {
+	count := C.go_poll(queue, unsafe.SliceData(events), C.size_t(len(events)), C.int32_t(nap.Microseconds()))
 	if count < 0 {
 		return 0, Status(count)
 	}

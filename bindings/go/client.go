@@ -58,14 +58,7 @@ func (c *Client) Stream(ctx context.Context, request Request, wishes ...Option) 
 	return func(yield func(Event, error) bool) {
 		stream := c.NewStream(ctx, request, wishes...)
 		defer stream.Close()
-		for stream.Next() {
-			if !yield(stream.current, nil) {
-				return
-			}
-		}
-		if stream.err != nil {
-			yield(nil, stream.err)
-		}
+		stream.each(yield)
 	}
 }
 
@@ -87,7 +80,8 @@ func (c *Client) Chat(ctx context.Context, request Request, wishes ...Option) (*
 
 // start submits a request; what fails is the stream's error.
 func (c *Client) start(ctx context.Context, request string, asked *options, err error) *Stream {
-	stream := &Stream{client: c, ctx: ctx, joins: asked.flags&flagNoCoalesce == 0, bell: make(chan struct{}, 1)}
+	stream := &Stream{client: c, ctx: ctx, joins: asked.flags&flagNoCoalesce == 0}
+	stream.woken.L = &stream.mu
 	if err == nil && ctx.Err() != nil {
 		err = canceledBy(ctx)
 	}

@@ -3,6 +3,7 @@ package llm
 import (
 	"bytes"
 	"os"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -14,9 +15,10 @@ import (
 //
 // The pump is parked in the network poller on a duplicate of the queue's descriptor, which the library keeps readable while events
 // wait. The poller is edge-triggered, so the pump polls until fewer than a full batch come back: after that the next event is an edge.
+// While hundreds of streams are live it makes rounds instead, see `rounds`.
 type queue struct {
 	raw    cQueue
-	bell   *os.File
+	bell   *os.File // none while the pump makes rounds
 	events []cEvent
 	texts  chunks
 	hooks  *Hooks
@@ -36,12 +38,14 @@ type queue struct {
 // A batch is as large as what a turn of the library brings of a thousand streams in a millisecond or two; 64 bytes an event.
 const batchMax = 256
 
-// Five milliseconds from a thousand streams on: with bench/run.py, 10,000 slow streams cost a fifth less CPU than without (25.9 us a
-// token against 32.9), and a thousand at 50 ms a token one microsecond less than with two milliseconds (2026-11-21, two shared cores).
+// Seven milliseconds from a thousand streams on. From ten on Go would take the sleeping thread's processor away and wake others for it,
+// and on a busy machine a sleep is longer than it was meant to be.
 const (
 	patientFrom       = 256
-	patiencePerStream = 5 * time.Microsecond
-	patienceMax       = 5 * time.Millisecond
+	patiencePerStream = 7 * time.Microsecond
+	patienceMax       = 7 * time.Millisecond
+	// So many rounds for nothing, and the pump waits for the bell again.
+	quietMax = 4
 )
 
 func newQueue(bytesMax int, hooks *Hooks, onLog func(level int, line string)) (*queue, error) {
@@ -87,17 +91,55 @@ func listen(raw cQueue) (*os.File, syscall.RawConn, error) {
 // pump runs until the queue is closed and empty.
 func (q *queue) pump(conn syscall.RawConn) {
 	defer close(q.over)
-	status := StatusClosed
-	err := conn.Read(func(uintptr) bool {
-		var going bool
-		time.Sleep(q.patience())
-		going, status = q.drain()
-		return !going // false parks this goroutine until the next edge
-	})
-	if err != nil {
-		status = StatusInternal
+	status := StatusOK
+	for status == StatusOK {
+		busy := false
+		err := conn.Read(func(uintptr) bool {
+			patience := q.patience()
+			// Of a single processor nobody can sleep on it.
+			if busy = patience > 0 && runtime.GOMAXPROCS(0) > 1; !busy {
+				time.Sleep(patience)
+				status = q.drain(0)
+			}
+			return busy || status != StatusOK // false parks this goroutine until the next edge
+		})
+		switch {
+		case err != nil:
+			status = StatusInternal
+		case busy:
+			conn, status = q.rounds()
+		}
 	}
 	q.fail(status)
+}
+
+// rounds hands on what has come every few milliseconds until it is quiet. The bell is taken out of the poller: each ring wakes a thread of
+// Go's, one more is woken for each timer, and a call into C from an idle program wakes the one that watches over all others; together that
+// costs more than what there is to be handed on. So the pump keeps its thread, which sleeps in C.
+func (q *queue) rounds() (syscall.RawConn, Status) {
+	q.bell.Close()
+	q.brought = 0
+	for quiet := 0; ; {
+		patience := q.patience()
+		if quiet == quietMax || patience == 0 && q.brought < batchMax {
+			// Without a descriptor for it the rounds go on.
+			bell, conn, err := listen(q.raw)
+			if err == nil {
+				q.bell = bell
+				return conn, StatusOK
+			}
+			patience, quiet = patienceMax, 0
+		}
+		if status := q.drain(patience); status != StatusOK {
+			return nil, status
+		}
+		if q.brought == 0 {
+			quiet++
+			continue
+		}
+		quiet = 0
+		runtime.Gosched() // to those that were woken, before this thread sleeps
+	}
 }
 
 // patience is how long events may gather before they are handed on. Waking up costs Go several switches of threads, whatever comes of
@@ -113,17 +155,17 @@ func (q *queue) patience() time.Duration {
 	return min(time.Duration(live)*patiencePerStream, patienceMax)
 }
 
-// drain hands on everything that waits; false when nothing more will ever come, and why.
-func (q *queue) drain() (bool, Status) {
-	for q.brought = 0; ; {
-		count, status := queuePoll(q.raw, q.events)
+// drain hands on everything that waits after a nap; not StatusOK when nothing more will ever come.
+func (q *queue) drain(nap time.Duration) Status {
+	for q.brought = 0; ; nap = 0 {
+		count, status := queuePoll(q.raw, q.events, nap)
 		if status != StatusOK {
-			return false, status
+			return status
 		}
 		q.deliver(q.events[:count])
 		q.brought += count
 		if count < len(q.events) {
-			return true, StatusOK
+			return StatusOK
 		}
 	}
 }
@@ -148,7 +190,7 @@ func (q *queue) deliver(events []cEvent) {
 			// The payload is the library's until the next poll; the pump waits for no hook.
 			go q.hooks.ask(of[i].ctx, uint64(event.request), bytes.Clone(lent(event)))
 		case of[i] != nil:
-			of[i].push(event, q.texts.keep)
+			of[i].push(event, &q.texts)
 		case event.kind == kindLog && q.onLog != nil:
 			q.onLog(int(event.index), string(lent(event)))
 		}

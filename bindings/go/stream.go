@@ -18,29 +18,36 @@ import (
 //
 // Next, Current and Err belong to one goroutine at a time; Close may be called from any.
 type Stream struct {
-	client  *Client // not collected while this is read
-	ctx     context.Context
-	joins   bool
-	request uint64
-	bell    chan struct{} // at most one ring waits
-
+	// What a token touches comes first, in three lines of cache: of thousands of streams that say a word now and then none is in a cache,
+	// and waiting for memory is most of what a word costs.
 	mu      sync.Mutex
-	pending []item      // what came and was not taken
-	held    int         // its bytes
-	paused  bool        // the library does not read this stream's connection
-	waiting bool        // Next sleeps
-	ended   bool        // the last event came, or never will
 	left    atomic.Bool // Close was called; written under the lock, the reader looks without it
-	failed  *Error      // why there will be no last event
-	forget  func() bool
-
-	// The reader's own.
-	taken   []item
-	next    int
+	waiting bool        // Next sleeps, and has read all that came
+	paused  bool        // the library does not read this stream's connection
+	ended   bool        // the last event came, or never will
+	joins   bool
+	done    bool     // the reader's own, as are current, partial, taken and err
+	handed  Event    // what Next waited for, unless it lies in the backlog
+	backlog *backlog // nil until something came too early
 	current Event
-	done    bool
-	err     error
+	woken   sync.Cond // not waiting any more
+	request uint64
 	partial []byte
+	taken   []item // of the backlog, what Next did not find yet
+
+	err    error
+	failed *Error // why there will be no last event
+	forget func() bool
+	ctx    context.Context
+	client *Client  // not collected while this is read
+	_      [24]byte // so that it begins with a line
+}
+
+// backlog is what came while nobody waited for it.
+type backlog struct {
+	pending []item
+	held    int    // its bytes
+	room    []item // where `taken` is from, and the next pending go after those of now
 }
 
 // item is one event, in Go's memory.
@@ -64,18 +71,36 @@ const (
 // Next waits for the next event; false after the last one, after an error, and after Close.
 func (s *Stream) Next() bool {
 	for !s.done && !s.left.Load() {
-		if s.next == len(s.taken) && !s.take() {
-			break
+		var event Event
+		if len(s.taken) == 0 {
+			var more bool
+			if event, more = s.take(); !more {
+				break
+			}
 		}
-		item := &s.taken[s.next]
-		s.next++
-		if s.accept(item) {
+		if event == nil {
+			event = s.unpack()
+		}
+		if s.accept(event) {
 			return true
 		}
 	}
 	s.done = true
 	s.current = nil
 	return false
+}
+
+// each is the loop of Client.Stream: a function of its own, for what a sleeping stream has to be woken with is its stack, and this frame is
+// small.
+func (s *Stream) each(yield func(Event, error) bool) {
+	for s.Next() {
+		if !yield(s.current, nil) {
+			return
+		}
+	}
+	if s.err != nil {
+		yield(nil, s.err)
+	}
 }
 
 // Current is the event that Next found: TextDelta, ToolCall, Done ..
@@ -89,7 +114,9 @@ func (s *Stream) Close() error {
 	s.mu.Lock()
 	over := s.ended || s.left.Load()
 	s.left.Store(true)
-	s.pending, s.held = nil, 0
+	if s.backlog != nil {
+		s.backlog.pending, s.backlog.held = nil, 0
+	}
 	wake, forget := s.waiting, s.forget
 	s.waiting, s.forget = false, nil
 	s.mu.Unlock()
@@ -100,51 +127,81 @@ func (s *Stream) Close() error {
 		cancel(s.request)
 	}
 	if wake {
-		s.bell <- struct{}{}
+		s.woken.Signal()
 	}
 	return nil
 }
 
-// take moves what came to the reader, waiting for something; false if nothing will come.
-func (s *Stream) take() bool {
+// take gives the reader what came, waiting for something: an event, or no event and all that lies in `taken` now. False if nothing
+// will come.
+func (s *Stream) take() (Event, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for {
-		s.mu.Lock()
-		if len(s.pending) > 0 {
-			clear(s.taken) // the texts are the caller's alone now
-			s.taken, s.pending = s.pending, s.taken[:0]
-			s.next, s.held = 0, 0
-			if s.paused {
-				// Under the lock, or the pump's next pause could overtake it.
-				s.paused = false
-				pause(s.request, false)
-			}
-			s.mu.Unlock()
-			return true
-		}
-		if s.left.Load() || s.ended {
+		switch event := s.handed; {
+		case s.left.Load():
+			return nil, false
+		case event != nil:
+			s.handed = nil
+			return event, true
+		case s.backlog != nil && len(s.backlog.pending) > 0:
+			s.unload()
+			return nil, true
+		case s.ended:
 			if s.err == nil && s.failed != nil {
 				s.err = s.failed
 			}
-			s.mu.Unlock()
-			return false
+			return nil, false
 		}
-		s.waiting = true
-		s.mu.Unlock()
-		<-s.bell
+		for s.waiting = true; s.waiting; {
+			s.woken.Wait()
+		}
+	}
+}
+
+// unload moves the backlog to the reader; the lock is held.
+func (s *Stream) unload() {
+	late := s.backlog
+	clear(late.room) // the texts are the caller's alone now
+	s.taken, late.room, late.pending = late.pending, late.pending, late.room[:0]
+	late.held = 0
+	if s.paused {
+		// Under the lock, or the pump's next pause could overtake it.
+		s.paused = false
+		pause(s.request, false)
 	}
 }
 
 // push adds an event; called by the pump alone, which never waits here.
-func (s *Stream) push(event *cEvent, keep func([]byte) string) {
-	var forget func() bool
+func (s *Stream) push(event *cEvent, texts *chunks) {
 	kind := int32(event.kind)
 	s.mu.Lock()
+	if s.waiting && isDelta(kind) {
+		// The reader has nothing else to read, and is ready for what it says itself: nothing is kept in between.
+		s.handed = decode(&item{
+			text: texts.keep(lent(event)), kind: kind, choice: uint32(event.choice),
+			attempt: uint32(event.attempt), index: uint32(event.index), atUS: uint64(event.at_us),
+		})
+		s.waiting = false
+		s.mu.Unlock()
+		s.woken.Signal()
+		return
+	}
+	s.pushLate(event, kind, texts)
+}
+
+// pushLate is push of what the reader does not wait for, and of what it has to look into; the lock is held, and given up.
+func (s *Stream) pushLate(event *cEvent, kind int32, texts *chunks) {
+	var forget func() bool
 	if kind >= kindDone {
 		s.ended, forget, s.forget = true, s.forget, nil
 	}
 	if !s.left.Load() {
-		s.append(event, keep)
-		if s.held > heldMax && !s.paused && !s.ended {
+		if s.backlog == nil {
+			s.backlog = &backlog{}
+		}
+		s.backlog.append(event, s.joins, texts)
+		if s.backlog.held > heldMax && !s.paused && !s.ended {
 			s.paused = true
 			pause(uint64(event.request), true)
 		}
@@ -153,7 +210,7 @@ func (s *Stream) push(event *cEvent, keep func([]byte) string) {
 	s.waiting = false
 	s.mu.Unlock()
 	if wake {
-		s.bell <- struct{}{}
+		s.woken.Signal()
 	}
 	if forget != nil {
 		forget()
@@ -161,28 +218,29 @@ func (s *Stream) push(event *cEvent, keep func([]byte) string) {
 }
 
 // append keeps an event. A delta that finds its predecessor still waiting is joined to it: a slow reader gets fewer, larger ones.
-func (s *Stream) append(event *cEvent, keep func([]byte) string) {
+func (b *backlog) append(event *cEvent, joins bool, texts *chunks) {
 	text := lent(event)
-	s.held += len(text)
-	if last := len(s.pending) - 1; last >= 0 && s.joins && s.pending[last].continues(event) {
-		s.pending[last].join(text)
+	b.held += len(text)
+	if last := len(b.pending) - 1; last >= 0 && joins && b.pending[last].continues(event) {
+		b.pending[last].join(text)
 		return
 	}
-	s.held += itemBytes
-	s.pending = append(s.pending, item{
-		text: keep(text), kind: int32(event.kind), status: Status(event.status), choice: uint32(event.choice),
+	b.held += itemBytes
+	b.pending = append(b.pending, item{
+		text: texts.keep(text), kind: int32(event.kind), status: Status(event.status), choice: uint32(event.choice),
 		attempt: uint32(event.attempt), index: uint32(event.index), atUS: uint64(event.at_us),
 	})
 }
 
 // continues tells whether an event is more of the same.
 func (i *item) continues(event *cEvent) bool {
-	switch i.kind {
-	case kindText, kindReasoning, kindRefusal, kindToolArgs:
-		return i.kind == int32(event.kind) && i.choice == uint32(event.choice) && i.attempt == uint32(event.attempt) &&
-			i.index == uint32(event.index)
-	}
-	return false
+	return isDelta(i.kind) && i.kind == int32(event.kind) && i.choice == uint32(event.choice) && i.attempt == uint32(event.attempt) &&
+		i.index == uint32(event.index)
+}
+
+// isDelta tells whether an event is a piece of something, and no more than that.
+func isDelta(kind int32) bool {
+	return kind == kindText || kind == kindReasoning || kind == kindRefusal || kind == kindToolArgs
 }
 
 func (i *item) join(text []byte) {
@@ -203,31 +261,39 @@ func (s *Stream) end(err *Error) {
 	s.waiting, s.forget = false, nil
 	s.mu.Unlock()
 	if wake {
-		s.bell <- struct{}{}
+		s.woken.Signal()
 	}
 	if forget != nil {
 		forget()
 	}
 }
 
-// accept makes an item the current event; false if it is the error that ends the stream.
-func (s *Stream) accept(item *item) bool {
-	switch item.kind {
-	case kindError:
-		failed := readError(item.status, item.text)
-		if failed.PartialText == "" {
-			failed.PartialText = string(s.partial)
-		}
-		failed.endedBy(s.ctx)
-		s.err = failed
-		return false
-	case kindText:
-		if item.choice == 0 {
-			s.partial = append(s.partial, item.text...)
-		}
+// unpack takes the next item of the backlog; nil if it is the error that ends the stream.
+func (s *Stream) unpack() Event {
+	item := &s.taken[0]
+	s.taken = s.taken[1:]
+	if item.kind != kindError {
+		return decode(item)
 	}
-	s.current = decode(item)
-	switch event := s.current.(type) {
+	failed := readError(item.status, item.text)
+	if failed.PartialText == "" {
+		failed.PartialText = string(s.partial)
+	}
+	failed.endedBy(s.ctx)
+	s.err = failed
+	return nil
+}
+
+// accept makes an event the current one; false if there is none.
+func (s *Stream) accept(event Event) bool {
+	s.current = event
+	switch event := event.(type) {
+	case nil:
+		return false
+	case TextDelta:
+		if event.Choice == 0 {
+			s.partial = append(s.partial, event.Text...)
+		}
 	case Done:
 		s.done = true
 	case Route:

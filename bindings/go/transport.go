@@ -143,14 +143,17 @@ func (b *body) Close() error { return b.stream.Close() }
 // item is the next event, or why there is none.
 func (b *body) item() (*item, error) {
 	stream := b.stream
-	if stream.next == len(stream.taken) && !stream.take() {
-		if stream.err != nil {
-			return nil, stream.err
+	if len(stream.taken) == 0 {
+		// Of an answer over HTTP nothing is a delta, so that all of it comes by way of the backlog.
+		if _, more := stream.take(); !more {
+			if stream.err != nil {
+				return nil, stream.err
+			}
+			return nil, http.ErrBodyReadAfterClose
 		}
-		return nil, http.ErrBodyReadAfterClose
 	}
-	item := &stream.taken[stream.next]
-	stream.next++
+	item := &stream.taken[0]
+	stream.taken = stream.taken[1:]
 	if item.kind != kindError {
 		return item, nil
 	}
