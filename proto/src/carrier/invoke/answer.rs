@@ -212,7 +212,7 @@ impl Shape {
                     })
                 }
                 b"outputText" | b"results" | b"generation" | b"outputs" | b"generations"
-                | b"completion" | b"text" => Some(Shape::Text),
+                | b"completion" | b"completions" | b"text" => Some(Shape::Text),
                 _ => None,
             };
             // A wire's own members tell more than a text.
@@ -332,6 +332,7 @@ mod tests {
             r#"{"choices":[{"text":"a"}]}"#,
             r#"{"type":"completion","completion":"a","stop_reason":null}"#,
             r#"{"completion":"a","stop":null}"#,
+            r#"{"id":1,"completions":[]}"#,
         ] {
             assert_eq!(
                 Shape::of(piece.as_bytes()).unwrap(),

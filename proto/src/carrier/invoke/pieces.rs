@@ -1,5 +1,5 @@
-//! Reads answers of models that write one text: Titan, Llama, Mistral's first ones, Cohere Command, Claude's text completions, and
-//! completions in `choices`; whole or in pieces. Each names its text and its end differently, and none of them means something else by another's names.
+//! Reads answers of models that write one text: Titan, Llama, Mistral's first ones, Cohere Command, Claude's text completions,
+//! Jurassic, and completions in `choices`; whole or in pieces. Each names its text and its end differently, and none of them means something else by another's names.
 
 use super::counts::Counts;
 use crate::error::{Error, ErrorKind, Result};
@@ -47,7 +47,7 @@ impl Reader for Pieces {
         let (mut list, mut names) = (None, [None; 2]);
         Cursor::new(frame.data).object(|key, cursor| {
             match key {
-                b"results" | b"outputs" | b"generations" | b"choices"
+                b"results" | b"outputs" | b"generations" | b"choices" | b"completions"
                     if cursor.kind()? == Kind::Array =>
                 {
                     list = Some(cursor.raw()?);
@@ -172,6 +172,19 @@ impl<'a> Piece<'a> {
                 self.reason = cursor.text()?.or(self.reason);
             }
             b"tokenCount" => self.tokens = cursor.count()?,
+            // Jurassic has both one level further down.
+            b"data" if cursor.kind()? == Kind::Object => cursor.object(|key, cursor| {
+                if key == b"text" {
+                    self.text = cursor.text()?.or(self.text);
+                }
+                Ok(())
+            })?,
+            b"finishReason" if cursor.kind()? == Kind::Object => cursor.object(|key, cursor| {
+                if key == b"reason" {
+                    self.reason = cursor.text()?.or(self.reason);
+                }
+                Ok(())
+            })?,
             _ => {}
         }
         Ok(())
@@ -181,11 +194,45 @@ impl<'a> Piece<'a> {
 /// Why it ended, whoever says so (user guide, the pages of these models).
 fn finish(reason: &str) -> Option<Finish> {
     match reason.to_ascii_lowercase().as_str() {
-        "finish" | "finished" | "stop" | "complete" | "stop_sequence" | "stop_criteria_met" => {
-            Some(Finish::Stop)
-        }
+        "finish" | "finished" | "stop" | "complete" | "stop_sequence" | "stop_criteria_met"
+        | "endoftext" => Some(Finish::Stop),
         "length" | "max_tokens" | "error_limit" => Some(Finish::Length),
         "content_filtered" | "content_filter" | "error_toxic" => Some(Finish::ContentFilter),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jurassic_says_its_texts_one_level_further_down() {
+        let body = br#"{"id":7,"prompt":{"text":"q","tokens":[{"text":"q"}]},"completions":[
+            {"data":{"text":" Hi","tokens":[{"generatedToken":{"token":"Hi"}}]},"finishReason":{"reason":"length","length":2}},
+            {"data":{"text":" Ho"},"finishReason":{"reason":"endoftext"}}]}"#;
+        let mut reader = Pieces::new(false, TerminalMarker::Format);
+        let mut batch = Batch::new();
+        let frame = Frame {
+            name: b"",
+            data: body,
+        };
+        reader.frame(frame, &mut batch).unwrap();
+        let ending = reader.finish(&mut batch).unwrap();
+        assert!(!ending.incomplete && ending.skipped == 0);
+        let finish = |reason, raw| Event::Finish {
+            reason: Some(reason),
+            raw: Some(raw),
+        };
+        assert_eq!(
+            batch.iter().collect::<Vec<_>>(),
+            [
+                (0, Event::Text(" Hi")),
+                (0, finish(Finish::Length, "length")),
+                (1, Event::Text(" Ho")),
+                (1, finish(Finish::Stop, "endoftext")),
+            ]
+        );
     }
 }
