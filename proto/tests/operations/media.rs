@@ -32,6 +32,40 @@ fn pictures_stay_as_they_came() {
 }
 
 #[test]
+fn tokens_and_costs_are_read_in_whosever_words() {
+    let counts = |operation, usage: &str| {
+        let body = format!(r#"{{"created":1,"data":[{{"url":"u"}}],"text":"t","usage":{usage}}}"#);
+        let heard = Asked::of("openai_chat", operation).hear(body.as_bytes());
+        let heard = heard.usage.unwrap();
+        let sound = heard.audio_prompt_tokens;
+        let tokens = (heard.prompt_tokens, heard.completion_tokens);
+        (tokens, heard.total_tokens, sound, heard.cost_microusd)
+    };
+    let chats = r#"{"prompt_tokens":3,"completion_tokens":11,"total_tokens":389,"prompt_tokens_details":{"audio_tokens":375},"cost":0.0125}"#;
+    let own = r#"{"type":"tokens","input_tokens":37,"input_token_details":{"text_tokens":0,"audio_tokens":37},"output_tokens":12,"total_tokens":49,"cost":0.5}"#;
+    for operation in [Images, Transcription] {
+        assert_eq!(
+            counts(operation, chats),
+            ((Some(3), Some(11)), Some(389), Some(375), Some(12_500))
+        );
+        assert_eq!(
+            counts(operation, own),
+            ((Some(37), Some(12)), Some(49), Some(37), Some(500_000))
+        );
+    }
+    let ticks = r#"{"cost_in_usd_ticks":200000000}"#;
+    assert_eq!(
+        counts(Images, ticks),
+        ((None, None), None, None, Some(20_000))
+    );
+    let seconds = r#"{"type":"duration","seconds":4}"#;
+    assert_eq!(
+        counts(Transcription, seconds),
+        ((None, None), None, None, None)
+    );
+}
+
+#[test]
 fn speech_is_bytes_and_says_which() {
     let request = json!({"input": "hello", "voice": "alloy", "response_format": "wav"});
     let (place, body, _) = said("openai_chat", Speech, &request);

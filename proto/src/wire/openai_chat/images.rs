@@ -37,15 +37,26 @@ pub(super) fn hear(answer: &Answer<'_>) -> Result<Said> {
     Ok(said)
 }
 
-/// In the words of these operations, which are not the chat's (API reference, "The image generation response").
+/// In the words of these operations, which are not the chat's (API reference, "The image generation response"), or in those of the
+/// chat, as Mistral and OpenRouter have it; costs as there.
 pub(super) fn usage(cursor: &mut Cursor<'_>) -> Result<Usage> {
-    let mut usage = Usage::default();
     let start = cursor.position();
+    let mut usage = super::usage::read(&mut cursor.clone())?;
     cursor.object(|key, cursor| {
         match key {
-            b"input_tokens" => usage.prompt_tokens = cursor.count()?,
-            b"output_tokens" => usage.completion_tokens = cursor.count()?,
-            b"total_tokens" => usage.total_tokens = cursor.count()?,
+            b"input_tokens" => usage.prompt_tokens = cursor.count()?.or(usage.prompt_tokens),
+            b"output_tokens" => {
+                usage.completion_tokens = cursor.count()?.or(usage.completion_tokens);
+            }
+            // API reference, "The transcription object".
+            b"input_token_details" if cursor.kind()? == Kind::Object => {
+                cursor.object(|key, cursor| {
+                    if key == b"audio_tokens" {
+                        usage.audio_prompt_tokens = cursor.count()?;
+                    }
+                    Ok(())
+                })?;
+            }
             _ => {}
         }
         Ok(())

@@ -65,7 +65,8 @@ fn says_something(raw: &[u8]) -> bool {
     raw.len() >= br#"{"a":0}"#.len()
 }
 
-fn read(cursor: &mut Cursor<'_>) -> Result<Usage> {
+/// Reads the usage object that comes next, but for its text.
+pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Usage> {
     let mut usage = Usage::default();
     // The detailed objects are the format's own place; the members beside them are older or a vendor's.
     let (mut cached_beside, mut written_beside, mut reasoned_beside) = (None, None, None);
