@@ -522,6 +522,8 @@ fn unknown_events_are_skipped_and_counted_and_known_ones_are_not() {
     let stream = [
         json!({"type": "response.novel.delta", "delta": "x"}),
         json!({"type": "response.code_interpreter_call_code.delta", "output_index": 0, "delta": "x"}),
+        json!({"type": "response.shell_call_output_content.delta", "output_index": 1, "delta": {"stdout": "x"}}),
+        json!({"type": "response.web_search_call.searching", "output_index": 2}),
         json!({"type": "response.mcp_list_tools.in_progress"}),
         json!({"type": "keepalive"}),
         completed(json!([message("Hi")])),

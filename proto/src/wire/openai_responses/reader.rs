@@ -351,18 +351,14 @@ pub(super) fn start(response: &Response<'_>, batch: &mut Batch) {
     }
 }
 
-/// `response.web_search_call.searching` and its like: what runs at the provider, by the names of its items.
+/// `response.web_search_call.searching`, `response.shell_call_output_content.delta` and their like: what runs at the provider, by
+/// the names of its items.
 fn is_progress(kind: &[u8]) -> bool {
     let mut steps = kind.split(|byte| *byte == b'.');
     steps.next() == Some(b"response")
         && steps.next().is_some_and(|item| {
-            let ends = [
-                &b"_call"[..],
-                b"_call_code",
-                b"_call_arguments",
-                b"_call_input",
-            ];
-            ends.iter().any(|end| item.ends_with(end))
+            item.ends_with(b"_call")
+                || memchr::memmem::find(item, b"_call_").is_some()
                 || matches!(item, b"mcp_list_tools" | b"audio")
         })
 }
