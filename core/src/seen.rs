@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::admit::Room;
 use crate::policy::View;
-use crate::policy::view::{Figures, Fit};
+use crate::policy::view::{Figures, Fit, Moment};
 use crate::vitals::Vitals;
 
 /// One of several targets.
@@ -24,7 +24,7 @@ impl Figures for Seen<'_> {
         self.vitals.in_flight()
     }
 
-    fn ttft(&self, now: Instant) -> Option<f64> {
+    fn ttft(&self, now: &Moment) -> Option<f64> {
         self.vitals.ttft(now)
     }
 

@@ -18,7 +18,7 @@ use crate::policy::View;
 use crate::policy::breaker::{self, Breaker, Verdict, Was};
 use crate::policy::pace::{Mean, Peak, faded};
 use crate::policy::quantile::Quantile;
-use crate::policy::view::{Gate, Quota};
+use crate::policy::view::{Gate, Quota, nanoseconds};
 
 mod figures;
 
@@ -231,9 +231,7 @@ impl Vitals {
 
     // Never 0, which stands for no time.
     fn stamp(&self, at: Instant) -> u64 {
-        let since = at.saturating_duration_since(self.base);
-        let whole = since.as_secs().saturating_mul(1_000_000_000);
-        whole.saturating_add(since.subsec_nanos().into()).max(1)
+        nanoseconds(at.saturating_duration_since(self.base)).max(1)
     }
 
     fn instant(&self, stamp: u64) -> Option<Instant> {
@@ -393,6 +391,8 @@ fn leave(state: &mut State, until: Instant) {
 
 /// Everybody's figures by name. It outlives a reload, so that what was learnt of a target is not lost with the text that named it.
 pub(crate) struct Roll {
+    /// What all times are counted from.
+    base: Instant,
     settings: Mutex<breaker::Settings>,
     all: RwLock<HashMap<Box<str>, Arc<Vitals>>>,
 }
@@ -400,6 +400,7 @@ pub(crate) struct Roll {
 impl Roll {
     pub(crate) fn new(settings: breaker::Settings) -> Roll {
         Roll {
+            base: crate::clock::now(),
             settings: Mutex::new(settings),
             all: RwLock::default(),
         }
@@ -424,7 +425,10 @@ impl Roll {
 
     /// Figures of a target that is asked under somebody's own key or at their own place: they are nobody else's.
     pub(crate) fn stranger(&self) -> Vitals {
-        Vitals::new(*crate::lock(&self.settings), crate::clock::now())
+        Vitals {
+            base: self.base,
+            ..Vitals::new(*crate::lock(&self.settings), crate::clock::now())
+        }
     }
 
     /// What a reload says of breakers.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::View;
 use super::dice::Dice;
 use super::health;
-use super::view::{Figures, Fit};
+use super::view::{Figures, Fit, Moment};
 
 /// How a target is chosen. Of those with the smallest `priority` that can be asked:
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -183,14 +183,14 @@ enum Worth<F> {
 
 impl<F: Figures, V: Fn(usize) -> F, O: Fn(usize) -> bool> Tier<'_, '_, V, O> {
     fn pick(&self, strategy: Strategy, ask: &Ask, dice: &mut Dice) -> Option<usize> {
-        let now = self.field.now;
+        let (now, moment) = (self.field.now, Moment::new(self.field.now));
         match strategy {
             Strategy::Order | Strategy::Race => self.from(0),
             Strategy::RoundRobin => self.from((ask.turn % self.len as u64) as usize),
             Strategy::Weighted => self.weighted(dice),
             Strategy::Cost => self.cheapest(ask, dice),
             Strategy::Latency => self.least(2, dice, |side, figures, _| {
-                latency(figures, now) / side.weight
+                latency(figures, &moment) / side.weight
             }),
             Strategy::Throughput => self.least(COMPARED, dice, |side, figures, _| {
                 -speed(figures) * side.weight
@@ -202,7 +202,7 @@ impl<F: Figures, V: Fn(usize) -> F, O: Fn(usize) -> bool> Tier<'_, '_, V, O> {
                 -figures.left(now) * side.weight
             }),
             Strategy::Score => self.least(COMPARED, dice, |side, figures, least| {
-                score(ask, side, figures, now, least)
+                score(ask, side, figures, &moment, least)
             }),
         }
     }
@@ -330,7 +330,7 @@ impl<F: Figures, V: Fn(usize) -> F, O: Fn(usize) -> bool> Tier<'_, '_, V, O> {
 }
 
 /// Seconds until a request that joins those there has its first item: the peak EWMA times the length of the queue with it.
-fn latency(figures: &impl Figures, now: Instant) -> f64 {
+fn latency(figures: &impl Figures, now: &Moment) -> f64 {
     let in_flight = figures.in_flight();
     let queue = f64::from(in_flight) + 1.0;
     match (figures.ttft(now), in_flight) {
@@ -351,7 +351,7 @@ fn speed(figures: &impl Figures) -> f64 {
 }
 
 /// Milliseconds, and what its money is worth in them. Where that alone is no less than the least so far, nobody asks for its time.
-fn score(ask: &Ask, side: &Side, figures: &impl Figures, now: Instant, least: f64) -> f64 {
+fn score(ask: &Ask, side: &Side, figures: &impl Figures, now: &Moment, least: f64) -> f64 {
     let cost = ask.cost(side);
     // Where nothing is said of a price, nothing can be saved by going there.
     let cost = if cost.is_finite() { cost } else { UNPRICED };

@@ -1,5 +1,6 @@
 //! What a decision sees of a target: a snapshot that is copied, so that a route is chosen on figures that do not move meanwhile.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 /// One target as it stands at one moment.
@@ -44,7 +45,7 @@ pub(crate) trait Figures {
     /// Attempts that have begun and not ended.
     fn in_flight(&self) -> u32;
     /// Seconds to the first item, weighted towards its recent peaks.
-    fn ttft(&self, now: Instant) -> Option<f64>;
+    fn ttft(&self, now: &Moment) -> Option<f64>;
     /// Tokens per second after the first.
     fn tokens_per_s(&self) -> Option<f32>;
     /// Attempts that failed since the last that did not.
@@ -53,6 +54,39 @@ pub(crate) trait Figures {
     fn left(&self, now: Instant) -> f64;
     /// All of them.
     fn view(&self, now: Instant) -> View;
+}
+
+/// One moment in which several targets are looked at. Their times are counted from where they were first heard of, which of one client's
+/// is the same: how long ago that was is found out once.
+pub(crate) struct Moment {
+    now: Instant,
+    last: Cell<(Instant, u64)>,
+}
+
+impl Moment {
+    pub(crate) fn new(now: Instant) -> Moment {
+        Moment {
+            now,
+            last: Cell::new((now, 0)),
+        }
+    }
+
+    /// Nanoseconds since then.
+    pub(crate) fn since(&self, base: Instant) -> u64 {
+        let (last, ns) = self.last.get();
+        if last == base {
+            return ns;
+        }
+        let ns = nanoseconds(self.now.saturating_duration_since(base));
+        self.last.set((base, ns));
+        ns
+    }
+}
+
+/// As many as a number holds.
+pub(crate) fn nanoseconds(time: Duration) -> u64 {
+    let whole = time.as_secs().saturating_mul(1_000_000_000);
+    whole.saturating_add(time.subsec_nanos().into())
 }
 
 /// A breaker's state.
@@ -141,7 +175,7 @@ impl<F: Figures> Figures for &F {
         F::in_flight(self)
     }
 
-    fn ttft(&self, now: Instant) -> Option<f64> {
+    fn ttft(&self, now: &Moment) -> Option<f64> {
         F::ttft(self, now)
     }
 
@@ -175,7 +209,7 @@ impl Figures for View {
         self.in_flight
     }
 
-    fn ttft(&self, _: Instant) -> Option<f64> {
+    fn ttft(&self, _: &Moment) -> Option<f64> {
         self.ttft.map(|ttft| ttft.as_secs_f64())
     }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::Vitals;
 use crate::policy::View;
 use crate::policy::pace::faded_s;
-use crate::policy::view::{Figures, Fit, left};
+use crate::policy::view::{Figures, Fit, Moment, left};
 
 impl Vitals {
     /// Nothing speaks against it, whatever the time is; so it is nearly always.
@@ -40,10 +40,10 @@ impl Figures for Vitals {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    fn ttft(&self, now: Instant) -> Option<f64> {
+    fn ttft(&self, now: &Moment) -> Option<f64> {
         let bits = self.seen.ttft.load(Ordering::Relaxed);
         let at = self.seen.ttft_at.load(Ordering::Relaxed);
-        let idle = self.stamp(now).saturating_sub(at);
+        let idle = now.since(self.base).saturating_sub(at);
         (bits != 0).then(|| faded_s(f64::from_bits(bits), idle))
     }
 
@@ -93,7 +93,8 @@ mod tests {
             assert_eq!(one.tokens_per_s(), all.tokens_per_s);
             assert_eq!(one.failures(), all.failures);
             assert_eq!(one.left(now), all.left(now));
-            let (one, all) = (one.ttft(now), all.ttft(now));
+            let moment = Moment::new(now);
+            let (one, all) = (one.ttft(&moment), all.ttft(&moment));
             assert_eq!(one.is_some(), all.is_some());
             let apart = one.unwrap_or_default() - all.unwrap_or_default();
             assert!(apart.abs() < 1e-8, "{one:?} {all:?}");
