@@ -137,12 +137,17 @@ pub(crate) fn cost(usage: Option<&Usage>, price: Option<&Price>, service: Servic
 
 // As `microusd`, of tokens that are all of the plain kind.
 fn ahead(price: &Price, prompt: u64, answer: u64, service: Service) -> u64 {
-    let rate = |unit| price.rate(service, prompt, unit).unwrap_or(0);
+    let only = price.only();
+    let rate = |unit| match only {
+        Some(rates) => rates.get(unit),
+        None => price.rate(service, prompt, unit),
+    };
     let rates = [
-        (prompt, rate(Unit::Input)),
-        (answer, rate(Unit::Output)),
-        (1, rate(Unit::PerRequest)),
+        (prompt, Unit::Input),
+        (answer, Unit::Output),
+        (1, Unit::PerRequest),
     ];
+    let rates = rates.map(|(count, unit)| (count, rate(unit).unwrap_or(0)));
     // Nearly always it fits into a word, of which a quotient is a tenth of the work.
     let small = rates.iter().try_fold(0u64, |sum, (count, rate)| {
         sum.checked_add(count.checked_mul(*rate)?)

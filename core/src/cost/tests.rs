@@ -42,6 +42,18 @@ fn who_says_it_is_said_and_the_provider_goes_first() {
 }
 
 #[test]
+fn what_is_thought_ahead_is_rounded_up_whatever_its_size() {
+    let flat = price("in=1000000,out=2000000,per_request=1");
+    let of = |price: &Price, prompt, answer| ahead(price, prompt, answer, Service::Standard);
+    assert_eq!(of(&flat, 0, 0), 1);
+    assert_eq!(of(&flat, 10, 3), 17);
+    // Beyond 64 bits of picodollars.
+    assert_eq!(of(&flat, 1 << 62, 0), (1 << 62) + 1);
+    assert_eq!(of(&flat, u64::MAX, u64::MAX), u64::MAX);
+    assert_eq!(of(&Price::default(), 10, 10), 0);
+}
+
+#[test]
 fn cached_tokens_are_part_of_the_prompt_and_cost_what_they_cost() {
     let price = price("in=3000000,out=15000000,read=300000,write=3750000,write_1h=6000000");
     // 100 plain, 1000 read, 200 written (of which 50 for an hour), 10 said.

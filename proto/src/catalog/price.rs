@@ -224,15 +224,19 @@ impl Price {
         self.tiers.iter().all(|tier| tier.rates.is_empty())
     }
 
+    /// The rates of all services and lengths, where they are the same for all, as most are.
+    pub fn only(&self) -> Option<&Rates> {
+        match &self.tiers[..] {
+            [tier] if tier.service == Service::Standard && tier.above == 0 => Some(&tier.rates),
+            _ => None,
+        }
+    }
+
     /// What one unit costs, in picodollars, when the prompt has so many tokens. A service or a length without a rate of its own has
     /// the nearest that is known: a shorter prompt's of the same service, then everybody's.
     pub fn rate(&self, service: Service, prompt_tokens: u64, unit: Unit) -> Option<u64> {
-        // As most are.
-        if let [tier] = &self.tiers[..]
-            && tier.service == Service::Standard
-            && tier.above == 0
-        {
-            return tier.rates.get(unit);
+        if let Some(only) = self.only() {
+            return only.get(unit);
         }
         let of = |service| {
             let fits = |tier: &&Tier| {
