@@ -89,6 +89,36 @@ def _():
     assert len(answer.targets) == 3 and sorted(answer.targets)[0] == "first/x", answer.targets
 
 
+@test("models.A.hedge", says="one of the two that fails leaves the call to the other, and both are in the trail")
+def _():
+    failed = threading.Event()
+
+    def fail(exchange):
+        while len(second.requests) == 0:
+            exchange.hold(0.01)
+        exchange.fail(500)
+        failed.set()
+
+    def speak(text):
+        def later(exchange):
+            while not failed.is_set():
+                exchange.hold(0.01)
+            exchange.say(text)
+
+        return later
+
+    for slow, other, said, reason, number in (fail, speak("second"), "second", "hedge", 2), (speak("first"), fail, "first", "first", 1):
+        failed.clear()
+        client, _, second = hedged(slow, enabled=True, min_delay=0.05, max_extra=1)
+        second.answer = other
+        answer = client.ask("a").succeeds(said)
+        (route,) = routes(answer)
+        assert (route["reason"], route["attempt"]) == (reason, number), route
+        trail = {attempt["provider"]: attempt["status"] for attempt in answer.last["attempts"]}
+        # What failed may be heard of after the other has answered, and is given up then.
+        assert len(trail) == 2 and sorted(trail.values())[1] == "LLM_OK", trail
+
+
 @test("models.A.hedge.enabled", says="false, and saying nothing, is one attempt at a time")
 def _():
     for said in {}, {"enabled": False, "min_delay": 0.01, "max_extra": 1}:

@@ -47,7 +47,10 @@ impl Pass {
 
 impl Gates {
     /// All that these need, each as a permit of its own; nothing if there is no room somewhere, or somebody waits for any.
-    fn take_all(self: &Arc<Gates>, asked: &[(&[Want], Load); 2]) -> Option<[Option<Permit>; 2]> {
+    pub(super) fn take_all(
+        self: &Arc<Gates>,
+        asked: &[(&[Want], Load); 2],
+    ) -> Option<[Option<Permit>; 2]> {
         let now = now();
         let mut line = crate::lock(&self.line);
         if !line.waiting.is_empty() {

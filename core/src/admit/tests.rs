@@ -119,6 +119,36 @@ fn a_request_gets_all_that_it_needs_or_nothing() {
 }
 
 #[test]
+fn a_call_and_its_attempt_get_at_once_all_that_they_need_or_nothing() {
+    let text = "[tenants.t]\nlimits = { in_flight = 2 }\n[tenants.u]\nlimits = { in_flight = 1 }";
+    let gates = Gates::new(crate::process::current());
+    let admission = admission(text);
+    let want = |name: &str| gates.want(&admission, Scope::Tenant, name).unwrap();
+    let (t, u) = ([want("t")], [want("u")]);
+    let load = Load::default();
+    let take = |call: &[Want], attempt: &[Want]| gates.take_all(&[(call, load), (attempt, load)]);
+    let first = take(&t, &u).unwrap();
+    assert!(first.iter().all(Option::is_some));
+    // Of a tenant with two places, none was taken by who found the other's only one taken.
+    assert!(take(&t, &u).is_none() && take(&u, &t).is_none());
+    let [call, attempt] = take(&t, &[]).unwrap();
+    assert!(call.is_some() && attempt.is_none());
+    assert!(take(&t, &[]).is_none());
+    drop(first);
+    // Nobody goes past somebody who waits.
+    let (tell, told) = oneshot::channel();
+    let mut line = crate::lock(&gates.line);
+    let place = line.fair.place("t", 1, 5);
+    let choices = Vec::new().into();
+    line.waiting.insert(place, Waiter { choices, tell });
+    drop(line);
+    assert!(take(&t, &u).is_none());
+    crate::lock(&gates.line).waiting.clear();
+    drop(told);
+    assert!(take(&t, &u).is_some());
+}
+
+#[test]
 fn many_threads_are_never_more_than_may_be_at_once() {
     let scene = Scene::new("in_flight = 7");
     let (now, peak) = (Mutex::new(0), Mutex::new(0));

@@ -72,6 +72,44 @@ fn refused(model: &str, options: &Options) -> (ErrorKind, String) {
     (error.kind(), error.message().to_owned())
 }
 
+#[test]
+fn requests_that_say_nothing_of_their_own_share_their_candidates() {
+    let environment = Variables(&[("OPENAI_API_KEY", "canary-openai")]);
+    let config = Config::parse(CONFIG, &environment).unwrap();
+    let learnt = Learnt::default();
+    let plan = |more: &str, options: &str, stream| {
+        let request =
+            format!(r#"{{"model":"fast",{more}"messages":[{{"role":"user","content":"hi"}}]}}"#);
+        let request = Request::parse(request).unwrap();
+        candidates(&config, &learnt, &request, &self::options(options), stream).unwrap()
+    };
+    let first = plan("", "{}", true);
+    let shared = |other: Candidates| {
+        let pairs = first.iter().zip(other.iter());
+        let shared: Vec<bool> = pairs.map(|(one, other)| Arc::ptr_eq(one, other)).collect();
+        assert_eq!(shared.len(), 4);
+        shared
+    };
+    assert_eq!(
+        shared(plan("", r#"{"tenant":"t","session":"s"}"#, true)),
+        [true; 4]
+    );
+    for (more, options, stream) in [
+        ("", "{}", false),
+        (r#""reasoning_effort":"high","#, "{}", true),
+        ("", r#"{"timeout_ms":9000}"#, true),
+        ("", r#"{"headers":{"x-a":"b"}}"#, true),
+        ("", r#"{"idempotency_key":"k"}"#, true),
+        ("", r#"{"unsupported":"drop"}"#, true),
+        ("", r#"{"api_key":"own"}"#, true),
+    ] {
+        let other = plan(more, options, stream);
+        assert_eq!(shared(other), [false; 4], "{more} {options} {stream}");
+    }
+    // Nor does what such a request says stay with the others.
+    assert_eq!(shared(plan("", "{}", true)), [true; 4]);
+}
+
 fn key(candidate: &Candidate) -> Option<&str> {
     candidate.key().map(Secret::expose)
 }
