@@ -142,7 +142,11 @@ impl<F: Figures, V: Fn(usize) -> F, O: Fn(usize) -> bool> Field<'_, V, O> {
         let mut start = 0;
         while let Some(first) = self.sides.get(start) {
             let tier = first.priority;
-            let end = start + self.sides[start..].partition_point(|side| side.priority <= tier);
+            // Mostly there is one priority.
+            let end = match self.sides.last() {
+                Some(last) if last.priority == tier => self.sides.len(),
+                _ => start + self.sides[start..].partition_point(|side| side.priority <= tier),
+            };
             let tier = Tier {
                 field: self,
                 start,
@@ -368,6 +372,10 @@ fn step(dice: &mut Dice, len: usize) -> usize {
         return 1;
     }
     let mut step = 1 + dice.below(len - 1);
+    if len.is_power_of_two() {
+        // The same as below: one less, if it is even.
+        return (step - 1) | 1;
+    }
     while !are_coprime(step, len) {
         step -= 1;
     }
@@ -383,8 +391,8 @@ fn are_coprime(mut one: usize, mut other: usize) -> bool {
     one >>= one.trailing_zeros();
     loop {
         other >>= other.trailing_zeros();
-        if one == other {
-            return one == 1;
+        if one == other || other == 1 {
+            return other == 1;
         }
         (one, other) = (one.min(other), one.abs_diff(other));
     }
