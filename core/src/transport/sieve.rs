@@ -2,7 +2,7 @@
 //!
 //! A token of a stream is a DATA frame of some 300 bytes, and a hundred streams bring a hundred of them in a few reads. To cut one
 //! out, to count it and to hand it to its stream took h2 3,000 instructions of the 8,500 that a token cost over HTTP/2; so it
-//! takes 1,700 (callgrind of bench/ scenario h2, 2026-11-22, requests included).
+//! takes 1,400 (callgrind of bench/ scenario h2, 2026-11-22, requests included).
 //!
 //! h2 still has the last word on everything, windows among it: what was taken out is told to it a little later, as DATA frames of
 //! as many bytes of nothing, [`TELL`] at a time and the rest with whatever ends the answer. So h2 counts what has come, and gives it
