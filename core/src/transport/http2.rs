@@ -1,5 +1,5 @@
 //! Many requests on one HTTP/2 connection. A task of its own turns it; each stream has a window of its own, so that one that
-//! nobody reads stops itself and no other. The pieces of an answer come past h2 ([`sieve`](crate::transport::sieve)).
+//! nobody reads stops itself and no other.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -21,14 +21,12 @@ use crate::runtime;
 use crate::transport::kept::Kept;
 use crate::transport::pool::{Lease, Opening};
 use crate::transport::seats::Seats;
-use crate::transport::sieve::{Sieve, TELL, Taken, Tap, Taps};
 use crate::transport::stream::{Counted, Heard};
 use crate::transport::{Body, Exchanged, SILENT_MAX, SendError, Sent, drain, words};
 
 /// One connection, as its users see it. It closes when the last of them and the pool have let go of it.
 pub(crate) struct Shared {
     sender: SendRequest<Bytes>,
-    taps: Taps,
     state: Arc<State>,
     heard: Heard,
     /// When it was opened.
@@ -50,7 +48,6 @@ impl Shared {
         opening: Option<Opening>,
     ) -> Result<Arc<Shared>, Error> {
         let heard = stream.heard();
-        let taps = Taps::default();
         let most = settings.max_streams;
         let budget = FRAMES_BUDGET.saturating_mul(most as usize);
         let (sender, mut connection) = Builder::new()
@@ -59,9 +56,8 @@ impl Shared {
             .initial_connection_window_size(STREAM_WINDOW.saturating_mul(most).max(WINDOW_MIN))
             .max_header_list_size(HEAD_MAX)
             .data_frame_budget(budget)
-            .max_concurrent_reset_streams(RESET_MAX)
             .initial_max_send_streams(1)
-            .handshake(Sieve::new(stream, taps.clone()))
+            .handshake(stream)
             .await
             .map_err(|error| lost(&error).with_phase(Phase::Connect))?;
         let born = clock::now();
@@ -84,7 +80,6 @@ impl Shared {
         });
         Ok(Arc::new(Shared {
             sender,
-            taps,
             state,
             heard,
             born,
@@ -156,8 +151,6 @@ pub(crate) async fn send(
         .send_request(::http::Request::from_parts(parts, ()), whole)
         .map_err(unsent)?;
     drop(sender);
-    // Before the connection is turned, and so before anything of the answer is read.
-    let tap = lease.shared.taps.open(answer.stream_id().as_u32());
     let mut upload = (!whole).then(|| Upload::new(stream, body));
     let answer = poll_fn(|cx| {
         if let ready @ Poll::Ready(_) = Pin::new(&mut answer).poll(cx) {
@@ -176,11 +169,9 @@ pub(crate) async fn send(
     };
     let body = Box::new(Answer {
         body,
-        tap,
         over: None,
         kept: Kept::default(),
         owed: 0,
-        told: 0,
         upload,
         _lease: lease,
     });
@@ -244,18 +235,13 @@ fn push(upload: &mut Option<Upload>, cx: &mut Context<'_>) {
 }
 
 struct Answer {
-    /// Its end and its errors, and what was let through.
     body: RecvStream,
-    /// Its pieces.
-    tap: Tap,
     /// How it ended, if it did.
     over: Option<Option<String>>,
     /// What came of it while nobody read.
     kept: Kept,
     /// What was read of it and not yet credited to the peer.
     owed: usize,
-    /// What h2 has counted of it and not credited.
-    told: usize,
     /// What is left of the request, of a peer that answers before it has read it all.
     upload: Option<Upload>,
     _lease: Lease,
@@ -264,42 +250,24 @@ struct Answer {
 impl Answer {
     // What comes next, `None` at the end.
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        loop {
-            match self.tap.take(cx) {
-                Taken::Piece(piece) => return Poll::Ready(Some(piece)),
-                _ if self.over.is_some() => return Poll::Ready(None),
-                Taken::Ask => self.ask(),
-                Taken::Nothing => return Poll::Pending,
-            }
+        if self.over.is_some() {
+            return Poll::Ready(None);
         }
-    }
-
-    // Hears what h2 has to say of the stream.
-    fn ask(&mut self) {
-        let mut cx = Context::from_waker(self.tap.waker());
-        loop {
-            match self.body.poll_data(&mut cx) {
-                Poll::Ready(Some(Ok(data))) => {
-                    self.told += data.len();
-                    self.tap.handed_out(data);
-                }
-                Poll::Ready(Some(Err(error))) => break self.over = Some(Some(words(&error))),
-                Poll::Ready(None) => break self.over = Some(None),
-                Poll::Pending => break,
-            }
+        match std::task::ready!(self.body.poll_data(cx)) {
+            Some(Ok(data)) => return Poll::Ready(Some(data)),
+            Some(Err(error)) => self.over = Some(Some(words(&error))),
+            None => self.over = Some(None),
         }
-        self.credit(0);
+        Poll::Ready(None)
     }
 
     // Read is credited: whoever does not read is not sent more than a window. Not each token by itself: that takes a lock.
     fn credit(&mut self, read: usize) {
         self.owed += read;
-        let now = self.owed.min(self.told);
-        if now >= CREDIT {
+        if self.owed >= CREDIT {
             // Refused only where no window is left to grow: the answer has ended.
-            let _ = self.body.flow_control().release_capacity(now);
-            self.owed -= now;
-            self.told -= now;
+            let _ = self.body.flow_control().release_capacity(self.owed);
+            self.owed = 0;
         }
     }
 }
@@ -336,7 +304,7 @@ impl Body for Answer {
 
 /// What turns a connection: moves bytes, learns the peer's limit, asks whether the peer is still there.
 struct Driver {
-    connection: h2::client::Connection<Sieve<Counted>, Bytes>,
+    connection: h2::client::Connection<Counted, Bytes>,
     pings: Option<Pings>,
     state: Arc<State>,
     heard: Heard,
@@ -448,10 +416,7 @@ fn lost(error: &h2::Error) -> Error {
 const STREAM_WINDOW: u32 = 65_535;
 const WINDOW_MIN: u32 = 65_535;
 // A quarter of a window, of which half must be left free before h2 tells the peer.
-const CREDIT: usize = TELL;
-// How many canceled streams h2 remembers for a second: their last bytes are told of after the cancel, and of a stream that it has
-// forgotten they would be errors, of which it counts a thousand.
-const RESET_MAX: usize = 1024;
+const CREDIT: usize = 16 << 10;
 // What h2 lets a peer spend on frames below 256 bytes that wait, in bytes short of those: a stream's window full of events of 50.
 const FRAMES_BUDGET: usize = 256 << 10;
 // How long the answer to a ping may take, if one is not sent more often.

@@ -29,7 +29,6 @@ mod pool;
 mod record;
 mod replay;
 mod seats;
-mod sieve;
 mod stream;
 mod tape;
 pub(crate) mod tls;
