@@ -274,7 +274,14 @@ fn a_connection_that_goes_away_ends_its_streams_and_takes_no_more() {
 
 #[test]
 fn a_stream_that_nobody_reads_stops_itself_alone() {
-    let flood = delta(&"x".repeat(1000)).repeat(1000);
+    // All in one, and as tokens come: in a frame each.
+    for frames in [1, 1000] {
+        nobody_reads(frames);
+    }
+}
+
+fn nobody_reads(frames: usize) {
+    let flood = delta(&"x".repeat(1000)).repeat(1000 / frames);
     let server = Server::start(128, move |_, mut call| {
         let flood = flood.clone();
         Box::pin(async move {
@@ -283,7 +290,9 @@ fn a_stream_that_nobody_reads_stops_itself_alone() {
                 return call.say("ok").await;
             }
             let mut stream = call.begin();
-            stream.send_data(flood.into(), false).unwrap();
+            for _ in 0..frames {
+                stream.send_data(flood.clone().into(), false).unwrap();
+            }
             stream.send_data(DONE.into(), true).unwrap();
         })
     });
@@ -301,6 +310,50 @@ fn a_stream_that_nobody_reads_stops_itself_alone() {
         assert_eq!((text.len(), kind), (1_000_000, EventType::Done), "{last}");
     }
     assert_eq!(server.connections.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn whoever_leaves_gives_its_part_of_the_connections_window_back() {
+    const LEAVE: usize = 20;
+    let server = Server::start(128, |number, mut call| {
+        Box::pin(async move {
+            let (mut stream, piece) = (call.begin(), delta(&"x".repeat(1000)));
+            let leaves = number < LEAVE;
+            for _ in 0..if leaves { 10 } else { 300 } {
+                stream.send_data(piece.clone().into(), false).unwrap();
+            }
+            if leaves {
+                let reason = std::future::poll_fn(|cx| stream.poll_reset(cx)).await;
+                assert_eq!(reason.unwrap(), Reason::CANCEL);
+            } else {
+                stream.send_data(DONE.into(), true).unwrap();
+            }
+        })
+    });
+    // One window for all that one connection brings: a quarter of what they leave.
+    let client =
+        server.client(serde_json::json!({"http2": {"mode": "prior_knowledge", "max_streams": 1}}));
+    for _ in 0..LEAVE {
+        let (queue, mut heard) = (Queue::new(0).unwrap(), 0);
+        let number = submit(&client, &queue, "hi");
+        while heard < 10_000 {
+            let mut take = |event: &Delivered| match event.kind {
+                EventType::Text => heard += event.text().len(),
+                kind => assert!(!kind.is_terminal(), "{}", event.text()),
+            };
+            let wait = Some(Duration::from_secs(60));
+            assert!(queue.poll(64, wait, &mut take).unwrap() > 0);
+        }
+        libllm::cancel(number).unwrap();
+        let (_, kind, last) = finish(&queue, 1).remove(0);
+        assert_eq!(
+            (kind, &last["kind"]),
+            (EventType::Error, &"canceled".into())
+        );
+    }
+    let (text, kind, last) = ask(&client);
+    assert_eq!((text.len(), kind), (300_000, EventType::Done), "{last}");
+    assert_eq!(server.counts(), (1, LEAVE + 1));
 }
 
 #[test]
