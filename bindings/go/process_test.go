@@ -27,14 +27,17 @@ func exitInMidStream(origin string) {
 	tokens := make(chan bool)
 	for range 8 {
 		go func() {
+			spoke := 0
 			for event := range client.Stream(context.Background(), ask("scripted/tokens=100000;pace=200us")) {
-				if _, ok := event.(llm.TextDelta); ok {
+				if _, ok := event.(llm.TextDelta); ok && spoke < 5 {
+					spoke++
 					tokens <- true
 				}
 			}
 		}()
 	}
-	for range 40 {
+	// Five of each: then all eight were asked for, and none has ended.
+	for range 8 * 5 {
 		<-tokens
 	}
 	os.Exit(0)
