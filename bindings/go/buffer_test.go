@@ -154,7 +154,7 @@ func TestOnlyHundredsOfStreamsAreWaitedFor(t *testing.T) {
 	for _, test := range []struct {
 		live, brought int
 		patience      time.Duration
-	}{{0, 0, 0}, {255, 0, 0}, {600, 20, 4200 * time.Microsecond}, {1000, batchMax, 0}, {100_000, 20, 7 * time.Millisecond}} {
+	}{{0, 0, 0}, {255, 0, 0}, {600, 20, 3 * time.Millisecond}, {1000, batchMax, 0}, {100_000, 20, 5 * time.Millisecond}} {
 		q := &queue{live: test.live, brought: test.brought}
 		if found := q.patience(); found != test.patience {
 			t.Errorf("%d live, %d brought: %s", test.live, test.brought, found)

@@ -2,24 +2,49 @@ package llm
 
 import "time"
 
-// decode says what an item is. What has another shape than expected makes it Unknown, never a failure.
+// decode says what an item is. What has another shape than expected makes it Unknown, never a failure. The kinds have functions of their
+// own: what they need on the stack, each of thousands of goroutines would have to grow its own for.
 func decode(item *item) Event {
-	meta := Meta{int32(item.choice), int32(item.attempt), time.Duration(item.atUS) * time.Microsecond}
+	switch {
+	case isDelta(item.kind):
+		return decodeDelta(item)
+	case item.kind == kindDone:
+		return decodeDone(item)
+	}
+	return decodeOther(item)
+}
+
+func (i *item) meta() Meta {
+	return Meta{int32(i.choice), int32(i.attempt), time.Duration(i.atUS) * time.Microsecond}
+}
+
+func decodeDelta(item *item) Event {
 	switch item.kind {
 	case kindText:
-		return TextDelta{item.text, meta}
+		return TextDelta{item.text, item.meta()}
 	case kindReasoning:
-		return ReasoningDelta{item.text, meta}
+		return ReasoningDelta{item.text, item.meta()}
 	case kindRefusal:
-		return RefusalDelta{item.text, meta}
-	case kindToolArgs:
-		return ToolArgs{int(item.index), item.text, meta}
+		return RefusalDelta{item.text, item.meta()}
+	}
+	return ToolArgs{int(item.index), item.text, item.meta()}
+}
+
+//go:noinline
+func decodeDone(item *item) Event {
+	event := &Done{Usage: told("").usage(), Cost: Cost{MicroUSD: UnknownCount}, JSON: item.text, Meta: item.meta()}
+	readDone(event, told(item.text))
+	return *event
+}
+
+//go:noinline
+func decodeOther(item *item) Event {
+	meta := item.meta()
+	switch item.kind {
 	case kindRaw:
 		return Raw{[]byte(item.text), meta}
 	case kindResult:
 		return Result{[]byte(item.text), meta}
-	case kindDone:
-		return readDone(item.text, meta)
 	}
 	if len(item.text) > 0 && item.text[0] == '{' {
 		switch item.kind {
@@ -83,9 +108,8 @@ func readRoute(text told, meta Meta) Route {
 	return event
 }
 
-func readDone(text string, meta Meta) Done {
-	event := Done{Usage: told("").usage(), Cost: Cost{MicroUSD: UnknownCount}, JSON: text, Meta: meta}
-	told(text).fields(func(key string, value told) {
+func readDone(event *Done, text told) {
+	text.fields(func(key string, value told) {
 		switch key {
 		case "id":
 			event.ID = value.text()
@@ -130,7 +154,6 @@ func readDone(text string, meta Meta) Done {
 			event.Cached = value.flag()
 		}
 	})
-	return event
 }
 
 func readFinish(text told) (end Finish) {

@@ -70,18 +70,16 @@ const (
 
 // Next waits for the next event; false after the last one, after an error, and after Close.
 func (s *Stream) Next() bool {
-	for !s.done && !s.left.Load() {
-		var event Event
+	if !s.done && !s.left.Load() {
+		event, more := Event(nil), true
 		if len(s.taken) == 0 {
-			var more bool
-			if event, more = s.take(); !more {
-				break
-			}
+			event, more = s.take()
 		}
-		if event == nil {
+		if event == nil && more {
 			event = s.unpack()
 		}
-		if s.accept(event) {
+		if event != nil {
+			s.accept(event)
 			return true
 		}
 	}
@@ -178,7 +176,7 @@ func (s *Stream) push(event *cEvent, texts *chunks) {
 	s.mu.Lock()
 	if s.waiting && isDelta(kind) {
 		// The reader has nothing else to read, and is ready for what it says itself: nothing is kept in between.
-		s.handed = decode(&item{
+		s.handed = decodeDelta(&item{
 			text: texts.keep(lent(event)), kind: kind, choice: uint32(event.choice),
 			attempt: uint32(event.attempt), index: uint32(event.index), atUS: uint64(event.at_us),
 		})
@@ -284,16 +282,23 @@ func (s *Stream) unpack() Event {
 	return nil
 }
 
-// accept makes an event the current one; false if there is none.
-func (s *Stream) accept(event Event) bool {
+// accept makes an event the current one, on few lines of the stack that a sleeping reader has to be woken with.
+func (s *Stream) accept(event Event) {
 	s.current = event
-	switch event := event.(type) {
-	case nil:
-		return false
-	case TextDelta:
-		if event.Choice == 0 {
-			s.partial = append(s.partial, event.Text...)
+	if delta, ok := event.(TextDelta); ok {
+		if delta.Choice == 0 {
+			s.partial = append(s.partial, delta.Text...)
 		}
+		return
+	}
+	s.acceptRare(event)
+}
+
+// acceptRare has its own, larger frame.
+//
+//go:noinline
+func (s *Stream) acceptRare(event Event) {
+	switch event := event.(type) {
 	case Done:
 		s.done = true
 	case Route:
@@ -301,5 +306,4 @@ func (s *Stream) accept(event Event) bool {
 			s.partial = s.partial[:0]
 		}
 	}
-	return true
 }

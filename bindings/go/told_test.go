@@ -56,7 +56,7 @@ func FuzzJSON(f *testing.F) {
 		compare(t, text)
 		// What is no JSON is survived, however it is cut.
 		readError(StatusInternal, text)
-		readDone(text, Meta{})
+		readDone(&Done{}, told(text))
 		told(text).attempts()
 		readPartial(told(text))
 	})
@@ -67,10 +67,11 @@ func TestAnEventCutAnywhereIsSurvived(t *testing.T) {
 		`"cost":{"microusd":5,"source":"provider"},"dropped":[{"param":"seed","action":"drop","why":"not \"taken\""}],"attempts":[{"ms":1.5}],` +
 		`"timing":{"ttft_ms":2.5},"cached":true}`
 	for cut := range len(whole) {
-		readDone(whole[:cut], Meta{})
+		readDone(&Done{}, told(whole[:cut]))
 		readError(StatusInternal, whole[cut:])
 	}
-	done := readDone(whole, Meta{})
+	var done Done
+	readDone(&done, told(whole))
 	if done.ID != "i" || done.Cost.MicroUSD != 5 || done.Dropped[0].Why != `not "taken"` || done.Attempts[0].Took.Microseconds() != 1500 ||
 		!done.Cached || done.Usage.PromptTokens != 1 || done.Usage.TotalTokens != UnknownCount || string(done.Usage.Raw) != `{"a":[1]}` ||
 		done.Timing.FirstToken.Microseconds() != 2500 || len(done.Choices) != 1 || !strings.Contains(string(done.Message), "assistant") {
